@@ -1,0 +1,1 @@
+"""What deckwatch talks about: plain values, without I/O and without Textual."""

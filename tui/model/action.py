@@ -1,0 +1,93 @@
+"""What a user can have done, and what came of it. An action is a value from the key press to the audit line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # an entity says which verbs are not for now, so the import goes the other way at run time
+    from tui.model.entities import Deployment, Ref, Service
+
+
+class Verb(StrEnum):
+    REDEPLOY = "redeploy"
+    RESTART = "restart"
+    STOP = "stop"
+    START = "start"
+    ROLLBACK = "rollback"
+    CANCEL = "cancel"
+    REMOVE = "remove"
+    DEPLOY = "deploy"
+    APPROVE = "approve"
+    REJECT = "reject"
+    RECORD = "record"
+    SET_STATUS = "set-status"
+
+
+class Danger(StrEnum):
+    """How much of a confirmation an action wants."""
+
+    ASK = "ask"  # a yes
+    TYPE = "type"  # the service's name, typed
+
+
+ALWAYS_TYPED = frozenset({Verb.STOP, Verb.REMOVE, Verb.ROLLBACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One action somebody wants, complete: the dialog, the lease, the audit and the provider read the same value.
+
+    `deployment` is the one acted upon (restarted, stopped, cancelled, approved, removed, redeployed; for a
+    rollback the one to go back to); None where the verb needs only the service. `options` are the verb's own.
+    """
+
+    id: str
+    verb: Verb
+    service: Service
+    deployment: Deployment | None = None
+    reason: str = ""
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    production: bool = False
+
+    @property
+    def danger(self) -> Danger:
+        return Danger.TYPE if self.production or self.verb in ALWAYS_TYPED else Danger.ASK
+
+    @property
+    def lease(self) -> Ref:
+        """Two actions with the same lease never run at once."""
+        return self.service.ref
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an action will do, for the dialog.
+
+    `call` is the request as it will be made, without secrets; `does` one sentence; `warnings` what is lost, what
+    is not undone.
+    """
+
+    call: str
+    does: str
+    warnings: tuple[str, ...] = ()
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  # the request may or may not have arrived: never repeated, the next snapshots decide
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the platform said to an action. `deployment` is the one to follow, where its answer names it."""
+
+    intent: Intent
+    outcome: Outcome
+    at: datetime
+    message: str = ""
+    deployment: Ref | None = None

@@ -1,0 +1,178 @@
+"""What the platforms have in common: projects, environments, services, deployments, and one picture of them all.
+
+Every entity is frozen. Identity is `ref`, never a position in a list and never a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Self, TypeVar
+
+from tui.model.action import Verb
+from tui.model.status import Status
+
+T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    PROJECT = "project"
+    ENVIRONMENT = "environment"
+    SERVICE = "service"
+    INSTANCE = "instance"
+    DEPLOYMENT = "deployment"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """Names one thing on one account. `id` is the provider's own and opaque; it may hold any character."""
+
+    account: str
+    kind: Kind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.account}:{self.kind}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The reverse of `str(ref)`. Raises ValueError for anything else."""
+        account, kind, id_ = text.split(":", 2)
+        return cls(account, Kind(kind), id_)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    ref: Ref
+    name: str
+    url: str | None = None  # its page in the platform's web interface
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    ref: Ref
+    project: Ref
+    name: str
+    ephemeral: bool = False  # made for a pull request
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What was deployed. `sha` is full where the platform gives it, an image digest or tag for image sources."""
+
+    sha: str
+    branch: str | None = None
+    message: str | None = None
+    author: str | None = None
+    url: str | None = None
+
+    @property
+    def short(self) -> str:
+        """Seven characters of a commit; the whole of anything else (an image tag, a version)."""
+        is_commit = len(self.sha) >= 12 and all(c in "0123456789abcdef" for c in self.sha)
+        return self.sha[:7] if is_commit else self.sha
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running copy: a replica, a container, a process."""
+
+    ref: Ref
+    status: Status
+    status_raw: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a deployment under way or done, in the platform's order."""
+
+    name: str
+    status: Status  # BUILDING while it runs; LIVE when it went well; FAILED; SKIPPED; QUEUED
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    detail: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    ref: Ref
+    service: Ref
+    status: Status
+    status_raw: str
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    revision: Revision | None = None
+    creator: str | None = None
+    trigger: str | None = None  # "push", "redeploy", "rollback", "api", ...: the platform's word
+    is_live: bool = False  # it is the one that serves
+    url: str | None = None
+    note: str = ""  # why it waits or failed, in the platform's words
+    instances: tuple[Instance, ...] = ()
+    not_now: Mapping[Verb, str] = field(default_factory=dict, hash=False)
+    """Why a verb the provider has cannot be done on this one, as far as the platform's answer tells."""
+
+    @property
+    def id(self) -> str:
+        return self.ref.id
+
+    def duration_s(self, now: datetime) -> float | None:
+        """From start (or creation) to the end, or to `now` while in flight; None when it cannot be known."""
+        begin = self.started_at or self.created_at
+        end = self.finished_at or (now if self.status.in_flight else None)
+        if begin is None or end is None:
+            return None
+        return max(0.0, (end - begin).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service in one environment: what a row of the board shows and most actions act upon."""
+
+    ref: Ref
+    project: Ref
+    environment: Ref
+    name: str
+    project_name: str
+    environment_name: str
+    status: Status
+    status_raw: str
+    url: str | None = None
+    replicas: int | None = None
+    latest: Deployment | None = None  # the newest, whatever became of it
+    live: Deployment | None = None  # the one that serves
+    instances: tuple[Instance, ...] = ()
+    not_now: Mapping[Verb, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def account(self) -> str:
+        return self.ref.account
+
+    @property
+    def path(self) -> str:
+        """`account/project/environment/service`: how people and the command line name it."""
+        return f"{self.ref.account}/{self.project_name}/{self.environment_name}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One account as it was at `observed_at`. `problems` are sentences about what could not be read of it."""
+
+    account: str
+    observed_at: datetime
+    projects: tuple[Project, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    services: tuple[Service, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a longer list. `next` is given back as `before` for the following part; None: this was the last."""
+
+    items: tuple[T, ...]
+    next: str | None = None

@@ -1,0 +1,113 @@
+"""Log lines, HTTP requests, and where they come from."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from tui.model.entities import Deployment, Service
+
+
+class LogKind(StrEnum):
+    BUILD = "build"
+    RUNTIME = "runtime"
+    HTTP = "http"
+
+
+class Level(IntEnum):
+    """Ordered, so that `level >= Level.WARN` is what a filter means."""
+
+    TRACE = 0
+    DEBUG = 1
+    INFO = 2
+    WARN = 3
+    ERROR = 4
+    FATAL = 5
+
+    @property
+    def letter(self) -> str:
+        return self.name[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`text` is one line without its end, made harmless: SGR colours stay, every other control is gone.
+
+    `at` is the platform's time, None where it gives none. `deployment` and `instance` are ids, "" where unknown.
+    """
+
+    at: datetime | None
+    text: str
+    level: Level = Level.INFO
+    deployment: str = ""
+    instance: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    at: datetime
+    id: str
+    method: str
+    path: str
+    status: int
+    duration_ms: int
+    client_ip: str = ""
+    host: str = ""
+    bytes_sent: int = 0
+    user_agent: str = ""
+    deployment: str = ""
+    instance: str = ""
+    detail: str = ""  # what went wrong upstream, in the platform's words
+
+
+@dataclass(frozen=True, slots=True)
+class LogGap:
+    """Lines are missing here, and we know it: the platform dropped them, or a cut was longer than its memory."""
+
+    at: datetime | None
+    reason: str
+    lines: int | None = None  # how many, where it is known
+
+
+LogEntry = LogLine | HttpRequest | LogGap
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """Which log. With `deployment` None a runtime or HTTP log is the service's, across its deployments.
+
+    `tail`: at most that many of the newest old lines come first. `since`/`until` bound the old lines instead.
+    `search` is pushed down where the platform can filter, in the platform's syntax. `follow` False: the stream
+    ends after the old lines.
+    """
+
+    kind: LogKind
+    service: Service
+    deployment: Deployment | None = None
+    tail: int = 500
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str = ""
+    follow: bool = True
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where a stream stands. The caller owns it and hands the same one to the next try; the provider reads and
+    writes it as it yields, and nobody else looks inside.
+
+    `token` serves platforms with an exact position (a byte offset). `recent` serves those that replay lines
+    without an id: keys of the last lines yielded, oldest first, so that an overlap is found by position and count
+    and two equal lines stay two.
+    """
+
+    token: str = ""
+    recent: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=2048))
+
+    @property
+    def started(self) -> bool:
+        return bool(self.token or self.recent)

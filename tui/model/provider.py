@@ -1,0 +1,151 @@
+"""The port: what the engine asks of a platform, and nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from tui.credentials import Secret
+from tui.model.action import Effect, Intent, Receipt, Verb
+from tui.model.clock import Clock
+from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
+from tui.model.log import Cursor, LogEntry, LogKind, LogSource
+
+
+class Priority(IntEnum):
+    """Whose request goes first when the budget is short."""
+
+    ACTION = 0  # never waits
+    FOCUSED = 1
+    VISIBLE = 2
+    BACKGROUND = 3
+
+
+PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.BACKGROUND)
+"""Set by the engine around a call into a provider; read by the meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach one account: what every provider is made from."""
+
+    account: str
+    token: Secret
+    url: str | None = None  # None: the platform's own
+    projects: tuple[str, ...] = ()  # what to show; empty: everything the credential sees
+    ca_file: Path | None = None
+
+
+class Meter(Protocol):
+    """The account's request budget as a provider sees it: ask before each request, tell what each answer said."""
+
+    async def spend(self) -> None:
+        """Returns when a request may go out. Raises RateLimited when that would be too long from now."""
+
+    def observe(
+        self,
+        *,
+        limit: int | None = None,
+        remaining: int | None = None,
+        resets_at: datetime | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
+        """What an answer's headers said; None where they said nothing. `retry_at` is set by a 429."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How a provider does one verb. `run` raises ProviderError; OutcomeUnknown when the answer was lost."""
+
+    run: Callable[[Intent], Awaitable[Receipt]]
+    effect: Callable[[Intent], Effect]
+    options: Mapping[str, str] = field(default_factory=dict)  # the verb's own options: name -> help
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What `deckwatch check` says of an account. `kind` is the platform's word for the token; never the token."""
+
+    kind: str
+    sees: str  # what it reaches, in words
+    problems: tuple[str, ...] = ()
+    verbs: Mapping[Verb, str | None] | None = None  # what this very credential may not do, and why; None: may
+
+
+class Provider(ABC):
+    """One account on one platform.
+
+    A provider keeps its sockets and what it must remember between calls (a token's kind, an etag), never a picture:
+    that is the engine's. It never retries; each call either answers or raises one ProviderError. All text it
+    returns has passed `model.text`: nothing a platform sends reaches a screen raw.
+
+    Verbs and log kinds the platform does not have are in `lacks`, each with a sentence that says what to do
+    instead. Together with `handlers` and `log_kinds` it names every Verb and every LogKind once.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # as the platform writes itself
+    log_kinds: ClassVar[frozenset[LogKind]]
+    lacks: ClassVar[Mapping[Verb | LogKind, str]]
+    handlers: Mapping[Verb, Handler]
+
+    @abstractmethod
+    def __init__(self, connection: Connection, *, meter: Meter, clock: Clock) -> None:
+        """Opens nothing yet: the first call does."""
+
+    def blocked(self, verb: Verb, target: Service | Deployment) -> str | None:
+        """Why `verb` cannot be done on `target` now, in words for the screen; None when it can be tried."""
+        if verb not in self.handlers:
+            return self.lacks.get(verb, f"{self.title} cannot {verb}.")
+        return target.not_now.get(verb)
+
+    @abstractmethod
+    async def check(self) -> Credential:
+        """Reach the platform and ask what the credential is and may do."""
+
+    @abstractmethod
+    async def snapshot(self) -> Snapshot:
+        """The account now, in as few requests as the platform allows. What one environment refuses is a sentence
+        in `problems`, the rest is still there."""
+
+    @abstractmethod
+    async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
+        """Newest first, at most `limit`. `before` is the `next` of the page in front."""
+
+    @abstractmethod
+    async def deployment(self, ref: Ref, service: Service) -> Deployment:
+        """One deployment by its id. Raises NotFound."""
+
+    async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
+        """The build and deploy steps so far, in order; empty where the platform has none."""
+        return ()
+
+    def watch(self, deployment: Deployment) -> AsyncIterator[None]:
+        """Yields once whenever the platform says that this deployment or its steps changed: read them again then.
+
+        Ends when the platform ends it. A platform that cannot tell ends it at once, and the engine polls.
+        """
+        return _never()
+
+    @abstractmethod
+    def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
+        """Old lines oldest first, then new ones as they come; goes on after `cursor` without repeat or loss.
+
+        Ends when the platform has no more to say (a finished build, `source.follow` False). Raises ProviderError
+        when the stream breaks; the caller reconnects with the same cursor. What is known to be lost is a LogGap.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close every socket. Calls under way end with Unreachable."""
+
+
+async def _never() -> AsyncIterator[None]:
+    return
+    yield
