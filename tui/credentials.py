@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND_TIMEOUT_S = 30.0
+KEYRING_SERVICE = "deckwatch"
+
 
 class Secret:
     """A token. Neither repr, str nor format shows it, and it does not pickle; `reveal()` is for the one header."""
@@ -30,3 +41,125 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not pickled")
+
+
+class CredentialError(Exception):
+    """The token cannot be read. The message says where it was looked for and what to do now, never what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where an account's token is kept: exactly one of the four."""
+
+    env: str | None = None
+    file: str | None = None
+    command: tuple[str, ...] | None = None
+    keyring: str | None = None
+
+    def __str__(self) -> str:
+        if self.env is not None:
+            return f"environment variable {self.env}"
+        if self.file is not None:
+            return f"file {self.file}"
+        if self.command is not None:
+            return f"command {shlex.join(self.command)}"
+        return f"keyring entry {self.keyring}"
+
+
+def resolve(
+    source: TokenSource, *, environ: Mapping[str, str] = os.environ, timeout_s: float = COMMAND_TIMEOUT_S
+) -> Secret:
+    """Reads the token; may block on a command or a keyring. Raises CredentialError."""
+    if source.env is not None:
+        value = _from_environment(source.env, environ)
+    elif source.file is not None:
+        value = _from_file(Path(source.file).expanduser())
+    elif source.command is not None:
+        value = _from_command(source.command, timeout_s)
+    else:
+        value = _from_keyring(source.keyring or "")
+    return Secret(_checked(value, source))
+
+
+def _checked(value: str, source: TokenSource) -> str:
+    value = value.strip()
+    if not value:
+        raise CredentialError(f"The {source} holds no token: it is empty. Put the token there.")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise CredentialError(
+            f"The {source} holds more than a token: blanks, several lines or signs that no token has. "
+            "Leave the token alone there."
+        )
+    return value
+
+
+def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+    if name not in environ:
+        raise CredentialError(f"The environment variable {name} is not set. Set it, or change `token` in the config.")
+    return environ[name]
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:  # looked up on what was opened, so that nothing can be swapped in between
+                raise CredentialError(
+                    f"The token file {path} can be read by others (mode {mode:04o}), so it is not used. "
+                    f"Run: chmod 600 {shlex.quote(str(path))}"
+                )
+            return file.read()
+    except FileNotFoundError:
+        raise CredentialError(f"There is no token file {path}. Write the token there, mode 0600.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise CredentialError(f"The token file {path} cannot be read: {reason}.") from None
+
+
+def _from_command(command: tuple[str, ...], timeout_s: float) -> str:
+    """The command's stdout. It has no terminal to ask on: the board may own it. Its stderr could quote the secret, so
+    it is not shown."""
+    shown = shlex.join(command)
+    argv = [os.path.expanduser(part) for part in command]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise CredentialError(f"The token command cannot be run: there is no {argv[0]}. ({shown})") from None
+    except subprocess.TimeoutExpired:
+        raise CredentialError(
+            f"The token command gave no token within {timeout_s:.0f} s: {shown}. "
+            "Run it once in a shell; if it asks for a passphrase there, it cannot ask here."
+        ) from None
+    except OSError as error:
+        raise CredentialError(f"The token command cannot be run: {error.strerror}. ({shown})") from None
+    if done.returncode != 0:
+        raise CredentialError(
+            f"The token command failed with exit code {done.returncode}: {shown}. Run it in a shell to see why."
+        )
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _from_keyring(name: str) -> str:
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise CredentialError(
+            f'token = {{ keyring = "{name}" }} needs the package keyring. Run: pip install "deckwatch[keyring]"'
+        ) from None
+    try:
+        value = keyring.get_password(KEYRING_SERVICE, name)
+    except keyring.errors.KeyringError as error:
+        raise CredentialError(f"The keyring cannot be read: {type(error).__name__}. Is it unlocked?") from None
+    if value is None:
+        raise CredentialError(
+            f"The keyring has no entry {name} for {KEYRING_SERVICE}. Run: keyring set {KEYRING_SERVICE} {name}"
+        )
+    return value

@@ -1,0 +1,210 @@
+"""A configuration is taken whole or not at all, and a fault in it names its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui.config import (
+    Color,
+    Config,
+    ConfigError,
+    Timestamps,
+    config_path,
+    load,
+    parse,
+    state_dir,
+)
+from tui.credentials import TokenSource
+
+PROVIDERS = ("railway", "gitlab", "cloud66", "dokploy")
+ACTIONS = ("redeploy", "refresh", "page-down")
+
+WHOLE = """\
+[[account]]
+name = "prod"
+provider = "railway"
+token = { env = "RAILWAY_API_TOKEN" }
+projects = ["shop", "blog"]
+read_only = true
+
+[[account]]
+name = "forge"   # a comment
+provider = "gitlab"
+url = "https://gitlab.example.org/gitlab"
+projects = [
+    "acme/shop",
+    "acme/*",
+]
+production = ["live"]
+[account.token]
+command = ["pass", "show", "gitlab"]
+
+[ui]
+theme = "nord"
+color = "256"
+timestamps = "utc"
+frames_per_second = 5
+
+[keys]
+redeploy = "ctrl+e"
+page-down = ["space", "f"]
+
+[[view]]
+name = "night"
+accounts = ["prod"]
+filter = "bad"
+log_filter = "level>=warn"
+"""
+
+
+def parsed(text: str) -> Config:
+    return parse(text, Path("config.toml"), providers=PROVIDERS, actions=ACTIONS)
+
+
+def fault(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parsed(text)
+    return str(caught.value)
+
+
+def test_a_whole_file_is_read_into_one_value() -> None:
+    config = parsed(WHOLE)
+
+    prod, forge = config.accounts
+    assert (prod.name, prod.provider, prod.read_only, prod.projects) == ("prod", "railway", True, ("shop", "blog"))
+    assert prod.production == ("production", "prod*")
+    assert forge.token == TokenSource(command=("pass", "show", "gitlab"))
+    assert forge.projects == ("acme/shop", "acme/*")
+    assert forge.production == ("live",)
+    assert (config.ui.theme, config.ui.color, config.ui.timestamps) == ("nord", Color.PALETTE_256, Timestamps.UTC)
+    assert config.keys == {"redeploy": ("ctrl+e",), "page-down": ("space", "f")}
+    assert config.views[0].log_filter == "level>=warn"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('name = "prod"', 'nmae = "prod"', "config.toml:2: unknown key 'nmae'. Did you mean 'name'?"),
+        ("[ui]", "[iu]", "config.toml:20: unknown key 'iu'. Did you mean 'ui'?"),
+        ('theme = "nord"', 'themes = "nord"', "config.toml:21: unknown key 'themes'. Did you mean 'theme'?"),
+        ('env = "RAIL', 'enw = "RAIL', "config.toml:4: unknown key 'enw'. Did you mean 'env'?"),
+        ("command = [", "comand = [", "config.toml:18: unknown key 'comand'. Did you mean 'command'?"),
+        ("redeploy =", "redepoly =", "config.toml:27: unknown action 'redepoly'. Did you mean 'redeploy'?"),
+        ('provider = "gitlab"', 'provider = "gitlub"', "config.toml:10: there is no provider 'gitlub'. Did you mean"),
+        ("read_only = true", 'read_only = "yes"', "config.toml:6: read_only: expected true or false, got a string."),
+        ('["shop", "blog"]', '["shop", 7]', "config.toml:5: projects: expected a string, got a whole number."),
+        ('"acme/*",', "7,", "config.toml:12: projects: expected a string"),
+        ('color = "256"', 'color = "255"', "config.toml:22: color: '255' is none of auto, truecolor, 256, 16, none."),
+        ("second = 5", "second = 500", "config.toml:24: frames_per_second is between 1 and 60."),
+        ('"nord"', '"nrod"', "config.toml:21: there is no theme 'nrod'. Did you mean 'nord'?"),
+        ('name = "forge"', 'name = "prod"', "config.toml:9: there are two accounts named 'prod'."),
+        ('accounts = ["prod"]', 'accounts = ["pord"]', "config.toml:32: there is no account 'pord'. Did you mean"),
+        ('["space", "f"]', '["space", "ctrl+e"]', "config.toml:28: ctrl+e is already given to redeploy."),
+        ('url = "https://', 'url = "gopher://', "config.toml:11: a url is https://HOST"),
+        ("projects = [\n", "projects_ = [\n", "config.toml:12: unknown key 'projects_'. Did you mean 'projects'?"),
+        ('name = "night"', "", "config.toml:30: view has no name."),
+        ('name = "prod"', 'name = "a/b"', "config.toml:2: an account's name"),
+        ("[ui]", "[ui", "config.toml:20: this is not TOML"),
+    ],
+)
+def test_a_fault_names_the_line_and_what_to_write(before: str, after: str, said: str) -> None:
+    assert before in WHOLE
+
+    assert fault(WHOLE.replace(before, after, 1)).startswith(said)
+
+
+def test_a_missing_token_address_or_project_list_is_a_fault_of_its_account() -> None:
+    head = '[[account]]\nname = "a"\n'
+
+    assert fault(f'{head}provider = "railway"\n') == "config.toml:1: account 'a' has no token."
+    assert "dokploy needs its address" in fault(f'{head}provider = "dokploy"\ntoken = {{ env = "T" }}\n')
+    assert "gitlab needs projects" in fault(f'{head}provider = "gitlab"\ntoken = {{ env = "T" }}\n')
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        '"hunter2-hunter2"',
+        '{ env = "hunter2-hunter2" }',
+        '{ env = "A", file = "hunter2-hunter2" }',
+        '["hunter2-hunter2"]',
+    ],
+)
+def test_a_token_in_the_wrong_place_is_refused_and_never_quoted(token: str) -> None:
+    said = fault(f'[[account]]\nname = "a"\nprovider = "railway"\ntoken = {token}\n')
+
+    assert said.startswith("config.toml:4: ")
+    assert "hunter2" not in said
+
+
+def test_a_text_in_quotes_that_looks_like_a_header_does_not_move_the_line() -> None:
+    said = fault('[[view]]\nname = "a"\nfilter = """\n[ui]\ncolor = "x"\n"""\n[ui]\ncolor = "x"\n')
+
+    assert said.startswith("config.toml:8: color: 'x' is none of")
+
+
+def test_without_a_file_the_usual_variables_make_accounts_that_name_them(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "RAILWAY_TOKEN": "p",
+        "GITLAB_TOKEN": "g",  # without GITLAB_HOST: no account
+        "DOKPLOY_URL": "https://ops.example.org",
+        "DOKPLOY_API_KEY": "d",
+    }
+
+    config = load(None, providers=PROVIDERS, environ=environ)
+
+    assert [(a.name, a.token, a.url) for a in config.accounts] == [
+        ("railway", TokenSource(env="RAILWAY_TOKEN"), None),
+        ("dokploy", TokenSource(env="DOKPLOY_API_KEY"), "https://ops.example.org"),
+    ]
+    wider = load(None, providers=("railway",), environ={**environ, "RAILWAY_API_TOKEN": "a"})
+    assert [a.token for a in wider.accounts] == [TokenSource(env="RAILWAY_API_TOKEN")]
+
+
+def test_without_a_file_and_without_variables_there_are_no_accounts(tmp_path: Path) -> None:
+    assert load(None, providers=PROVIDERS, environ={"HOME": str(tmp_path)}) == Config()
+
+
+def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"There is no file .*none\.toml"):
+        load(tmp_path / "none.toml", providers=PROVIDERS)
+
+
+def test_the_users_file_is_found_in_the_xdg_folder_and_wins_over_the_variables(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "conf"), "RAILWAY_TOKEN": "p"}
+    path = config_path(environ)
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+
+    assert path == tmp_path / "conf" / "deckwatch" / "config.toml"
+    assert load(None, providers=PROVIDERS, environ=environ) == Config(path=path)
+
+
+def test_a_relative_xdg_folder_is_ignored_as_the_specification_says(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "here"}
+
+    assert config_path(environ) == tmp_path / ".config" / "deckwatch" / "config.toml"
+
+
+def test_the_state_folder_is_for_the_user_alone_even_when_it_was_there(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+    state_dir(environ).chmod(0o755)
+
+    path = state_dir(environ)
+
+    assert path == tmp_path / ".local" / "state" / "deckwatch"
+    assert path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_sign_in_ca_file_is_expanded_and_a_missing_file_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "corp.pem").write_text("pem")
+    account = '[[account]]\nname = "a"\nprovider = "railway"\ntoken = { env = "T" }\n'
+
+    assert parsed(f'{account}ca_file = "~/corp.pem"\n').accounts[0].ca_file == tmp_path / "corp.pem"
+    assert "config.toml:5: there is no file" in fault(f'{account}ca_file = "~/none.pem"\n')

@@ -1,0 +1,39 @@
+"""A moment as people type it: `35m` ago, `02:40` last night, or RFC 3339."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+_AGO = re.compile(r"^-?((?:\d+(?:\.\d+)?[smhdw])+)$")
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_CLOCK = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """UTC. `zone` is the reader's, None for the machine's own; a time of day is its last occurrence before `now`.
+
+    Raises ValueError with a sentence.
+    """
+    text = text.strip()
+    try:
+        if ago := _AGO.match(text.lower()):
+            seconds = sum(float(number) * _SECONDS[unit] for number, unit in _AMOUNT.findall(ago[1]))
+            return now - timedelta(seconds=seconds)
+        if clock := _CLOCK.match(text):
+            local = now.astimezone(zone)
+            hour, minute, second = (int(part or 0) for part in clock.groups())
+            at = local.replace(hour=hour, minute=minute, second=second, microsecond=0)
+            return (at if at <= local else at - timedelta(days=1)).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else _local(at, zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{text!r} is not a time. Write how long ago (35m, 24h, 2d), a time of day (02:40), "
+            "or a date and time (2026-08-22T02:40:00Z)."
+        ) from None
+
+
+def _local(at: datetime, zone: tzinfo | None) -> datetime:
+    return at.replace(tzinfo=zone) if zone else at.astimezone()
