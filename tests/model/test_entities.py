@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tui.model.entities import Deployment, Kind, Ref, Revision
+from tui.model.status import Status
+
+NOW = datetime(2026, 8, 22, 2, 14, 7, tzinfo=UTC)
+SERVICE = Ref("prod", Kind.SERVICE, "s")
+
+
+def test_a_ref_reads_back_whatever_its_id_holds() -> None:
+    ref = Ref("prod", Kind.DEPLOYMENT, "group/a:b/ünï")
+    assert Ref.parse(str(ref)) == ref
+
+
+def test_what_is_no_ref_is_refused() -> None:
+    with pytest.raises(ValueError, match="."):
+        Ref.parse("prod:nothing-known:x")
+
+
+@pytest.mark.parametrize(
+    ("sha", "short"),
+    [("7f3a1c2b9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a", "7f3a1c2"), ("v1.2.3", "v1.2.3"), ("sha256:ab", "sha256:ab")],
+)
+def test_only_a_commit_is_shortened(sha: str, short: str) -> None:
+    assert Revision(sha).short == short
+
+
+def test_a_duration_runs_while_in_flight_and_stands_when_settled() -> None:
+    begun = NOW - timedelta(seconds=90)
+    flying = Deployment(Ref("prod", Kind.DEPLOYMENT, "d"), SERVICE, Status.BUILDING, "BUILDING", created_at=begun)
+    assert flying.duration_s(NOW) == 90
+    landed = Deployment(
+        flying.ref, SERVICE, Status.LIVE, "SUCCESS", created_at=begun, finished_at=begun + timedelta(seconds=30)
+    )
+    assert landed.duration_s(NOW) == 30
+
+
+def test_a_duration_that_cannot_be_known_is_not_guessed() -> None:
+    ref = Ref("prod", Kind.DEPLOYMENT, "d")
+    assert Deployment(ref, SERVICE, Status.LIVE, "SUCCESS", created_at=NOW).duration_s(NOW) is None
+    assert Deployment(ref, SERVICE, Status.BUILDING, "BUILDING").duration_s(NOW) is None

@@ -1,0 +1,172 @@
+"""DeckApp: joins the engine and the screens, and gives the terminal back however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui import clipboard
+from tui.keys import ACTIONS
+from tui.screens.board import Board
+from tui.screens.first_run import FirstRunScreen
+from tui.terminal import Terminal
+from tui.widgets.log_text import Stamps
+
+if TYPE_CHECKING:
+    from tui.config import UiConfig
+    from tui.engine.engine import Engine
+
+
+def style_file() -> Path:
+    """In a wheel the styles are inside the package, in a source run beside it."""
+    inside = Path(__file__).parent / "styles" / "deckwatch.tcss"
+    return inside if inside.exists() else Path(__file__).parent.parent / "styles" / "deckwatch.tcss"
+
+
+class DeckApp(App[int]):
+    """`engine` is entered by the caller and outlives the app."""
+
+    CSS_PATH = style_file()
+    TITLE = "deckwatch"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-xs"), (80, "-s"), (120, "-m"), (180, "-l")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (20, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Textual's own ctrl+q leaves at once: as a reflex against a frozen terminal it must ask.
+        Binding("ctrl+q,ctrl+c", "quit_twice", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        terminal: Terminal,
+        ui: UiConfig,
+        keys: Mapping[str, tuple[str, ...]] | None = None,
+        state_dir: Path | None = None,
+        config_path: str = "",
+    ) -> None:
+        super().__init__()
+        self.engine = engine
+        self.terminal = terminal
+        self.ui = ui
+        self.state_dir = state_dir
+        self.config_path = config_path
+        if terminal.color in ("16", "none"):
+            self.theme = "ansi-dark"
+        elif ui.theme:
+            self.theme = ui.theme
+        self.set_keymap({name: ",".join(each) for name, each in (keys or {}).items()})
+
+    def on_mount(self) -> None:
+        if not self.engine.accounts:
+            self.push_screen(FirstRunScreen(self.config_path))
+            return
+        self.board = Board(
+            self.engine,
+            state_dir=self.state_dir,
+            frames_per_second=self.ui.frames_per_second or self.terminal.frames_per_second,
+            stamps=Stamps(self.ui.timestamps),
+            wrap=self.ui.wrap,
+        )
+        self.push_screen(self.board)
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        """After the first paint: the network, and a garbage collector that leaves what is loaded alone."""
+        self.engine.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
+        """The palette: every action by name, what is not possible now with its reason."""
+        if not isinstance(screen, Board):
+            return
+        service = self.engine.store.service(screen.service) if screen.service else None
+        verbs = self.engine.actions.verbs(service) if service else {}
+        for action in ACTIONS:
+            if action.id.startswith("app."):
+                continue
+            reason = verbs.get(action.verb) if action.verb else None
+            text = f"not now: {reason}" if reason else action.help
+            yield SystemCommand(action.label.capitalize(), text, lambda act=action: self._act(screen, act.id))
+
+    async def _act(self, screen: Screen[object], action: str) -> None:
+        await self.run_action(action, screen)
+
+    def action_quit_twice(self) -> None:
+        screen = self.screen
+        if isinstance(screen, Board):
+            screen.action_quit_twice()
+        elif isinstance(screen, FirstRunScreen):
+            self.exit(0)
+        else:
+            self.pop_screen()
+            self.board.action_quit_twice()
+
+    def copy_text(self, text: str) -> str:
+        """To the clipboard of the person's own machine, however many terminals are in between. Says what it did."""
+        return clipboard.copy(text, self._write_raw)
+
+    def _write_raw(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+            self._driver.flush()
+
+
+def run(
+    connect_engine: Callable[[], Engine],
+    *,
+    ui: UiConfig,
+    terminal: Terminal,
+    keys: Mapping[str, tuple[str, ...]],
+    state_dir: Path | None,
+    config_path: str = "",
+) -> int:
+    """The app from its first paint to its end. Returns the exit code; a bug in a child is raised after the terminal
+    is restored."""
+    return asyncio.run(_run(connect_engine, ui, terminal, keys, state_dir, config_path))
+
+
+async def _run(
+    connect_engine: Callable[[], Engine],
+    ui: UiConfig,
+    terminal: Terminal,
+    keys: Mapping[str, tuple[str, ...]],
+    state_dir: Path | None,
+    config_path: str,
+) -> int:
+    async with connect_engine() as engine:
+        app = DeckApp(engine, terminal=terminal, ui=ui, keys=keys, state_dir=state_dir, config_path=config_path)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, app.exit, 0)
+        _watch_for_hangup(loop, lambda: app.exit(0))
+        code = await app.run_async(mouse=ui.mouse)
+        return app.return_code or code or 0
+
+
+def _watch_for_hangup(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
+    """Leaves when the terminal is gone, also where SIGHUP is ignored: Textual's reader would spin on the end of
+    input for ever. poll() without events reports only the hang-up, and costs nothing until then."""
+
+    def wait() -> None:
+        poll = select.poll()
+        poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
+        poll.poll()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(leave)
+
+    threading.Thread(target=wait, name="hangup", daemon=True).start()

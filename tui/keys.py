@@ -1,0 +1,100 @@
+"""Every action with its keys, once. Bindings, help, palette, footer and `deckwatch keys` are made from this table.
+
+Lower case looks, upper case and the `a` menu ask, only a confirmed sheet acts. Never bound: ctrl+b (tmux), ctrl+a
+(screen), alt+digit, ctrl+h/i/m (backspace, tab, enter).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model.action import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`id` is the screen's `action_...` method with its arguments; `label` stands in the footer and is unique."""
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    group: str
+    verb: Verb | None = None
+    footer: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the [keys] table of the configuration calls it: 'page-down'."""
+        return self.label.replace(" ", "-")
+
+
+def _verb(verb: Verb, keys: tuple[str, ...], label: str, help_: str, *, footer: bool = False) -> Action:
+    return Action(f"act('{verb}')", keys, label, help_, "act", verb, footer)
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("move(1)", ("j", "down"), "down", "next row or line", "move"),
+    Action("move(-1)", ("k", "up"), "up", "previous row or line", "move"),
+    Action("sideways(-1)", ("h", "left"), "left", "pane to the left; in the log: scroll left", "move"),
+    Action("sideways(1)", ("l", "right"), "right", "pane to the right; in the log: scroll right", "move"),
+    Action("page(1)", ("space", "pagedown"), "page down", "one page on", "move"),
+    Action("page(-1)", ("pageup",), "page up", "one page back", "move"),
+    Action("half_page(1)", ("d", "ctrl+d"), "half page down", "half a page on", "move"),
+    Action("half_page(-1)", ("u", "ctrl+u"), "half page up", "half a page back", "move"),
+    Action("first", ("g", "home"), "first", "first row or oldest line", "move"),
+    Action("last", ("G", "end"), "last", "last row; in the log: newest line, and follow", "move"),
+    Action("next_pane(1)", ("tab",), "next pane", "focus the next pane", "panes", footer=True),
+    Action("next_pane(-1)", ("shift+tab",), "previous pane", "focus the previous pane", "panes"),
+    Action("pane(1)", ("1",), "services", "focus the services", "panes"),
+    Action("pane(2)", ("2",), "timeline", "focus the timeline", "panes"),
+    Action("pane(3)", ("3",), "logs", "focus the logs", "panes"),
+    Action("log_tab(-1)", ("[", ","), "tab left", "log tab to the left: build, runtime, HTTP", "panes"),
+    Action("log_tab(1)", ("]", "."), "log tab", "log tab to the right: build, runtime, HTTP", "panes", footer=True),
+    Action("zoom", ("z", "+"), "zoom", "give the focused pane the whole screen, and back", "panes"),
+    Action("drill", ("enter",), "open", "open what is selected", "panes", footer=True),
+    Action("back", ("escape", "q"), "back", "one level back; at the top, q asks whether to quit", "panes"),
+    Action("next_bad(1)", ("e",), "next error", "next failing service; in the log: next error line", "find"),
+    Action("next_bad(-1)", ("E",), "previous error", "previous failing service or error line", "find"),
+    Action("boundary(1)", ("}", "alt+down"), "next deployment", "in the log: next deployment boundary", "find"),
+    Action("boundary(-1)", ("{", "alt+up"), "previous deployment", "in the log: previous boundary", "find"),
+    Action("search", ("/",), "search", "search the log or the services; nothing is hidden", "find", footer=True),
+    Action("next_match(1)", ("n",), "next match", "next match", "find"),
+    Action("next_match(-1)", ("N",), "previous match", "previous match", "find"),
+    Action("follow", ("f",), "follow", "follow the log's end", "log"),
+    Action("pause", ("p",), "pause", "hold the log where it is; new lines are counted", "log"),
+    Action("wrap", ("w",), "wrap", "wrap long lines, or scroll them sideways", "log"),
+    Action("timestamps", ("t",), "times", "times local, UTC, relative, since the deployment, off", "log"),
+    Action("copy", ("y", "c"), "copy", "copy the selected line or row", "take away"),
+    Action("save", ("s",), "save", "save the log to a file", "take away"),
+    Action("open_url", ("o",), "address", "copy the address of what is selected", "take away"),
+    Action("actions", ("a",), "actions", "all actions on this service, with the reason where one is not possible",
+           "act", footer=True),
+    _verb(Verb.REDEPLOY, ("R",), "redeploy", "deploy the same revision again", footer=True),
+    _verb(Verb.RESTART, ("T",), "restart", "restart what runs, without a build", footer=True),
+    _verb(Verb.STOP, ("S",), "stop", "stop what runs", footer=True),
+    _verb(Verb.ROLLBACK, ("B",), "rollback", "go back to an earlier deployment; asks which", footer=True),
+    _verb(Verb.REMOVE, ("delete",), "remove", "remove a deployment"),
+    Action("audit", ("A",), "audit", "what was done from here, and what became of it", "look"),
+    Action("refresh_now", ("ctrl+r", "f5"), "refresh", "ask the platforms now", "look"),
+    Action("app.command_palette", (":", "ctrl+p"), "palette", "every action by name", "look"),
+    Action("help", ("?", "f1"), "help", "keys, and why an action is not possible here", "look", footer=True),
+    Action("app.suspend_process", ("ctrl+z",), "shell", "to the shell; fg comes back", "look"),
+    Action("quit_twice", ("ctrl+c", "ctrl+q"), "quit", "quit, when pressed twice within two seconds", "look"),
+)  # fmt: skip
+
+MENU_KEYS: dict[Verb, str] = {
+    Verb.DEPLOY: "d",
+    Verb.REDEPLOY: "r",
+    Verb.RESTART: "t",
+    Verb.STOP: "s",
+    Verb.START: "g",
+    Verb.ROLLBACK: "b",
+    Verb.CANCEL: "c",
+    Verb.APPROVE: "y",
+    Verb.REJECT: "n",
+    Verb.REMOVE: "x",
+    Verb.RECORD: "e",
+    Verb.SET_STATUS: "u",
+}
+"""The second stroke, within the `a` menu. Each opens the confirmation, none acts."""

@@ -1,0 +1,20 @@
+"""Which deployment a verb acts upon when the user named only the service."""
+
+from __future__ import annotations
+
+from tui.model.action import Verb
+from tui.model.entities import Deployment, Service
+
+
+def acted_upon(verb: Verb, service: Service, chosen: Deployment | None = None) -> Deployment | None:
+    """`chosen` where there is one; else what the verb is usually meant for. None: the service is enough, or (for a
+    rollback) it must be chosen."""
+    if chosen is not None:
+        return chosen
+    match verb:
+        case Verb.CANCEL | Verb.APPROVE | Verb.REJECT | Verb.START | Verb.SET_STATUS:
+            return service.latest
+        case Verb.REDEPLOY | Verb.RESTART | Verb.STOP | Verb.REMOVE:
+            return service.live or service.latest
+        case Verb.DEPLOY | Verb.RECORD | Verb.ROLLBACK:
+            return None

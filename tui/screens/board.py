@@ -1,0 +1,568 @@
+"""The board: services, the selected service's timeline, and its logs, all three always on the screen.
+
+It reads the store when its version moved, sets what the widgets show, and turns keys into looks and intents.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Hashable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.engine.log_tail import LogTail
+from tui.keys import ACTIONS, Action
+from tui.model.action import Intent, Verb
+from tui.model.entities import Deployment, Ref, Service
+from tui.model.log import LogKind
+from tui.model.status import Status
+from tui.model.target import acted_upon
+from tui.screens import words
+from tui.screens.audit import AuditScreen
+from tui.screens.choose import ActionsSheet, ChooseSheet, rollback_offers
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.deployment import DeploymentScreen
+from tui.screens.entry import EntrySheet
+from tui.screens.help import HelpSheet
+from tui.widgets.bars import Bar
+from tui.widgets.line_table import Chosen, Moved
+from tui.widgets.log_text import Stamps, as_plain
+from tui.widgets.log_view import LogView
+from tui.widgets.service_list import ServiceList, ServiceRow, Trouble, with_headings
+from tui.widgets.timeline import Timeline, with_steps
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+
+KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
+_STORE_FRAME_S = 0.1  # changes of the store are drawn at most that often
+_SETTLE_S = 0.15  # a cursor that rests that long opens the log under it
+_TWICE_S = 2.0
+
+
+def _keys(action: Action) -> str:
+    return ",".join("comma" if key == "," else key for key in action.keys)
+
+
+class Board(Screen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(_keys(action), action.id, action.label, show=False, id=action.name) for action in ACTIONS
+    ]
+
+    def __init__(
+        self, engine: Engine, *, state_dir: Path | None, frames_per_second: int, stamps: Stamps, wrap: bool
+    ) -> None:
+        super().__init__()
+        self.engine = engine
+        self.state_dir = state_dir
+        self.frames_per_second = frames_per_second
+        self.service: Ref | None = None
+        self.kinds: dict[Ref, LogKind] = {}  # the log tab the user chose, by service
+        self.at_newest = True  # the timeline's cursor goes along with the newest deployment
+        self.tail: LogTail | None = None
+        self.said: tuple[str, str] = ("", "")  # the last notice and its style
+        self._stamps, self._wrap = stamps, wrap
+        self._due = False
+        self._pressed_to_quit = False
+        self._ticking = False
+        self._unwatch: Callable[[], None] = lambda: None
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="status")
+        with Horizontal(id="upper"):
+            with Vertical(id="services-pane"):
+                yield Bar(id="services-head")
+                yield ServiceList(id="services")
+            with Vertical(id="timeline-pane"):
+                yield Bar(id="timeline-head")
+                yield Timeline(id="timeline")
+        with Vertical(id="log-pane"):
+            yield Bar(id="log-head")
+            yield LogView(id="log", frames_per_second=self.frames_per_second)
+        yield Input(id="find", placeholder="search; enter keeps it, esc ends it", compact=True)
+        yield Bar(id="notice")
+        yield Bar(id="keys")
+
+    def on_mount(self) -> None:
+        self.services = self.query_one(ServiceList)
+        self.timeline = self.query_one(Timeline)
+        self.log_view = self.query_one(LogView)
+        self.find = self.query_one("#find", Input)
+        self.log_view.stamps, self.log_view.wrapping = self._stamps, self._wrap
+        self.services.focus()
+        self._unwatch = self.engine.store.watch(self._store_moved)
+        self.call_after_refresh(self.draw)
+
+    def on_unmount(self) -> None:
+        self._unwatch()
+
+    # From the store to the widgets
+
+    def _store_moved(self) -> None:
+        if not self._due and self.is_attached:
+            self._due = True
+            self.set_timer(_STORE_FRAME_S, self.draw)
+
+    def draw(self) -> None:
+        """Everything that is told on the screen, from the store as it is now. Widgets redraw what differs."""
+        self._due = False
+        if not self.is_attached:
+            return
+        engine, store = self.engine, self.engine.store
+        now = engine.clock.now()
+        services = store.services()
+        self.services.busy = words.busy(engine.actions)
+        width = max(20, self.services.size.width - 2)
+        rows: list[ServiceRow] = with_headings(
+            services,
+            production={s.ref: engine.actions.is_production(s) for s in services},
+            stale=frozenset(a.name for a in store.accounts.values() if a.snapshot and words.is_old(a, now)),
+        )
+        for sentence in words.troubles(store, now):
+            lines = textwrap.wrap(sentence, width) or [""]
+            rows.extend(Trouble(line, number == 0) for number, line in enumerate(lines))
+        waiting = words.no_services(store, now)
+        self.services.show(rows, now, [line for part in waiting for line in textwrap.wrap(part, width)])
+        self._draw_timeline()
+        self._draw_log()
+        self._draw_bars()
+        self._tick()
+
+    def _draw_timeline(self) -> None:
+        now = self.engine.clock.now()
+        timeline = self.engine.store.timeline(self.service) if self.service else None
+        service = self.engine.store.service(self.service) if self.service else None
+        width = max(20, self.timeline.size.width - 2)
+        if timeline is None or service is None:
+            self.timeline.show((), now, textwrap.wrap("Choose a service to see its deployments.", width))
+            return
+        rows = with_steps(
+            timeline.deployments, timeline.steps, more=timeline.next is not None, loading=timeline.loading
+        )
+        if self.at_newest and timeline.deployments:
+            self.timeline.selected = timeline.deployments[0].ref
+        message = words.no_deployments(timeline, service)
+        self.timeline.show(rows, now, [line for part in message for line in textwrap.wrap(part, width)])
+
+    def _draw_log(self) -> None:
+        now = self.engine.clock.now()
+        self.log_view.now = now
+        service = self.engine.store.service(self.service) if self.service else None
+        lines = words.no_lines(self.tail, service, now)
+        width = max(20, self.log_view.size.width - 2)
+        self.log_view.tell(tuple(line for part in lines for line in textwrap.wrap(part, width)))
+
+    def _draw_bars(self) -> None:
+        engine, store = self.engine, self.engine.store
+        now = engine.clock.now()
+        width = self.size.width
+        self.query_one("#status", Bar).show(*words.status_bar(engine, now, width))
+        focused = self.focused
+        timeline = store.timeline(self.service) if self.service else None
+        service = store.service(self.service) if self.service else None
+        self.query_one("#services-head", Bar).show(
+            *words.services_head(len(store.services()), focused=focused is self.services)
+        )
+        self.query_one("#timeline-head", Bar).show(
+            *words.timeline_head(service, timeline, now, focused=focused is self.timeline)
+        )
+        self.query_one("#log-head", Bar).show(
+            *words.log_head(
+                self.kind,
+                service,
+                self._pinned(),
+                self.tail,
+                self.log_view,
+                now,
+                focused=focused is self.log_view,
+                width=width,
+            )
+        )
+        action = words.action_line(engine, now)
+        self.query_one("#notice", Bar).show([self.said] if self.said[0] else action, action if self.said[0] else [])
+        self.query_one("#keys", Bar).show(words.keys_bar(width))
+        for pane, widget in (
+            ("#services-pane", self.services),
+            ("#timeline-pane", self.timeline),
+            ("#log-pane", self.log_view),
+        ):
+            self.query_one(pane).set_class(focused is widget, "-focused")
+
+    def _tick(self) -> None:
+        """Ages move: every second while something is under way, else every five."""
+        if not self._ticking:
+            self._ticking = True
+            moving = bool(self.engine.actions.running) or any(
+                s.latest is not None and s.latest.status.in_flight for s in self.engine.store.services()
+            )
+            self.set_timer(1.0 if moving else 5.0, self._ticked)
+
+    def _ticked(self) -> None:
+        self._ticking = False
+        self.log_view.tick(self.engine.clock.now())
+        self.draw()
+
+    def say(self, text: str, style: str = "notice") -> None:
+        """One line at the bottom, till the next key that says something."""
+        self.said = (f" {text}", style)
+        self._draw_bars()
+
+    # What is selected
+
+    @property
+    def kind(self) -> LogKind:
+        """The log tab: the one chosen for this service; else the one that tells what happens to it."""
+        if self.service is None:
+            return LogKind.RUNTIME
+        if (chosen := self.kinds.get(self.service)) is not None:
+            return chosen
+        deployment = self._pinned()
+        if deployment is None and (service := self.engine.store.service(self.service)):
+            deployment = service.latest
+        building = (Status.QUEUED, Status.WAITING, Status.NEEDS_APPROVAL, Status.BUILDING, Status.FAILED)
+        return LogKind.BUILD if deployment and deployment.status in building else LogKind.RUNTIME
+
+    def _pinned(self) -> Deployment | None:
+        """An older deployment that the timeline's cursor stands on; None while it is on the newest."""
+        if self.at_newest or not isinstance(self.timeline.selected, Ref):
+            return None
+        return self.engine.store.deployment(self.timeline.selected)
+
+    def on_moved(self, event: Moved) -> None:
+        if isinstance(event, Chosen):
+            self.action_drill()
+        elif event.table is self.services:
+            self._service_moved(event.key)
+        elif event.table is self.timeline:
+            timeline = self.engine.store.timeline(self.service) if self.service else None
+            newest = timeline.deployments[0].ref if timeline and timeline.deployments else None
+            at_newest = event.key is None or event.key == newest
+            if not (at_newest and self.at_newest):
+                self.at_newest = at_newest
+                self._log_soon()
+            self._draw_bars()
+            if self.service and timeline and timeline.next and timeline.deployments[-1].ref == event.key:
+                self.engine.more(self.service)
+
+    def _service_moved(self, key: Hashable | None) -> None:
+        self.service = key if isinstance(key, Ref) else None
+        self.at_newest = True
+        self.timeline.selected = None
+        self.timeline.top = 0
+        self.engine.focus(self.service)
+        self._draw_timeline()
+        self._log_soon()
+        self._draw_bars()
+
+    def _log_soon(self) -> None:
+        """Never another service's lines under this one's name: the pane empties at once, and fills when the cursor
+        rests."""
+        self._close_log()
+        self._draw_log()
+        self.set_timer(_SETTLE_S, partial(self._open_log, self.service, self._pinned()))
+
+    def _open_log(self, service: Ref | None, pinned: Deployment | None) -> None:
+        if service is None or service != self.service or pinned != self._pinned() or self.tail is not None:
+            return
+        self.tail = self.engine.tails.open(self.kind, service, pinned.ref if pinned else None)
+        current = self.engine.store.service(service)
+        start = pinned or (current.live or current.latest if current else None)
+        self.log_view.show(self.tail.buffer, start.started_at or start.created_at if start else None)
+        self._draw_log()
+        self._draw_bars()
+
+    def _close_log(self) -> None:
+        if self.tail is not None:
+            self.engine.tails.close(self.tail)
+            self.tail = None
+        self.log_view.show(None)
+
+    def on_log_view_changed(self) -> None:
+        self._draw_bars()
+
+    def on_descendant_focus(self) -> None:
+        if self.is_attached:
+            self.call_later(self._draw_bars)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    # Looking
+
+    def _pane(self) -> ServiceList | Timeline | LogView:
+        focused = self.focused
+        return focused if isinstance(focused, ServiceList | Timeline | LogView) else self.services
+
+    def action_move(self, rows: int) -> None:
+        self._pane().move(rows)
+
+    def action_page(self, pages: int) -> None:
+        self._pane().page(pages)
+
+    def action_half_page(self, pages: int) -> None:
+        self._pane().page(pages / 2)
+
+    def action_first(self) -> None:
+        self._pane().first()
+
+    def action_last(self) -> None:
+        self._pane().last()
+
+    def action_sideways(self, step: int) -> None:
+        if self.focused is self.log_view:
+            self.log_view.sideways(step)
+        else:
+            (self.timeline if step > 0 else self.services).focus()
+
+    def action_next_pane(self, step: int) -> None:
+        panes: list[Widget] = [self.services, self.timeline, self.log_view]
+        panes[(panes.index(self._pane()) + step) % 3].focus()
+
+    def action_pane(self, number: int) -> None:
+        (self.services, self.timeline, self.log_view)[number - 1].focus()
+
+    def action_log_tab(self, step: int) -> None:
+        if self.service is None:
+            return
+        self.kinds[self.service] = KINDS[(KINDS.index(self.kind) + step) % len(KINDS)]
+        self._close_log()
+        self._open_log(self.service, self._pinned())
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoomed")
+
+    def action_drill(self) -> None:
+        pane = self._pane()
+        if pane is self.services:
+            self.timeline.focus()
+        elif pane is self.timeline and self.service and isinstance(self.timeline.selected, Ref):
+            self.app.push_screen(DeploymentScreen(self.engine, self.service, self.timeline.selected))
+        elif pane is self.log_view and self.log_view.buffer is not None and self.log_view.cursor is not None:
+            self.app.push_screen(EntrySheet(self.log_view.buffer[self.log_view.cursor]))
+        elif pane is self.log_view:
+            self.log_view.pause()
+
+    def action_back(self) -> None:
+        if self.find.has_focus or self.find.has_class("-open"):
+            self._end_search()
+        elif self.has_class("-zoomed"):
+            self.remove_class("-zoomed")
+        elif self.log_view.has_focus and self.log_view.pattern is not None:
+            self.log_view.search("")
+        elif self.log_view.has_focus and not self.log_view.following:
+            self.log_view.follow()
+        elif not self.services.has_focus:
+            self.services.focus()
+        else:
+            self.action_quit_twice("q")
+
+    def action_quit_twice(self, key: str = "") -> None:
+        if self._pressed_to_quit:
+            self.app.exit()
+            return
+        self._pressed_to_quit = True
+        running = len(self.engine.actions.running)
+        under_way = f" {running} action under way: it goes on at the platform, unfollowed." if running else ""
+        self.say(f"Press {key or 'it'} again to leave.{under_way}", "alert")
+        self.set_timer(_TWICE_S, self._forget_quit)
+
+    def _forget_quit(self) -> None:
+        self._pressed_to_quit = False
+        self.say("")
+
+    def action_next_bad(self, step: int) -> None:
+        if self.log_view.has_focus:
+            if not self.log_view.next_error(step):
+                self.say(f"No error {'below' if step > 0 else 'above'} in what is held of this log.")
+        elif not self.services.next_bad(step):
+            self.say("No service fails or waits for approval.")
+
+    def action_boundary(self, step: int) -> None:
+        if not self.log_view.next_boundary(step):
+            self.say(f"No deployment boundary {'below' if step > 0 else 'above'} in this log.")
+
+    def action_follow(self) -> None:
+        self.log_view.last()
+
+    def action_pause(self) -> None:
+        self.log_view.pause()
+
+    def action_wrap(self) -> None:
+        self.log_view.wrap()
+
+    def action_timestamps(self) -> None:
+        self.say(f"Times: {self.log_view.next_stamps()}")
+
+    def action_refresh_now(self) -> None:
+        self.engine.refresh()
+        self.say("Asking every account now.")
+
+    def action_help(self) -> None:
+        service = self.engine.store.service(self.service) if self.service else None
+        verbs = self.engine.actions.verbs(service, self._pinned()) if service else {}
+        self.app.push_screen(HelpSheet(service, verbs))
+
+    def action_audit(self) -> None:
+        self.app.push_screen(AuditScreen(self.engine))
+
+    # Searching
+
+    def action_search(self) -> None:
+        self._searched = self._pane()
+        self.find.value = ""
+        self.find.add_class("-open")
+        self.query_one("#notice").add_class("-hidden")
+        self.find.focus()
+
+    def _end_search(self) -> None:
+        self.find.remove_class("-open")
+        self.query_one("#notice").remove_class("-hidden")
+        self._searched.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if isinstance(self._searched, LogView) and event.value:
+            self._searched.search(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        sought, pane = event.value, self._searched
+        self._sought = sought
+        self._end_search()
+        if not sought:
+            self.log_view.search("")
+            return
+        found = pane.search(sought) if isinstance(pane, LogView) else pane.find(sought)
+        self.say(f"{sought}: n next, N previous" if found else f"{sought}: not found", "notice" if found else "alert")
+
+    def action_next_match(self, step: int) -> None:
+        pane = self._pane()
+        found = pane.next_match(step) if isinstance(pane, LogView) else pane.find(self._sought, step)
+        if not found:
+            self.say(f"{self._sought or 'nothing searched'}: no other match {'below' if step > 0 else 'above'}")
+
+    _sought = ""
+    _searched: ServiceList | Timeline | LogView
+
+    # Taking away
+
+    def _address(self) -> str | None:
+        service = self.engine.store.service(self.service) if self.service else None
+        if self.timeline.has_focus and isinstance(self.timeline.selected, Ref):
+            deployment = self.engine.store.deployment(self.timeline.selected)
+            if deployment and deployment.url:
+                return deployment.url
+        return service.url if service else None
+
+    def action_open_url(self) -> None:
+        address = self._address()
+        if address:
+            self.say(f"{address}: {self.app.copy_text(address)}")  # type: ignore[attr-defined]
+        else:
+            self.say("The platform gives no address for this.")
+
+    def action_copy(self) -> None:
+        view = self.log_view
+        text = ""
+        if view.has_focus and view.buffer is not None and len(view.buffer):
+            text = as_plain(view.buffer[view.cursor if view.cursor is not None else view.buffer.end - 1])
+        elif self.timeline.has_focus and isinstance(self.timeline.selected, Ref):
+            text = self.timeline.selected.id
+        elif self.service and (service := self.engine.store.service(self.service)):
+            text = service.path
+        if text:
+            self.say(f"{self.app.copy_text(text)}: {text[:60]}")  # type: ignore[attr-defined]
+        else:
+            self.say("Nothing is selected to copy.")
+
+    def action_save(self) -> None:
+        buffer = self.log_view.buffer
+        service = self.engine.store.service(self.service) if self.service else None
+        if buffer is None or service is None or not len(buffer):
+            self.say("There are no log lines to save.")
+            return
+        self.say(words.save_log(buffer, service, self.kind, self.state_dir, self.engine.clock.now()))
+
+    # Acting: each of these opens a sheet, none acts
+
+    def _chosen(self) -> tuple[Service, Deployment | None] | None:
+        service = self.engine.store.service(self.service) if self.service else None
+        if service is None:
+            self.say("Choose a service first.")
+            return None
+        return service, self._pinned() if self.timeline.has_focus else None
+
+    def action_actions(self) -> None:
+        if (chosen := self._chosen()) is not None:
+            service, deployment = chosen
+            verbs = {
+                verb: self.engine.actions.blocked(verb, service, acted_upon(verb, service, deployment)) for verb in Verb
+            }
+            verbs[Verb.ROLLBACK] = self._no_rollback(service)
+            self.app.push_screen(ActionsSheet(service, verbs, self.engine.clock.now()), self._verb_taken)
+
+    def _verb_taken(self, verb: Hashable | None) -> None:
+        if isinstance(verb, Verb):
+            self.action_act(verb)
+
+    def action_act(self, verb: str) -> None:
+        """Opens the sheet for one verb, or says why it cannot be done now."""
+        chosen = self._chosen()
+        if chosen is None:
+            return
+        service, deployment = chosen
+        wanted = Verb(verb)
+        if wanted is Verb.ROLLBACK:
+            self._choose_rollback(service)
+            return
+        self._confirm(wanted, service, acted_upon(wanted, service, deployment))
+
+    def _no_rollback(self, service: Service) -> str | None:
+        """Why there is nothing to go back to."""
+        timeline = self.engine.store.timeline(service.ref)
+        older = [d for d in timeline.deployments if not d.is_live] if timeline else []
+        reasons = [self.engine.actions.blocked(Verb.ROLLBACK, service, d) for d in older]
+        if any(reason is None for reason in reasons):
+            return None
+        return reasons[0] if reasons else "there is no earlier deployment to go back to"
+
+    def _choose_rollback(self, service: Service) -> None:
+        if (reason := self._no_rollback(service)) is not None:
+            self.say(f"No rollback of {service.name}: {reason}", "alert")
+            return
+        timeline = self.engine.store.timeline(service.ref)
+        deployments = timeline.deployments if timeline else ()
+        now = self.engine.clock.now()
+        reasons = {d.id: self.engine.actions.blocked(Verb.ROLLBACK, service, d) for d in deployments}
+        sheet = ChooseSheet(
+            f"Roll back {service.name} to which deployment?", rollback_offers(service, deployments, reasons, now), now
+        )
+        self.app.push_screen(sheet, partial(self._rollback_chosen, service))
+
+    def _rollback_chosen(self, service: Service, key: Hashable | None) -> None:
+        if isinstance(key, Ref) and (deployment := self.engine.store.deployment(key)):
+            self._confirm(Verb.ROLLBACK, service, deployment)
+
+    def _confirm(self, verb: Verb, service: Service, deployment: Deployment | None) -> None:
+        actions = self.engine.actions
+        if (reason := actions.blocked(verb, service, deployment)) is not None:
+            self.say(f"No {verb} of {service.name}: {reason}", "alert")
+            return
+        intent = actions.intent(verb, service, deployment)
+        title = self.engine.store.accounts[service.account].title
+        sheet = ConfirmScreen(intent, actions.effect(intent), title, actions, self.engine.store)
+        self.app.push_screen(sheet, self._confirmed)
+
+    def _confirmed(self, intent: Intent | None) -> None:
+        if intent is None:
+            self.say("Kept: nothing was done.")
+        else:
+            self.said = ("", "")
+            self.engine.actions.start(intent)
+            self._draw_bars()

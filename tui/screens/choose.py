@@ -1,0 +1,150 @@
+"""Sheets that choose: one of the actions, or the deployment to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from tui.keys import MENU_KEYS
+from tui.model.action import Verb
+from tui.model.entities import Deployment, Service
+from tui.screens.sheet import Sheet
+from tui.targets import previous_good
+from tui.widgets.format import LOOKS, age, fit, status_word, when
+from tui.widgets.line_table import Chosen, LineTable
+from tui.widgets.line_widget import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One choice. `reason`: why it cannot be taken, shown beside it."""
+
+    key: Hashable
+    spans: tuple[Span, ...]
+    reason: str | None
+
+
+class Offers(LineTable[Offer]):
+    def key(self, item: Offer) -> Hashable | None:
+        return item.key
+
+    def row(self, item: Offer, width: int) -> tuple[list[Span], str]:
+        if item.reason is None:
+            return list(item.spans), ""
+        return [*((text, "dim") for text, _ in item.spans), (f"  {item.reason}", "approval")], ""
+
+
+class ChooseSheet(Sheet[Hashable]):
+    """Returns the key of the offer taken, None for none. One that cannot be taken says why."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("g,home", "move(-9999)", show=False),
+        Binding("G,end", "move(9999)", show=False),
+        Binding("space,pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+        Binding("enter", "take", show=False),
+    ]
+    foot = "j k choose · enter opens the confirmation · esc back"
+
+    def __init__(self, title: str, offers: Sequence[Offer], now: datetime, intro: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self.offers = offers
+        self.now = now
+        self.intro = intro
+
+    def heading(self) -> str:
+        return self._title
+
+    def body(self) -> ComposeResult:
+        if self.intro:
+            yield Static(self.intro, id="intro", markup=False)
+        yield Offers(id="offers")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        table = self.query_one(Offers)
+        table.styles.height = max(1, len(self.offers))
+        table.focus()
+        table.show(self.offers, self.now, ("there is nothing to choose from",))
+        first = next((offer.key for offer in self.offers if offer.reason is None), None)
+        if first is not None:
+            table.select(first)
+
+    def action_move(self, rows: int) -> None:
+        self.query_one(Offers).move(rows)
+
+    def on_chosen(self, event: Chosen) -> None:
+        self.action_take()
+
+    def action_take(self) -> None:
+        self.take(self.query_one(Offers).selected)
+
+    def take(self, key: Hashable | None) -> None:
+        offer = next((o for o in self.offers if o.key == key), None)
+        if offer is None:
+            return
+        if offer.reason is not None:
+            self.notify(offer.reason, severity="warning", markup=False)
+            return
+        self.dismiss(offer.key)
+
+
+class ActionsSheet(ChooseSheet):
+    """All verbs on one service, each with its second stroke; greyed with the reason where it is not possible."""
+
+    foot = "press the letter, or enter · esc back"
+
+    def __init__(self, service: Service, verbs: Mapping[Verb, str | None], now: datetime) -> None:
+        offers = [
+            Offer(verb, ((f" {MENU_KEYS[verb]}  ", "key"), (f"{verb:<11}", "")), reason)
+            for verb, reason in verbs.items()
+        ]
+        super().__init__(f"Actions on {service.name}", offers, now)
+
+    def on_key(self, event: events.Key) -> None:
+        verb = next((verb for verb, key in MENU_KEYS.items() if key == event.character), None)
+        if verb is not None:
+            event.stop()
+            event.prevent_default()
+            self.take(verb)
+
+
+def rollback_offers(
+    service: Service, deployments: Sequence[Deployment], reasons: Mapping[str, str | None], now: datetime
+) -> list[Offer]:
+    """Where a service can go back to: the last good one before the live one first, then the rest newest first."""
+    live = service.live.ref if service.live else None
+    rest = [d for d in deployments if d.ref != live]
+    possible = [d for d in rest if reasons.get(d.id) is None]
+    good = previous_good(deployments)
+    best = [d for d in possible if good is not None and d.ref == good.ref]
+    ordered = best + [d for d in possible if d not in best]
+    refused = [d for d in rest if reasons.get(d.id) is not None]
+    return [
+        Offer(d.ref, _deployment_spans(d, now, "last good " if d in best else ""), reasons.get(d.id))
+        for d in ordered + refused
+    ]
+
+
+def _deployment_spans(deployment: Deployment, now: datetime, mark: str) -> tuple[Span, ...]:
+    look = LOOKS[deployment.status]
+    revision = deployment.revision
+    return (
+        (f" {look.sign} ", look.style),
+        (fit(status_word(deployment.status, deployment.status_raw), 10), look.style),
+        (f"{age(when(deployment), now):>4}  ", "dim"),
+        (fit(revision.short if revision else deployment.id, 8), "link"),
+        (f" {mark}", "live"),
+        (fit((revision.author or "") if revision else "", 10) + " ", "dim"),
+        ((revision.message or "") if revision else "", ""),
+    )

@@ -1,0 +1,92 @@
+"""What every sheet over the board has in common: a frame, a title, keys that wait a moment, one way out."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Static
+
+Result = TypeVar("Result")
+
+GUARD_S = 0.4
+"""Keys meant for the board behind are not taken for an answer."""
+
+
+class Sheet(ModalScreen[Result], Generic[Result]):
+    """Subclasses give `title`, `body()` and `foot`. Escape and q go back without doing anything."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "keep", show=False)]
+    foot = "esc back"
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="sheet"):
+            yield from self.body()
+            yield Static(Text(self.foot), id="foot")
+
+    def on_mount(self) -> None:
+        self.query_one("#sheet").border_title = Text(self.heading(), overflow="ellipsis").markup
+
+    def heading(self) -> str:
+        return ""
+
+    def body(self) -> ComposeResult:
+        yield from ()
+
+    def action_keep(self) -> None:
+        self.dismiss(None)
+
+
+class ReadSheet(Sheet[None]):
+    """A sheet to read and scroll; the board's motions work in it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "line(1)", show=False),
+        Binding("k,up", "line(-1)", show=False),
+        Binding("space,pagedown", "pages(1)", show=False),
+        Binding("pageup", "pages(-1)", show=False),
+        Binding("d,ctrl+d", "pages(0.5)", show=False),
+        Binding("u,ctrl+u", "pages(-0.5)", show=False),
+        Binding("g,home", "edge(0)", show=False),
+        Binding("G,end", "edge(1)", show=False),
+    ]
+    foot = "j k scroll · esc back"
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="text", can_focus=True):
+            yield Static(self.text(), id="body")
+
+    def text(self) -> Text:
+        return Text()
+
+    def reread(self) -> None:
+        """Draw `text()` again: what it tells has changed."""
+        self.query_one("#body", Static).update(self.text())
+
+    @property
+    def _scroll(self) -> Widget:
+        return self.query_one("#text")
+
+    def action_line(self, lines: int) -> None:
+        self._scroll.scroll_relative(y=lines, animate=False)
+
+    def action_pages(self, pages: float) -> None:
+        self._scroll.scroll_relative(y=pages * max(1, self._scroll.size.height - 1), animate=False)
+
+    def action_edge(self, end: int) -> None:
+        if end:
+            self._scroll.scroll_end(animate=False)
+        else:
+            self._scroll.scroll_home(animate=False)
+
+
+def field(text: Text, name: str, value: str, style: str = "") -> None:
+    """One `name   value` line; nothing where the value is empty."""
+    if value:
+        text.append(f"{name:<11}", "dim")
+        text.append(value + "\n", style)

@@ -1,0 +1,272 @@
+"""What the board says: the words of its bars, and of a pane that has no rows. Values in, words out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.engine.actions import Action, ActionPhase, ActionService
+from tui.engine.log_buffer import LogBuffer
+from tui.engine.log_tail import LogTail, TailPhase
+from tui.engine.store import AccountState, Phase, Store, Timeline
+from tui.keys import ACTIONS
+from tui.model.entities import Deployment, Ref, Service
+from tui.model.errors import ProviderError, RateLimited, Unauthorized
+from tui.model.log import LogKind
+from tui.widgets.bars import freshness, tally
+from tui.widgets.format import age, count, duration, plural, status_word
+from tui.widgets.line_widget import Span
+from tui.widgets.log_text import as_plain
+from tui.widgets.log_view import LogView
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+
+Spans = list[Span]
+
+
+def is_old(account: AccountState, now: datetime) -> bool:
+    return account.phase(now) in (Phase.STALE, Phase.FAILED)
+
+
+def _and_now(error: ProviderError, next_try_at: datetime | None, now: datetime) -> str:
+    """The sentence of an error, and what happens next."""
+    if isinstance(error, Unauthorized):
+        return f"{error} Not tried again until ctrl+r."
+    if isinstance(error, RateLimited):
+        return f"{error} Tried again in {duration((error.retry_at - now).total_seconds() // 10 * 10 + 10)}."
+    if next_try_at is not None and next_try_at > now:
+        return f"{error} Tried again by itself; ctrl+r tries now."
+    return f"{error} ctrl+r tries again."
+
+
+def troubles(store: Store, now: datetime) -> list[str]:
+    """A sentence for each account that cannot be read, and for what of it could not be. Below the services."""
+    sentences = []
+    for account in store.accounts.values():
+        if account.error is not None and account.snapshot is not None:
+            old = age(account.snapshot.observed_at, now)
+            sentences.append(
+                f"{account.name}: shown as it was {old} ago. {_and_now(account.error, account.next_try_at, now)}"
+            )
+        elif account.error is not None and store.services():
+            sentences.append(f"{account.name}: {_and_now(account.error, account.next_try_at, now)}")
+        if account.snapshot is not None:
+            sentences.extend(f"{account.name}: {problem}" for problem in account.snapshot.problems)
+    return sentences
+
+
+def no_services(store: Store, now: datetime) -> list[str]:
+    """What stands in the services pane while it has no rows."""
+    lines = []
+    for account in store.accounts.values():
+        match account.phase(now):
+            case Phase.LOADING:
+                lines.append(f"Asking {account.title} for the services of {account.name} …")
+            case Phase.FAILED if account.error is not None:
+                lines.append(f"{account.name}: {_and_now(account.error, account.next_try_at, now)}")
+            case _:
+                lines.append(
+                    f"{account.name} has no services that this token sees. Deploy one on {account.title}, "
+                    "or look at `projects` in the configuration; `deckwatch check` tells what the token sees."
+                )
+    return lines
+
+
+def no_deployments(timeline: Timeline, service: Service) -> list[str]:
+    if timeline.error is not None:
+        return [f"The deployments of {service.name} could not be read: {timeline.error} ctrl+r tries again."]
+    if timeline.loading or timeline.observed_at is None:
+        return [f"Reading the deployments of {service.name} …"]
+    return [f"{service.name} was never deployed. a d deploys it."]
+
+
+def no_lines(tail: LogTail | None, service: Service | None, now: datetime) -> list[str]:
+    """What stands in the log pane while it has no lines."""
+    if service is None:
+        return ["Choose a service to see its logs."]
+    if tail is None:
+        return [f"Opening the log of {service.name} …"]
+    kind = tail.source.kind
+    match tail.phase:
+        case TailPhase.CONNECTING:
+            return [f"Opening the {kind} log of {service.name} …"]
+        case TailPhase.LIVE:
+            return [f"No {kind} lines of {service.name} yet. They appear here as they come."]
+        case TailPhase.RECONNECTING:
+            return [f"The {kind} log broke off: {tail.error} Trying again by itself."]
+        case TailPhase.ENDED:
+            return [f"The {kind} log of {service.name} is empty and ended. [ and ] change to another log."]
+        case TailPhase.FAILED:
+            return [f"{tail.error} [ and ] change to another log."]
+    return []
+
+
+def busy(actions: ActionService) -> Mapping[Ref, str]:
+    """A word for each service's row on which an action from here is under way."""
+    return {lease: f"{action.intent.verb} {_phase_word(action)}" for lease, action in actions.running.items()}
+
+
+def _phase_word(action: Action) -> str:
+    if action.phase is ActionPhase.UNKNOWN:
+        return "unknown?"
+    if action.status is not None and action.phase is ActionPhase.ACCEPTED:
+        return f"› {status_word(action.status, '')}"
+    return str(action.phase)
+
+
+def action_line(engine: Engine, now: datetime) -> Spans:
+    """The action under way, or the last one that ended a short while ago."""
+    actions = engine.actions
+    if not actions.recent:
+        return []
+    action = next(iter(actions.running.values()), actions.recent[0])
+    more = f" (+{len(actions.running) - 1} more)" if len(actions.running) > 1 else ""
+    what = f"{action.intent.verb} {action.intent.service.name}"
+    if action.ended_at is not None:
+        if (now - action.ended_at).total_seconds() > 120:
+            return []
+        sign, style = ("✓", "live") if action.ok else ("?", "approval") if action.ok is None else ("✗", "bad")
+        return [(f" {sign} {what}: {action.message or action.phase} ", style)]
+    taken = duration((now - action.asked_at).total_seconds())
+    told = _phase_word(action)
+    style = "approval" if action.phase is ActionPhase.UNKNOWN else "flight"
+    message = f" {action.message}" if action.message else ""
+    return [(f" ▹ {what}: {told}{message} {taken}{more} ", style)]
+
+
+def status_bar(engine: Engine, now: datetime, width: int) -> tuple[Spans, Spans]:
+    """Left what wants attention, right each account's freshness and budget, shorter where there is no room."""
+    store = engine.store
+    left = [(" ", ""), *tally(store.services())]
+    full: Spans = []
+    for account in store.accounts.values():
+        full += [*freshness(account, engine.budgets[account.name].view(), now), ("  ", "")]
+    if engine.actions.read_only:
+        full.append(("READ-ONLY ", "alert"))
+    if sum(len(text) for text, _ in full) <= max(width * 0.6, width - 40):
+        return left, full
+    short: Spans = []
+    for account in store.accounts.values():
+        spans = freshness(account, engine.budgets[account.name].view(), now)
+        short += [*(spans if is_old(account, now) else spans[:2]), (" ", "")]
+    return left, short
+
+
+def _head(number: int, title: str, *, focused: bool) -> Spans:
+    return [(f"{'▌' if focused else ' '}{number} {title} ", "tab-chosen" if focused else "heading")]
+
+
+def services_head(services: int, *, focused: bool) -> tuple[Spans, Spans]:
+    return _head(1, "Services", focused=focused), [(f"{count(services)} ", "dim")]
+
+
+def timeline_head(
+    service: Service | None, timeline: Timeline | None, now: datetime, *, focused: bool
+) -> tuple[Spans, Spans]:
+    left = _head(2, "Timeline", focused=focused)
+    if service is None:
+        return left, []
+    left += [(f" {service.name}", "strong"), (f" {service.environment_name}", "dim")]
+    right: Spans = []
+    if timeline is not None:
+        if timeline.error is not None and timeline.deployments:
+            right = [(f"not read: {type(timeline.error).__name__} ", "alert")]
+        elif timeline.loading and timeline.observed_at is None:
+            right = [("reading … ", "dim")]
+        elif timeline.observed_at and (now - timeline.observed_at).total_seconds() > 600:
+            right = [(f"read {age(timeline.observed_at, now)} ago ", "alert")]
+        else:
+            right = [(f"{count(len(timeline.deployments))}{'+' if timeline.next else ''} ", "dim")]
+    return left, right
+
+
+def log_head(
+    kind: LogKind,
+    service: Service | None,
+    pinned: Deployment | None,
+    tail: LogTail | None,
+    view: LogView,
+    now: datetime,
+    *,
+    focused: bool,
+    width: int,
+) -> tuple[Spans, Spans]:
+    left = _head(3, "Logs", focused=focused)
+    for each in LogKind:
+        name = "HTTP" if each is LogKind.HTTP else str(each)
+        left.append((f"[{name}]" if each is kind else f" {name} ", "tab-chosen" if each is kind else "tab"))
+    if service is not None and width >= 100:
+        left.append((f"  {service.name}", "strong"))
+        left.append((f" {service.environment_name}", "dim"))
+    if pinned is not None:
+        left.append((f"  only {pinned.revision.short if pinned.revision else pinned.id[:8]}", "approval"))
+    return left, [*_tail_state(tail, now), *_view_state(view, width)]
+
+
+def _tail_state(tail: LogTail | None, now: datetime) -> Spans:
+    if tail is None:
+        return []
+    match tail.phase:
+        case TailPhase.CONNECTING:
+            return [("connecting ", "waiting")]
+        case TailPhase.LIVE:
+            return []
+        case TailPhase.RECONNECTING:
+            return [(f"CUT {age(tail.since, now)}, reconnecting ", "alert")]
+        case TailPhase.ENDED:
+            return [("ended ", "dim")]
+        case TailPhase.FAILED:
+            return [("no log ", "bad")]
+    return []
+
+
+def _view_state(view: LogView, width: int) -> Spans:
+    buffer = view.buffer
+    if buffer is None:
+        return []
+    spans: Spans = []
+    if view.following:
+        spans.append(("● following ", "live"))
+    else:
+        spans.append((f"‖ paused +{count(view.new_below)} new ", "alert"))
+    if view.left:
+        spans.append((f"→{view.left} ", "dim"))
+    if buffer.dropped:
+        spans.append((f"{count(buffer.dropped)} dropped ", "alert"))
+    if width >= 100 and not view.following:
+        spans.append((f"{plural(len(buffer), 'line')} ", "dim"))
+    return spans
+
+
+def keys_bar(width: int) -> Spans:
+    """As many of the footer's keys as fit; help is always among them."""
+    offers = [(action.keys[0], action.label) for action in ACTIONS if action.footer and action.label != "help"]
+    spans: Spans = [(" ?", "key"), (" help", "dim")]
+    left = width - 7
+    for key, label in offers:
+        shown = {"escape": "esc"}.get(key, key)
+        if (left := left - len(shown) - len(label) - 3) < 0:
+            break
+        spans += [("  " + shown, "key"), (" " + label, "dim")]
+    return spans
+
+
+def save_log(buffer: LogBuffer, service: Service, kind: LogKind, state_dir: Path | None, now: datetime) -> str:
+    """Writes what is held of a log to a new file, for the user alone. Returns a sentence."""
+    folder = state_dir / "saved" if state_dir else Path.cwd()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{service.environment_name}-{service.name}").strip("-.")[:80]
+    path = folder / f"{name}-{kind}-{now:%Y%m%dT%H%M%SZ}.log"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            for number in range(buffer.first, buffer.end):
+                file.write(as_plain(buffer[number]) + "\n")
+    except OSError as error:
+        return f"The log was not saved to {path}: {error.strerror}."
+    return f"{plural(len(buffer), 'line')} saved to {path}"

@@ -1,0 +1,69 @@
+"""What kind of terminal this is, told by evidence, before Textual is imported: its constants are read at import.
+
+Plain ssh passes TERM but not COLORTERM; several modern terminals have no terminfo entry that tells their colours.
+"""
+
+from __future__ import annotations
+
+import curses
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+_TRUECOLOR_TERMS = ("ghostty", "alacritty", "kitty", "foot", "wezterm", "contour", "-direct")
+
+
+class UnusableTerminal(Exception):
+    """The board cannot be drawn here; the message says what to use instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    color: str  # truecolor | 256 | 16 | none
+    slow_link: bool  # over SSH, or told so: fewer frames
+    frames_per_second: int
+
+
+def examine(
+    environ: MutableMapping[str, str], *, color: str = "auto", link: str = "auto", fps: int | None = None
+) -> Terminal:
+    """Decides from the environment and the [ui] settings. Raises UnusableTerminal for TERM=dumb."""
+    term = environ.get("TERM", "")
+    if term == "dumb":
+        raise UnusableTerminal(
+            "TERM is 'dumb': the board needs a terminal that can place the cursor. "
+            "Without one use: deckwatch services, deployments, logs, act (see --help)."
+        )
+    slow = link == "slow" or (link == "auto" and "SSH_CONNECTION" in environ)
+    return Terminal(
+        color=_color(environ, term) if color == "auto" else color,
+        slow_link=slow,
+        frames_per_second=fps or (10 if slow else 15),
+    )
+
+
+def prepare(terminal: Terminal, environ: MutableMapping[str, str] | None = None) -> None:
+    """Sets what Textual reads at its import. Only the app's own process is changed."""
+    environ = os.environ if environ is None else environ
+    environ["TEXTUAL_COLOR_SYSTEM"] = {"16": "standard", "none": "standard"}.get(terminal.color, terminal.color)
+    environ["TEXTUAL_FPS"] = "120"  # the screen's timer; a key is painted at once, the log at its own rate
+    environ["TEXTUAL_ANIMATIONS"] = "none"
+    environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
+    environ.pop("NO_COLOR", None)  # Textual's own filter for it still writes greys; the ansi theme writes none
+
+
+def _color(environ: MutableMapping[str, str], term: str) -> str:
+    if environ.get("NO_COLOR"):
+        return "none"
+    told = environ.get("COLORTERM", "").lower()
+    if "STY" in environ:  # GNU screen loses 24-bit colours, whatever it inherited
+        return "256"
+    if told in ("truecolor", "24bit") or any(name in term for name in _TRUECOLOR_TERMS):
+        return "truecolor"
+    if "256" in term:
+        return "256"
+    try:
+        curses.setupterm(term or "unknown", 1)
+        return "256" if curses.tigetnum("colors") >= 256 else "16"
+    except curses.error:
+        return "16"

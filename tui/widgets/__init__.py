@@ -1,0 +1,1 @@
+"""Draw. Values in, lines out: no I/O, no platform names, no decisions."""

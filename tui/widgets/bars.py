@@ -1,0 +1,105 @@
+"""The one-line bars: who is fresh, what the log does, what just happened, which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.cells import cell_len
+
+from tui.engine.budget import BudgetView
+from tui.engine.store import AccountState, Phase
+from tui.model.entities import Service
+from tui.model.status import Status
+from tui.widgets.format import age, attention, duration
+from tui.widgets.line_widget import LineWidget, Span
+
+
+class Bar(LineWidget):
+    """One line: what is on the left is cut first, what is on the right always stays."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.left: list[Span] = []
+        self.right: list[Span] = []
+
+    def show(self, left: list[Span], right: list[Span] | None = None) -> None:
+        self.left, self.right = left, right or []
+        self.redraw_changed()
+
+    def spans(self, y: int) -> tuple[list[Span], str]:
+        width = self.size.width
+        right = self.right
+        taken = _width(right)
+        room = max(0, width - taken)
+        shown: list[Span] = []
+        for text, style in self.left:
+            cells = cell_len(text)
+            if cells > room:
+                if room > 1:
+                    shown.append((text[: room - 1] + "…", style))
+                    room -= cell_len(text[: room - 1]) + 1
+                break
+            shown.append((text, style))
+            room -= cells
+        shown.append((" " * max(0, room), ""))
+        return [*shown, *right], ""
+
+
+def _width(spans: Sequence[Span]) -> int:
+    return sum(cell_len(text) for text, _ in spans)
+
+
+def freshness(state: AccountState, budget: BudgetView, now: datetime) -> list[Span]:
+    """One account: its sign and name; how old its picture is, or what is wrong; its budget.
+
+    While it is fresh the words do not change from poll to poll, so that a quiet screen is not redrawn.
+    """
+    phase = state.phase(now)
+    old = age(state.snapshot.observed_at, now) if state.snapshot else ""
+    name = state.name
+    spans: list[Span]
+    match phase:
+        case Phase.LOADING:
+            spans = [("◌ ", "waiting"), (name, ""), (" loading", "dim")]
+        case Phase.FRESH:
+            spans = [("● ", "live"), (name, ""), (f" <{duration(_bound(state))}", "dim")]
+        case Phase.STALE:
+            word = "last session's" if state.from_cache else "STALE"
+            spans = [("◐ ", "alert"), (name, ""), (f" {word} {old}", "alert")]
+        case Phase.FAILED:
+            spans = [("✗ ", "bad"), (name, ""), (" failed", "bad")]
+    return [*spans, *_budget(budget, now)]
+
+
+def _bound(state: AccountState) -> float:
+    """The picture is at most this old while its account is fresh, in steps, so that the figure stands still."""
+    for step in (10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800):
+        if state.poll_s * 1.1 <= step:
+            return step
+    return 3600
+
+
+def _budget(budget: BudgetView, now: datetime) -> list[Span]:
+    if budget.retry_at and budget.retry_at > now:
+        return [(f" rate limited, {duration((budget.retry_at - now).total_seconds() // 10 * 10 + 10)}", "alert")]
+    if budget.limit and budget.remaining is not None:
+        share = round(20 * budget.remaining / budget.limit) * 5
+        return [(f" budget {share}%", "alert" if share <= 10 else "dim")]
+    return []
+
+
+def tally(services: Sequence[Service]) -> list[Span]:
+    """How many want attention, by name while there are few: the worst thing is on the first screen."""
+    bad = [s.name for s in services if (state := attention(s)) is not None and state is not Status.NEEDS_APPROVAL]
+    asking = [s.name for s in services if attention(s) is Status.NEEDS_APPROVAL]
+    spans: list[Span] = []
+    if bad:
+        spans.append((f"✗ {len(bad)} failing ", "bad"))
+        spans.append((f"{', '.join(bad[:4])}{' …' if len(bad) > 4 else ''}  ", "strong"))
+    if asking:
+        spans.append((f"? {len(asking)} to approve ", "approval"))
+        spans.append((f"{', '.join(asking[:2])}{' …' if len(asking) > 2 else ''}  ", ""))
+    if not spans and services:
+        spans.append(("✓ nothing failing  ", "live"))
+    return spans

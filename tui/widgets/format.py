@@ -1,0 +1,120 @@
+"""Short words for times, durations and states, the same everywhere on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.cells import cell_len, set_cell_size
+
+from tui.model.entities import Deployment, Service
+from tui.model.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A state without relying on colour: a sign, a word; and the name of its component class."""
+
+    sign: str
+    word: str
+    style: str
+
+
+LOOKS: dict[Status, Look] = {
+    Status.QUEUED: Look("·", "queued", "waiting"),
+    Status.WAITING: Look("·", "waiting", "waiting"),
+    Status.NEEDS_APPROVAL: Look("?", "approval", "approval"),
+    Status.BUILDING: Look("▸", "building", "flight"),
+    Status.DEPLOYING: Look("▹", "deploying", "flight"),
+    Status.LIVE: Look("●", "live", "live"),
+    Status.SLEEPING: Look("◌", "sleeping", "idle"),
+    Status.CRASHED: Look("✗", "crashed", "bad"),
+    Status.FAILED: Look("✗", "failed", "bad"),
+    Status.CANCELLED: Look("-", "cancelled", "idle"),
+    Status.STOPPED: Look("■", "stopped", "idle"),
+    Status.SKIPPED: Look("-", "skipped", "idle"),
+    Status.SUPERSEDED: Look("○", "replaced", "idle"),
+    Status.REMOVING: Look("▹", "removing", "flight"),
+    Status.REMOVED: Look("-", "removed", "idle"),
+    Status.UNKNOWN: Look("?", "unknown", "approval"),
+}
+
+
+def status_word(status: Status, raw: str) -> str:
+    """Our word; for a state we do not know, the platform's own."""
+    return raw.lower() if status is Status.UNKNOWN and raw else LOOKS[status].word
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """Coarse on purpose: '42s' moves in tens, '3m' by minutes, then hours and days. '' when unknown.
+
+    A finer figure would redraw a quiet screen.
+    """
+    if at is None:
+        return ""
+    seconds = max(0, int((now - at).total_seconds()))
+    if seconds < 60:
+        return "now" if seconds < 10 else f"{seconds // 10 * 10}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600}h"
+    return f"{seconds // 86400}d"
+
+
+def duration(seconds: float | None) -> str:
+    """'8s', '2m10s', '1h05m', '3d'; '' when unknown."""
+    if seconds is None:
+        return ""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d"
+
+
+def service_state(service: Service) -> tuple[Status, str]:
+    """What its row says: its state, and a rollout on top of what serves ('live, building')."""
+    word = status_word(service.status, service.status_raw)
+    latest = service.latest
+    if latest is None or (service.live is not None and latest.ref == service.live.ref):
+        return service.status, word
+    if latest.status is service.status:
+        return service.status, word
+    if service.status.up and (latest.status.in_flight or latest.status.bad or latest.status is Status.NEEDS_APPROVAL):
+        return latest.status, f"{word}›{status_word(latest.status, latest.status_raw)}"
+    return service.status, word
+
+
+def attention(service: Service) -> Status | None:
+    """The reason to look at this service, if there is one."""
+    state, _ = service_state(service)
+    if service.status.bad:
+        return service.status
+    return state if state.bad or state is Status.NEEDS_APPROVAL else None
+
+
+def when(deployment: Deployment) -> datetime | None:
+    return deployment.created_at or deployment.started_at or deployment.finished_at
+
+
+def fit(text: str, width: int) -> str:
+    """Exactly `width` cells: cut with an ellipsis, or padded."""
+    if width <= 0:
+        return ""
+    if text.isascii():
+        return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + "…"
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def plural(number: int, word: str) -> str:
+    return f"{count(number)} {word}" if number == 1 else f"{count(number)} {word}s"

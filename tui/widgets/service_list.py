@@ -1,0 +1,129 @@
+"""The services pane: a row a service, under a heading for each account, project and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.model.entities import Ref, Service
+from tui.widgets.format import LOOKS, age, attention, fit, service_state, when
+from tui.widgets.line_table import LineTable
+from tui.widgets.line_widget import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    account: str
+    project: str
+    environment: str
+    production: bool
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A line of what could not be read of an account, and what to do."""
+
+    text: str
+    first: bool
+
+
+ServiceRow = Heading | Service | Trouble
+
+
+def with_headings(
+    services: Sequence[Service], *, production: Mapping[Ref, bool], stale: frozenset[str]
+) -> list[ServiceRow]:
+    """Services in their order, with a heading wherever account, project or environment changes.
+
+    `production` tells by service; `stale` names the accounts whose picture is old.
+    """
+    rows: list[ServiceRow] = []
+    place: tuple[str, Ref] | None = None
+    for service in services:
+        if (service.account, service.environment) != place:
+            place = (service.account, service.environment)
+            rows.append(
+                Heading(
+                    service.account,
+                    service.project_name,
+                    service.environment_name,
+                    production.get(service.ref, False),
+                    service.account in stale,
+                )
+            )
+        rows.append(service)
+    return rows
+
+
+class ServiceList(LineTable[ServiceRow]):
+    """`busy` has a word for each service on which an action from here is under way."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.busy: Mapping[Ref, str] = {}
+
+    def key(self, item: ServiceRow) -> Hashable | None:
+        return item.ref if isinstance(item, Service) else None
+
+    def matches(self, item: ServiceRow, words: str) -> bool:
+        return isinstance(item, Service) and words in item.path.casefold()
+
+    def next_bad(self, step: int) -> bool:
+        """The next service that fails, crashes or waits for approval, round the end."""
+        start = self._index(self.selected)
+        if start is None:
+            return False
+        for distance in range(1, len(self.items) + 1):
+            index = (start + step * distance) % len(self.items)
+            item = self.items[index]
+            if isinstance(item, Service) and attention(item) is not None:
+                self._move_to(index)
+                return True
+        return False
+
+    def row(self, item: ServiceRow, width: int) -> tuple[list[Span], str]:
+        if isinstance(item, Heading):
+            return _heading(item, width), ""
+        if isinstance(item, Trouble):
+            return [("! " if item.first else "  ", "alert"), (item.text, "approval")], ""
+        state, word = service_state(item)
+        look = LOOKS[state]
+        style = LOOKS[item.status].style if item.status.bad else look.style
+        newest = item.latest or item.live
+        aged = age(when(newest), self.now) if newest and self.now else ""
+        busy = self.busy.get(item.ref)
+        if busy:
+            word, style = busy, "flight"
+        elif item.latest and item.latest.note and "replicas" in item.latest.note:
+            word = f"{word} {item.latest.note.split(' ')[0]}"
+        extra = _extra(item, width)
+        name_width = max(8, width - 3 - 18 - 5 - sum(len(text) for text, _ in extra))
+        spans: list[Span] = [
+            (f" {look.sign} ", style),
+            (fit(item.name, name_width), "strong" if attention(item) else ""),
+            (" " + fit(word, 17), style),
+            *extra,
+            (f"{aged:>4} ", "dim"),
+        ]
+        return spans, ""
+
+
+def _heading(item: Heading, width: int) -> list[Span]:
+    spans: list[Span] = [(f" {item.account} ", "dim"), (f"{item.project} ", "heading")]
+    spans.append((f" {item.environment} ", "production" if item.production else "heading"))
+    if item.stale:
+        spans.append((" stale", "alert"))
+    return spans
+
+
+def _extra(service: Service, width: int) -> list[Span]:
+    """What a wide pane has room for: revision, then replicas."""
+    if width < 56:
+        return []
+    shown = service.live or service.latest
+    revision = shown.revision.short if shown and shown.revision else ""
+    spans: list[Span] = [(" " + fit(revision, 8), "dim")]
+    if width >= 72:
+        spans.append((f" {'x' + str(service.replicas) if service.replicas else '':<4}", "dim"))
+    return spans

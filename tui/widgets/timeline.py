@@ -1,0 +1,127 @@
+"""The timeline pane: the selected service's deployments, newest first, with the steps of those under way."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.model.entities import Deployment, Ref, Step
+from tui.model.status import Status
+from tui.widgets.format import LOOKS, age, duration, fit, status_word, when
+from tui.widgets.line_table import LineTable
+from tui.widgets.line_widget import Span
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    step: Step
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """Why a deployment waits or failed, in the platform's words."""
+
+    text: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoreRow:
+    """The last row, while older deployments exist."""
+
+    loading: bool
+
+
+TimelineRow = Deployment | StepRow | NoteRow | MoreRow
+
+_STEP_SIGNS = {
+    Status.LIVE: ("✓", "live"),
+    Status.FAILED: ("✗", "bad"),
+    Status.SKIPPED: ("-", "idle"),
+    Status.QUEUED: ("·", "waiting"),
+}
+
+
+def with_steps(
+    deployments: Sequence[Deployment], steps: Mapping[Ref, tuple[Step, ...]], *, more: bool, loading: bool
+) -> list[TimelineRow]:
+    """Deployments in their order; below one in flight its steps, below one that failed the step that did."""
+    rows: list[TimelineRow] = []
+    for deployment in deployments:
+        rows.append(deployment)
+        taken = steps.get(deployment.ref, ())
+        if deployment.status.in_flight:
+            rows.extend(StepRow(step, step is taken[-1]) for step in taken)
+        elif deployment.status.bad:
+            rows.extend(StepRow(step, True) for step in taken if step.status is Status.FAILED)
+        if deployment.note:
+            rows.append(NoteRow(deployment.note, deployment.status.bad))
+    if more:
+        rows.append(MoreRow(loading))
+    return rows
+
+
+class Timeline(LineTable[TimelineRow]):
+    def key(self, item: TimelineRow) -> Hashable | None:
+        return item.ref if isinstance(item, Deployment) else None
+
+    def matches(self, item: TimelineRow, words: str) -> bool:
+        if not isinstance(item, Deployment):
+            return False
+        revision = item.revision
+        texts = [item.id, item.status, item.creator or ""]
+        if revision:
+            texts += [revision.sha, revision.message or "", revision.author or "", revision.branch or ""]
+        return any(words in text.casefold() for text in texts)
+
+    def row(self, item: TimelineRow, width: int) -> tuple[list[Span], str]:
+        match item:
+            case Deployment():
+                return self._deployment(item, width), ""
+            case StepRow():
+                return self._step(item), ""
+            case NoteRow():
+                return [("     └ " + item.text, "bad" if item.bad else "approval")], ""
+            case MoreRow():
+                return [("   … reading older ones" if item.loading else "   … older ones: G or page down", "dim")], ""
+
+    def _deployment(self, item: Deployment, width: int) -> list[Span]:
+        look = LOOKS[item.status]
+        word = status_word(item.status, item.status_raw)
+        now = self.now
+        revision = item.revision
+        who = (revision.author if revision else None) or item.creator or ""
+        taken = duration(item.duration_s(now)) if now and (item.finished_at or item.status.in_flight) else ""
+        spans: list[Span] = [
+            (f" {look.sign} ", look.style),
+            (fit(word, 10), look.style),
+            (f"{age(when(item), now) if now else '':>4} ", "dim"),
+            (f"{taken:>6} ", ""),
+            (fit(revision.short if revision else "", 8), "link"),
+        ]
+        left = width - 32
+        if left >= 34:
+            spans.append((" " + fit(who, 12), "dim"))
+            left -= 13
+        if left > 4:
+            message = (revision.message if revision else None) or item.trigger or ""
+            trigger = f"[{item.trigger}] " if item.trigger and revision and revision.message else ""
+            shown = (trigger + message).strip() if width >= 70 else message
+            spans.append((" " + fit(shown, left - 1), ""))
+        return spans
+
+    def _step(self, item: StepRow) -> list[Span]:
+        step = item.step
+        sign, style = _STEP_SIGNS.get(step.status, ("▸", "flight"))
+        end = step.finished_at or (self.now if step.status.in_flight else None)
+        taken = duration((end - step.started_at).total_seconds()) if end and step.started_at else ""
+        told = step.error or step.detail
+        spans: list[Span] = [
+            (f"     {'└' if item.last else '├'} {sign} ", style),
+            (fit(step.name.lower().replace("_", " "), 22), "" if style != "bad" else "bad"),
+            (f"{taken:>7}", "dim"),
+        ]
+        if told:
+            spans.append((f"  {told}", "bad" if step.error else "dim"))
+        return spans
