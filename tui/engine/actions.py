@@ -1,0 +1,275 @@
+"""The only way to a mutation: asked for as a value, leased, audited before and after, followed to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from fnmatch import fnmatchcase
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+from tui.engine.action import Action
+from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, current_user
+from tui.engine.follow import Follower
+from tui.engine.link import Fault, Link
+from tui.engine.store import Store
+from tui.engine.verdict import DONE_WHEN_ACCEPTED, Verdict
+from tui.model.action import Effect, Intent, Outcome, Receipt, Verb
+from tui.model.clock import Clock
+from tui.model.entities import Deployment, Ref, Service
+from tui.model.errors import ProviderError, RateLimited, Refused, UnexpectedReply, Unreachable
+from tui.model.provider import Priority
+from tui.model.text import plain
+
+__all__ = ["FOLLOW_S", "Action", "ActionPhase", "ActionService"]
+
+FOLLOW_S = 30 * 60.0
+RECENT = 200
+
+log = logging.getLogger(__name__)
+
+
+class ActionService:
+    """Every mutation passes `perform`. Nothing here asks a person: the screen or the command line did."""
+
+    def __init__(
+        self,
+        links: Mapping[str, Link],
+        store: Store,
+        audit: AuditLog,
+        clock: Clock,
+        random: Random,
+        *,
+        read_only: bool,
+        poke: Callable[[str], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        follower: Follower,
+    ) -> None:
+        self.read_only = read_only
+        self._links = links
+        self._store = store
+        self._audit = audit
+        self._clock = clock
+        self._random = random
+        self._poke = poke
+        self._spawn = spawn
+        self._follower = follower
+        self._user = current_user()
+        self._running: dict[Ref, Action] = {}
+        self._recent: deque[Action] = deque(maxlen=RECENT)
+
+    @property
+    def running(self) -> Mapping[Ref, Action]:
+        """By lease: asked, accepted or unknown, and not final yet."""
+        return MappingProxyType(self._running)
+
+    @property
+    def recent(self) -> Sequence[Action]:
+        """Newest first, those under way among them."""
+        return tuple(self._recent)
+
+    def blocked(self, verb: Verb, service: Service, deployment: Deployment | None = None) -> str | None:
+        """Why not now, in words for the screen; None when it can be tried."""
+        link = self._links[service.account]
+        if self.read_only:
+            return "deckwatch runs read-only: start it without --read-only to act."
+        if link.account.read_only:
+            return f"{service.account} is read-only by the configuration."
+        if (reason := self._picture_in_doubt(service.account)) is not None:
+            return reason
+        if (held := self._running.get(service.ref)) is not None:
+            since_s = (self._clock.now() - held.asked_at).total_seconds()
+            return f"{held.intent.verb} of {service.name} is under way since {since_s:.0f} s."
+        provider = link.connected
+        if provider is None:
+            return f"{service.account} is not connected yet."
+        try:
+            with link.contained():
+                return provider.blocked(verb, service if deployment is None else deployment)
+        except ProviderError as error:
+            return str(error)
+
+    def verbs(self, service: Service, deployment: Deployment | None = None) -> Mapping[Verb, str | None]:
+        """Every verb with the reason why not now, or None."""
+        return {verb: self.blocked(verb, service, deployment) for verb in Verb}
+
+    def intent(
+        self,
+        verb: Verb,
+        service: Service,
+        deployment: Deployment | None = None,
+        *,
+        reason: str = "",
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> Intent:
+        return Intent(
+            id=f"{self._random.getrandbits(64):016x}",
+            verb=verb,
+            service=service,
+            deployment=deployment,
+            reason=plain(reason),
+            options=dict(options),
+            production=self.is_production(service),
+        )
+
+    def effect(self, intent: Intent) -> Effect:
+        """What it would do, for the dialog. Raises Refused where it cannot be told because it cannot be done."""
+        link = self._links[intent.service.account]
+        if link.connected is None:
+            raise Refused(f"{link.account.name} is not connected yet.")
+        handler = link.connected.handlers.get(intent.verb)
+        if handler is None:
+            raise Refused(link.connected.lacks.get(intent.verb, f"{link.account.title} cannot {intent.verb}."))
+        with link.contained():
+            return handler.effect(intent)
+
+    async def perform(self, intent: Intent) -> Receipt:
+        """Does it, once; never again by itself. The lease is held until `follow` ends, or the platform refuses.
+
+        Raises Refused before anything was sent: it is blocked now, or the audit log cannot be written. What the
+        platform says, or fails to say, is in the receipt.
+        """
+        return await self._call(self._begin(intent))
+
+    def start(self, intent: Intent) -> Action:
+        """Performs and follows in the background. Blocked: the action comes back refused."""
+        try:
+            action = self._begin(intent)
+        except Refused as error:
+            now = self._clock.now()
+            action = Action(intent, ActionPhase.REFUSED, now, message=error.message, ended_at=now, ok=False)
+            self._recent.appendleft(action)
+            self._store.touch()
+            return action
+        self._spawn(self._see_through(action))
+        return action
+
+    async def follow(self, intent: Intent, receipt: Receipt, timeout_s: float = FOLLOW_S) -> Action:
+        """Watches until the platform reports a final state, and audits it. A refused one has ended already."""
+        action = self._known(intent) or self._adopted(intent, receipt)
+        if action.ended_at is None:
+            end = await self._end(action, receipt, timeout_s)
+            action.settle(end, at=self._clock.now())
+            self._write(action, ActionPhase.FINAL)
+            self._release(action)
+        return action
+
+    async def _end(self, action: Action, receipt: Receipt, timeout_s: float) -> Verdict:
+        if action.intent.verb in DONE_WHEN_ACCEPTED and receipt.outcome is Outcome.ACCEPTED:
+            return Verdict(True, receipt.message or "done")
+        return await self._follower.follow(action, receipt, timeout_s)
+
+    async def _see_through(self, action: Action) -> None:
+        receipt = await self._call(action)
+        await self.follow(action.intent, receipt)
+
+    def _begin(self, intent: Intent) -> Action:
+        """Checks, leases and audits, without a chance for anything to come between."""
+        service = self._store.service(intent.service.ref)
+        if service is None:
+            raise Refused(f"{intent.service.path} is not there any more.")
+        deployment = intent.deployment and (self._store.deployment(intent.deployment.ref) or intent.deployment)
+        if (reason := self.blocked(intent.verb, service, deployment)) is not None:
+            raise Refused(reason)
+        action = Action(intent, ActionPhase.ASKED, self._clock.now(), known=self._known_deployments(service))
+        try:
+            self._audit.append(self._entry(action, ActionPhase.ASKED))
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise Refused(f"Nothing was done: the audit log cannot be written ({why}).") from error
+        self._running[intent.lease] = action
+        self._recent.appendleft(action)
+        self._store.touch()
+        return action
+
+    async def _call(self, action: Action) -> Receipt:
+        intent = action.intent
+        link = self._links[intent.service.account]
+        try:
+            receipt = await link.call(Priority.ACTION, lambda provider: provider.handlers[intent.verb].run(intent))
+        except asyncio.CancelledError:
+            action.message = "deckwatch was closed before the answer came"
+            self._write(action, ActionPhase.UNKNOWN)
+            raise
+        except ProviderError as error:
+            receipt = Receipt(intent, _outcome(error), self._clock.now(), message=str(error))
+        action.take(receipt)
+        self._write(action, action.phase)
+        if action.phase is ActionPhase.REFUSED:
+            self._release(action)
+        else:
+            self._store.touch()
+        self._poke(intent.service.account)
+        return receipt
+
+    def _picture_in_doubt(self, account: str) -> str | None:
+        """What is acted upon must be what is seen. A budget that ran dry is no doubt: its rest is kept for actions."""
+        state = self._store.accounts[account]
+        if state.snapshot is None and state.error is None:
+            return f"{account} has not been read yet."
+        if state.error is not None and not (isinstance(state.error, RateLimited) and state.snapshot is not None):
+            return f"{account} cannot be read now: {state.error.message}"
+        if state.from_cache:
+            return "The picture is from the last session; wait for fresh data."
+        return None
+
+    def is_production(self, service: Service) -> bool:
+        """Whether its environment wants the typed confirmation."""
+        name = service.environment_name.casefold()
+        return any(fnmatchcase(name, each.casefold()) for each in self._links[service.account].account.production)
+
+    def _known_deployments(self, service: Service) -> frozenset[Ref]:
+        timeline = self._store.timeline(service.ref)
+        return frozenset() if timeline is None else frozenset(each.ref for each in timeline.deployments)
+
+    def _known(self, intent: Intent) -> Action | None:
+        return next((action for action in self._recent if action.intent.id == intent.id), None)
+
+    def _adopted(self, intent: Intent, receipt: Receipt) -> Action:
+        """The receipt came from elsewhere, so the action begins here."""
+        action = Action(intent, ActionPhase.ASKED, receipt.at, known=self._known_deployments(intent.service))
+        action.take(receipt)
+        self._recent.appendleft(action)
+        if action.ended_at is None:
+            self._running[intent.lease] = action
+        return action
+
+    def _release(self, action: Action) -> None:
+        if self._running.get(action.intent.lease) is action:
+            del self._running[action.intent.lease]
+        self._store.touch()
+        self._poke(action.intent.service.account)
+
+    def _write(self, action: Action, phase: ActionPhase) -> None:
+        """What came of it. It has happened, so a full disk no longer stops it, but it is said."""
+        try:
+            self._audit.append(self._entry(action, phase))
+        except OSError as error:
+            log.error("the audit log cannot be written", exc_info=error)  # noqa: TRY400 - the trace is of no use here
+            action.message = f"{action.message} (the audit log could not be written: {error.strerror})".strip()
+
+    def _entry(self, action: Action, phase: ActionPhase) -> AuditEntry:
+        intent = action.intent
+        return AuditEntry(
+            at=self._clock.now(),
+            user=self._user,
+            account=intent.service.account,
+            verb=intent.verb.value,
+            target=intent.service.path,
+            phase=phase,
+            id=intent.id,
+            from_=action.from_name,
+            to=action.to_name,
+            reason=intent.reason,
+            status=None if action.status is None else action.status.value,
+            message=action.message,
+        )
+
+
+def _outcome(error: ProviderError) -> Outcome:
+    """REFUSED only where the platform's answer says that nothing was done."""
+    doubtful = isinstance(error, Unreachable | UnexpectedReply | Fault) or type(error) is ProviderError
+    return Outcome.UNKNOWN if doubtful else Outcome.REFUSED

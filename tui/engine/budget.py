@@ -1,0 +1,184 @@
+"""One request budget per credential, fed by what the platform's own answers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tui.model.clock import Clock
+from tui.model.errors import RateLimited
+from tui.model.provider import PRIORITY, Priority
+
+RESERVE = 0.10  # of the window: only actions may use it
+BACKGROUND_SHARE = 0.50  # of the window: the polls; the rest is for what somebody looks at
+LONGEST_WAIT_S = 5.0  # a request that must wait longer is refused instead
+BURST = 8  # a first screen needs several requests at once
+UNKNOWN_RATE = 2.0  # requests a second where the platform tells no limit
+KNOWN_RATE = 5.0  # where it does: half of the lowest limit per second among the platforms (10/s)
+WINDOW_S = 3600.0  # assumed until a reset time is seen
+FOCUSED_HORIZON_S = 1200.0  # looking closely at one deployment seldom lasts longer
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """None where the platform did not say."""
+
+    limit: int | None
+    remaining: int | None
+    resets_at: datetime | None
+    retry_at: datetime | None
+    spent: int  # by this process since its start
+
+
+@dataclass(slots=True)
+class Tally:
+    """Requests made inside one `counted()` block."""
+
+    requests: int = 0
+
+
+_TALLY: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
+
+@contextmanager
+def counted() -> Iterator[Tally]:
+    tally = Tally()
+    token = _TALLY.set(tally)
+    try:
+        yield tally
+    finally:
+        _TALLY.reset(token)
+
+
+class Budget:
+    """The account's Meter: a token bucket against bursts, and a window that the platform's headers keep true.
+
+    Of a window, half is for polling and 40 % for what somebody looks at; the last tenth stays for actions, which
+    never wait. What one did not use flows to the other as the window goes by.
+    """
+
+    def __init__(self, account: str, clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
+        self._limit: int | None = None
+        self._remaining = 0
+        self._resets_at: datetime | None = None
+        self._retry_at: datetime | None = None
+        self._window_s = WINDOW_S
+        self._tokens = float(BURST)
+        self._filled_at = clock.monotonic()
+        self._queue: list[tuple[Priority, int]] = []
+        self._ticket = 0
+        self._spent = 0
+
+    def view(self) -> BudgetView:
+        self._roll()
+        return BudgetView(
+            limit=self._limit,
+            remaining=None if self._limit is None else max(0, self._remaining),
+            resets_at=self._resets_at,
+            retry_at=self._retry_at,
+            spent=self._spent,
+        )
+
+    async def spend(self) -> None:
+        priority = PRIORITY.get()
+        if priority is not Priority.ACTION:
+            await self._turn(priority)
+        self._fill()
+        self._tokens -= 1.0
+        self._spent += 1
+        self._remaining -= 1
+        if (tally := _TALLY.get()) is not None:
+            tally.requests += 1
+
+    def observe(
+        self,
+        *,
+        limit: int | None = None,
+        remaining: int | None = None,
+        resets_at: datetime | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
+        now = self._clock.now()
+        if limit is not None and limit > 0:
+            if self._limit is None and remaining is None:
+                self._remaining = limit
+            self._limit = limit
+        if remaining is not None and self._limit is not None:
+            self._remaining = remaining
+        if resets_at is not None and resets_at > now:
+            left_s = (resets_at - now).total_seconds()
+            # The longest time to a reset that was seen is how long a window is, as far as we can know.
+            self._window_s = max(left_s, self._window_s if self._resets_at is not None else 0.0)
+            self._resets_at = resets_at
+        elif self._resets_at is None and self._limit is not None:
+            self._resets_at = now + timedelta(seconds=self._window_s)
+        if retry_at is not None:
+            self._retry_at = retry_at
+
+    def interval_s(self, requests: int, *, at_least: float, priority: Priority = Priority.BACKGROUND) -> float:
+        """How often work of that many requests may be done again without the window running dry."""
+        self._roll()
+        if self._limit is None or self._resets_at is None or requests <= 0:
+            return max(at_least, requests / UNKNOWN_RATE)
+        left_s = max(1.0, (self._resets_at - self._clock.now()).total_seconds())
+        free = self._remaining - RESERVE * self._limit
+        if free <= 0:
+            return max(at_least, left_s)
+        share = BACKGROUND_SHARE / (1.0 - RESERVE)
+        if priority is not Priority.BACKGROUND:
+            share, left_s = 1.0 - share, min(left_s, FOCUSED_HORIZON_S)
+        return max(at_least, requests / (share * free / left_s))
+
+    async def _turn(self, priority: Priority) -> None:
+        """Returns when this request is the next to go. The closer looked at go first, then who came first."""
+        self._ticket += 1
+        place = (priority, self._ticket)
+        self._queue.append(place)
+        try:
+            while (wait_s := self._wait_s(place)) > 0:
+                await self._clock.sleep(wait_s)
+        finally:
+            self._queue.remove(place)
+
+    def _wait_s(self, place: tuple[Priority, int]) -> float:
+        self._roll()
+        now = self._clock.now()
+        if self._retry_at is not None:
+            return self._bearable(self._retry_at, f"{self._account}: the platform asks for a pause.")
+        if self._limit is not None and self._remaining <= RESERVE * self._limit:
+            until = self._resets_at or now + timedelta(seconds=self._window_s)
+            left = f"{max(0, self._remaining)} of {self._limit} requests are left"
+            return self._bearable(until, f"{self._account}: {left}, kept for actions.")
+        self._fill()
+        ahead = sum(other < place for other in self._queue)
+        missing = 1.0 + ahead - self._tokens
+        return missing / self._rate if missing > 1e-9 else 0.0
+
+    def _bearable(self, until: datetime, message: str) -> float:
+        wait_s = (until - self._clock.now()).total_seconds()
+        if wait_s > LONGEST_WAIT_S:
+            raise RateLimited(message, retry_at=until, remedy="It goes on by itself then.")
+        return max(wait_s, 0.001)
+
+    @property
+    def _rate(self) -> float:
+        return UNKNOWN_RATE if self._limit is None else KNOWN_RATE
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+
+    def _roll(self) -> None:
+        """A new window, when the time for it has come: full until an answer says otherwise."""
+        now = self._clock.now()
+        if self._retry_at is not None and self._retry_at <= now:
+            self._retry_at = None
+        if self._limit is not None and self._resets_at is not None and self._resets_at <= now:
+            self._remaining = self._limit
+            self._resets_at = now + timedelta(seconds=self._window_s)

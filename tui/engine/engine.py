@@ -1,0 +1,163 @@
+"""Joins the parts that keep the picture fresh, and owns the tasks they run in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from tui.engine.actions import ActionService
+from tui.engine.audit import AuditLog
+from tui.engine.backoff import Backoff
+from tui.engine.budget import Budget
+from tui.engine.focus import Focus
+from tui.engine.follow import Follower
+from tui.engine.link import Account, Link
+from tui.engine.log_tail import Tails
+from tui.engine.picture_cache import PictureCache
+from tui.engine.poller import Poller
+from tui.engine.store import AccountState, Store
+from tui.model.clock import Clock, SystemClock
+from tui.model.entities import Ref, Snapshot
+from tui.model.errors import ProviderError
+from tui.model.provider import Priority, Provider
+
+__all__ = ["Account", "Engine"]
+
+
+class Engine:
+    """Everything that goes on behind the screen, in one TaskGroup. An async context manager.
+
+    A fault inside one account stays there (`Link.contained`); a bug anywhere else ends the engine: it cancels the
+    task that entered it and comes out of the `async with`, with its traceback. Leaving ends every task, then
+    closes every provider.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        *,
+        audit: AuditLog,
+        clock: Clock | None = None,
+        read_only: bool = False,
+        random: Random | None = None,
+        poll_s: float = 10.0,
+        cache: Path | None = None,
+    ) -> None:
+        self.accounts = tuple(accounts)
+        self.audit = audit
+        self.clock: Clock = clock or SystemClock()
+        self._random = random or Random()
+        self.store = Store([AccountState(each.name, each.provider, each.title, poll_s) for each in accounts])
+        self.budgets = {each.name: Budget(each.name, self.clock) for each in accounts}
+        self._links = {each.name: Link(each, self.budgets[each.name]) for each in accounts}
+        self._pollers = {
+            name: Poller(link, self.store, self.clock, self._backoff(), poll_s=poll_s)
+            for name, link in self._links.items()
+        }
+        self._cache = None if cache is None else PictureCache(cache, self.store, self.clock)
+        self.tails = Tails(self._links, self.store, self.clock, self._random, self._spawn)
+        self._focus = Focus(self._links, self.store, self.clock, backoff=self._backoff, poke=self._poke)
+        self.actions = ActionService(
+            self._links,
+            self.store,
+            audit,
+            self.clock,
+            self._random,
+            read_only=read_only,
+            poke=self._poke,
+            spawn=self._spawn,
+            follower=Follower(
+                self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
+            ),
+        )
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+        if self._cache is not None:
+            self._cache.load()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        try:
+            # Only a cancellation is the group's business; what else left the block passes as it is, not wrapped.
+            cancelled = isinstance(error, asyncio.CancelledError)
+            await self._group.__aexit__(*((kind, error, trace) if cancelled else (None, None, None)))
+        finally:
+            await self._close()
+
+    def start(self) -> None:
+        """Begin to poll every account. Once; headless commands ask for one snapshot instead."""
+        if self._started:
+            return
+        self._started = True
+        for poller in self._pollers.values():
+            self._spawn(poller.run())
+        self._spawn(self._focus.run())
+        if self._cache is not None:
+            self._spawn(self._cache.run())
+
+    def focus(self, service: Ref | None) -> None:
+        """Keep this service's timeline fresh, and the steps of its deployment in flight. None: nobody looks."""
+        self._focus.turn_to(service)
+
+    def refresh(self, account: str | None = None) -> None:
+        """Poll now, all accounts or one; also one that was stopped by a bad credential. Waiting logs try again."""
+        for name, poller in self._pollers.items():
+            if account in (None, name):
+                poller.refresh()
+        self._focus.refresh()
+        self.tails.retry(account)
+
+    def more(self, service: Ref) -> None:
+        """Load the next older page of its timeline; does nothing while one is loading or when there is none."""
+        timeline = self.store.timeline(service)
+        if timeline is not None and timeline.next is not None and not timeline.loading:
+            self._spawn(self._focus.load_older(service, timeline.next))
+
+    def steps(self, deployment: Ref) -> None:
+        """Load the steps of one deployment into its timeline, once; what is in flight and focused needs no asking."""
+        if (known := self.store.deployment(deployment)) is not None:
+            self._spawn(self._focus.load_steps(known))
+
+    async def provider(self, account: str) -> Provider:
+        """Connected on first use. Raises ProviderError."""
+        return await self._links[account].provider()
+
+    async def snapshot(self, account: str) -> Snapshot:
+        """One picture now, into the store too. Raises ProviderError."""
+        return await self._pollers[account].once()
+
+    async def _fresh_snapshot(self, account: str) -> Snapshot:
+        return await self._pollers[account].once(Priority.ACTION)
+
+    def _poke(self, account: str) -> None:
+        self._pollers[account].poke()
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._random)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _close(self) -> None:
+        """Every provider is closed, whatever the others do."""
+        closing = [link.aclose() for link in self._links.values()]
+        for outcome in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
+                raise outcome
+        if self._cache is not None:
+            self._cache.save()

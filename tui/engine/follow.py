@@ -1,0 +1,197 @@
+"""Watches what an action does until the platform reports its end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tui.engine.action import Action
+from tui.engine.audit import ActionPhase
+from tui.engine.backoff import Backoff
+from tui.engine.link import Link
+from tui.engine.store import Store
+from tui.engine.verdict import MAKES_NEW, OF_THE_SERVICE, TAKES_AWAY, Verdict, verdict
+from tui.model.action import Outcome, Receipt
+from tui.model.clock import Clock
+from tui.model.entities import Deployment, Ref, Snapshot
+from tui.model.errors import NotFound, ProviderError, RateLimited
+from tui.model.provider import Priority
+from tui.model.status import Status
+
+SKEW = timedelta(seconds=60)  # the platform's clock may be behind ours by that much
+NO_TRACE_S = 120.0
+NEVER_APPEARED_S = 300.0
+TIMES_NOT_FOUND = 5
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is known so far of one action under way."""
+
+    action: Action
+    began: float
+    sure: bool  # it arrived
+    target: Ref | None  # the deployment to look at; None: it is to be found, or the service itself is watched
+    before: Deployment | None = None
+    status_before: Status | None = None
+    moved: bool = False
+    not_found: int = 0
+
+    @property
+    def looks_for_new(self) -> bool:
+        return self.target is None and self.action.intent.verb in MAKES_NEW
+
+
+class Follower:
+    """Reads at the pace that the budget allows. Its requests count as the action's own: they may use the reserve."""
+
+    def __init__(
+        self,
+        links: Mapping[str, Link],
+        store: Store,
+        clock: Clock,
+        *,
+        backoff: Callable[[], Backoff],
+        snapshot: Callable[[str], Awaitable[Snapshot]],
+    ) -> None:
+        self._links = links
+        self._store = store
+        self._clock = clock
+        self._backoff = backoff
+        self._snapshot = snapshot
+
+    async def follow(self, action: Action, receipt: Receipt, timeout_s: float) -> Verdict:
+        watch = self._watch(action, receipt)
+        backoff = self._backoff()
+        link = self._links[action.intent.service.account]
+        while True:
+            elapsed_s = self._clock.monotonic() - watch.began
+            try:
+                end = await self._look(watch, elapsed_s)
+                backoff.reset()
+                wait_s = link.budget.interval_s(1, at_least=_pace_s(elapsed_s), priority=Priority.FOCUSED)
+            except RateLimited as error:
+                end, wait_s = None, max(1.0, (error.retry_at - self._clock.now()).total_seconds())
+            except ProviderError as error:
+                end, wait_s = None, max(1.0, backoff.next_s())
+                self._say(action, f"cannot be followed for the moment: {error.message}")
+            if end is None:
+                end = self._given_up(watch, elapsed_s, timeout_s)
+            if end is not None:
+                return end
+            await self._clock.sleep(min(wait_s, max(0.1, timeout_s - elapsed_s)))
+
+    def _watch(self, action: Action, receipt: Receipt) -> _Watch:
+        intent = action.intent
+        service = intent.service
+        acted_upon = intent.deployment or service.live or service.latest
+        if intent.verb in OF_THE_SERVICE and intent.deployment is None:
+            acted_upon = None
+        if intent.verb in MAKES_NEW:
+            acted_upon = None
+        target = receipt.deployment or (None if acted_upon is None else acted_upon.ref)
+        before = acted_upon if acted_upon is not None and acted_upon.ref == target else None
+        return _Watch(
+            action,
+            began=self._clock.monotonic(),
+            sure=receipt.outcome is Outcome.ACCEPTED,
+            target=target,
+            before=before,
+            status_before=service.status if before is None else before.status,
+        )
+
+    async def _look(self, watch: _Watch, elapsed_s: float) -> Verdict | None:
+        if watch.looks_for_new:
+            await self._find(watch)
+            if watch.target is None:
+                return None
+        action = watch.action
+        try:
+            status = await self._status(watch)
+        except NotFound:
+            return self._gone(watch)
+        watch.not_found = 0
+        if status is not watch.status_before:
+            watch.moved = True
+        if watch.moved and not watch.sure:
+            self._arrived(watch)
+        if status is not action.status:
+            action.status = status
+            self._say(action, status.value.replace("_", " "))
+        if not watch.sure:
+            return None
+        return verdict(action.intent.verb, watch.status_before, status, elapsed_s=elapsed_s, moved=watch.moved)
+
+    async def _find(self, watch: _Watch) -> None:
+        """The deployment that came after the action was asked for."""
+        action = watch.action
+        service = action.intent.service
+        page = await self._links[service.account].call(Priority.ACTION, lambda provider: provider.deployments(service))
+        self._store.put_page(service.ref, page, before=None, at=self._clock.now())
+        earliest = action.asked_at - SKEW
+        new = [
+            each
+            for each in page.items
+            if each.ref not in action.known and (each.created_at is None or each.created_at >= earliest)
+        ]
+        if new:
+            found = new[-1]  # the list is newest first, and ours came first after the asking
+            watch.target = action.deployment = found.ref
+            watch.status_before = None
+            if not watch.sure:
+                self._arrived(watch)
+
+    async def _status(self, watch: _Watch) -> Status:
+        service = watch.action.intent.service
+        target = watch.target
+        if target is None:
+            snapshot = await self._snapshot(service.account)
+            for each in snapshot.services:
+                if each.ref == service.ref:
+                    return each.status
+            raise NotFound(f"{service.path} is not there any more.")
+        deployment = await self._links[service.account].call(
+            Priority.ACTION, lambda provider: provider.deployment(target, service)
+        )
+        self._store.put_deployment(deployment)
+        if watch.before is not None and _instances(deployment) != _instances(watch.before):
+            watch.moved = True
+        return deployment.status
+
+    def _gone(self, watch: _Watch) -> Verdict | None:
+        if watch.action.intent.verb in TAKES_AWAY:
+            return Verdict(True, "it is gone")
+        watch.not_found += 1
+        if watch.not_found >= TIMES_NOT_FOUND:  # a new deployment may not be readable at once
+            return Verdict(False, "the platform no longer knows what was to be followed")
+        return None
+
+    def _arrived(self, watch: _Watch) -> None:
+        watch.sure = True
+        watch.action.phase = ActionPhase.ACCEPTED
+        what = "the target changed" if watch.target is None else f"deployment {watch.target.id}"
+        self._say(watch.action, f"it did arrive: {what}")
+
+    def _given_up(self, watch: _Watch, elapsed_s: float, timeout_s: float) -> Verdict | None:
+        if not watch.sure and elapsed_s >= NO_TRACE_S:
+            return Verdict(False, f"no trace of it after {elapsed_s:.0f} s")
+        if watch.looks_for_new and elapsed_s >= NEVER_APPEARED_S:
+            return Verdict(False, f"it was accepted, but no new deployment came within {elapsed_s:.0f} s")
+        if elapsed_s >= timeout_s:
+            state = "unknown" if watch.action.status is None else watch.action.status.value.replace("_", " ")
+            return Verdict(False, f"still {state} after {elapsed_s / 60:.0f} min; not followed any longer")
+        return None
+
+    def _say(self, action: Action, message: str) -> None:
+        action.message = message
+        self._store.touch()
+
+
+def _pace_s(elapsed_s: float) -> float:
+    """Often at first, when somebody surely looks on; less when it drags on."""
+    return 1.0 if elapsed_s < 15 else 2.0 if elapsed_s < 120 else 5.0
+
+
+def _instances(deployment: Deployment) -> frozenset[Ref]:
+    return frozenset(instance.ref for instance in deployment.instances)

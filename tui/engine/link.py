@@ -1,0 +1,118 @@
+"""The way to one account's provider: connected on first use, every call at a priority, faults contained."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tui.engine.budget import Budget
+from tui.model.errors import ProviderError
+from tui.model.provider import PRIORITY, Meter, Priority, Provider
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One configured account. `connect` imports the provider's libraries and builds it; it may raise ProviderError.
+
+    `production`: patterns for the names of the environments that want the typed confirmation.
+    """
+
+    name: str
+    provider: str
+    title: str
+    connect: Callable[[Meter], Awaitable[Provider]]
+    read_only: bool = False
+    production: tuple[str, ...] = ("production", "prod*")
+
+
+class Fault(ProviderError):
+    """A bug inside one account. The traceback is in the diagnostics log; the other accounts go on."""
+
+
+class Link:
+    """One account, its budget, and its provider once it is connected."""
+
+    def __init__(self, account: Account, budget: Budget) -> None:
+        self.account = account
+        self.budget = budget
+        self.connected: Provider | None = None
+        self._connecting = asyncio.Lock()
+        self._told: set[tuple[str, str]] = set()
+
+    async def provider(self) -> Provider:
+        """Raises ProviderError; the next call tries again."""
+        async with self._connecting:
+            if self.connected is None:
+                with self.contained():
+                    self.connected = await self.account.connect(self.budget)
+            return self.connected
+
+    async def call(self, priority: Priority, ask: Callable[[Provider], Awaitable[T]]) -> T:
+        """Raises ProviderError and nothing else."""
+        provider = await self.provider()
+        with _at(priority), self.contained():
+            return await ask(provider)
+
+    async def stream(self, ask: Callable[[Provider], AsyncIterator[T]]) -> AsyncGenerator[T, None]:
+        """What the provider's stream yields, at the priority of the task that reads it. Closing it closes that."""
+        provider = await self.provider()
+        with self.contained():
+            source = ask(provider)
+            try:
+                async for entry in source:
+                    yield entry
+            finally:
+                if isinstance(source, AsyncGenerator):
+                    await source.aclose()
+
+    async def aclose(self) -> None:
+        if self.connected is not None:
+            provider, self.connected = self.connected, None
+            with self.contained():
+                await provider.aclose()
+
+    @contextmanager
+    def contained(self) -> Iterator[None]:
+        """Around one account's work: what is not a ProviderError is told as one, so that the others go on.
+
+        This is the engine's only broad except.
+        """
+        try:
+            yield
+        except ProviderError:
+            raise
+        except Exception as error:
+            self._tell(error)
+            raise Fault(
+                f"{self.account.name}: a fault inside deckwatch ({type(error).__name__}) stopped this request.",
+                remedy="The diagnostics log has the details.",
+            ) from error
+
+    def _tell(self, error: Exception) -> None:
+        """The whole traceback the first time, a line after that: a bug met at every poll must not fill the disk."""
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = "" if place is None else f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}"
+        if (key := (type(error).__name__, where)) in self._told:
+            log.debug("%s: %s again at %s", self.account.name, *key)
+            return
+        self._told.add(key)
+        log.error("%s: a fault inside this account", self.account.name, exc_info=error)
+
+
+@contextmanager
+def _at(priority: Priority) -> Iterator[None]:
+    token = PRIORITY.set(priority)
+    try:
+        yield
+    finally:
+        PRIORITY.reset(token)

@@ -1,0 +1,112 @@
+"""Keeps one account's picture fresh: polls, waits, backs off, wakes when poked."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from tui.engine.backoff import Backoff
+from tui.engine.bell import Bell
+from tui.engine.budget import counted
+from tui.engine.link import Fault, Link
+from tui.engine.store import Store
+from tui.model.clock import Clock
+from tui.model.entities import Snapshot
+from tui.model.errors import ProviderError, RateLimited, Unauthorized
+from tui.model.provider import Priority
+
+BETWEEN_POLLS_S = 1.0
+IN_FLIGHT_POLL_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Poller:
+    """One account's loop. `poke()` when the platform surely has news, `refresh()` when a person wants to know."""
+
+    def __init__(self, link: Link, store: Store, clock: Clock, backoff: Backoff, *, poll_s: float) -> None:
+        self._link = link
+        self._store = store
+        self._clock = clock
+        self._backoff = backoff
+        self._poll_s = poll_s
+        self._bell = Bell(clock)
+        self._wanted = True  # the first picture is waited for
+        self._pokeable = True
+        self._requests = 0  # of the last snapshot
+
+    def poke(self) -> None:
+        """Poll soon. Pokes coalesce, and a pause that the platform asked for is kept."""
+        if self._pokeable:
+            self._bell.ring()
+
+    def refresh(self) -> None:
+        """Poll now, whatever the last answer was."""
+        self._wanted = True
+        self._bell.ring()
+
+    async def run(self) -> None:
+        while True:
+            wait_s = await self._poll()
+            self._pokeable = self._wanted = False
+            error = self._store.accounts[self._link.account.name].error
+            self._pokeable = not isinstance(error, RateLimited | Unauthorized)
+            ended = self._clock.monotonic()
+            await self._bell.wait(wait_s)
+            await self._clock.sleep(max(0.0, BETWEEN_POLLS_S - (self._clock.monotonic() - ended)))
+
+    async def once(self, priority: Priority = Priority.FOCUSED) -> Snapshot:
+        """One picture, into the store too. Raises ProviderError, which is in the store as well."""
+        try:
+            with counted() as tally:
+                snapshot = await self._link.call(priority, lambda provider: provider.snapshot())
+        except ProviderError as error:
+            self._fail(error, None)
+            raise
+        self._requests = tally.requests
+        self._succeed(snapshot)
+        return snapshot
+
+    async def _poll(self) -> float | None:
+        """One try. How long to wait after it; None: until somebody refreshes."""
+        try:
+            await self.once(Priority.FOCUSED if self._wanted else Priority.BACKGROUND)
+        except ProviderError as error:
+            wait_s = self._wait_after(error)
+            self._fail(error, wait_s)
+            return wait_s
+        return self._interval_s()
+
+    def _interval_s(self) -> float:
+        snapshot = self._store.accounts[self._link.account.name].snapshot
+        moving = snapshot is not None and any(
+            service.latest is not None and service.latest.status.in_flight for service in snapshot.services
+        )
+        wish_s = min(self._poll_s, IN_FLIGHT_POLL_S) if moving else self._poll_s
+        interval_s = self._link.budget.interval_s(self._requests, at_least=wish_s)
+        self._store.put_interval(self._link.account.name, interval_s)
+        return interval_s
+
+    def _wait_after(self, error: ProviderError) -> float | None:
+        match error:
+            case Unauthorized():
+                return None
+            case RateLimited():
+                return max(BETWEEN_POLLS_S, (error.retry_at - self._clock.now()).total_seconds())
+            case _:
+                return max(BETWEEN_POLLS_S, self._backoff.next_s())
+
+    def _succeed(self, snapshot: Snapshot) -> None:
+        state = self._store.accounts[snapshot.account]
+        if state.error is not None:
+            log.info("%s: reached again", snapshot.account)
+        self._backoff.reset()
+        self._store.put(snapshot)
+
+    def _fail(self, error: ProviderError, wait_s: float | None) -> None:
+        account = self._link.account.name
+        if self._store.accounts[account].error is None:
+            log.warning("%s: %s", account, error)
+        now = self._clock.now()
+        next_try_at: datetime | None = None if wait_s is None else now + timedelta(seconds=wait_s)
+        self._store.fail(account, error, at=now, next_try_at=next_try_at, broken=isinstance(error, Fault))
