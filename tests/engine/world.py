@@ -1,0 +1,276 @@
+"""A platform for the engine's tests: an implementation of the port whose every answer the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+from tests.clocks import START, FakeClock
+from tui.engine.audit import AuditLog
+from tui.engine.engine import Account, Engine
+from tui.model.action import Effect, Intent, Outcome, Receipt, Verb
+from tui.model.entities import Deployment, Instance, Kind, Page, Ref, Revision, Service, Snapshot, Step
+from tui.model.errors import NotFound, ProviderError, Unreachable
+from tui.model.log import Cursor, LogEntry, LogKind, LogLine, LogSource
+from tui.model.provider import PRIORITY, Credential, Handler, Meter, Priority, Provider
+from tui.model.status import Status
+
+
+def ref(kind: Kind, id_: str, account: str = "prod") -> Ref:
+    return Ref(account, kind, id_)
+
+
+def deployment(
+    id_: str,
+    status: Status = Status.LIVE,
+    *,
+    of: str = "api",
+    account: str = "prod",
+    minutes_ago: float = 60.0,
+    created_at: datetime | None = None,
+    is_live: bool = False,
+    instances: tuple[str, ...] = (),
+) -> Deployment:
+    return Deployment(
+        ref(Kind.DEPLOYMENT, id_, account),
+        ref(Kind.SERVICE, of, account),
+        status,
+        status.name,
+        created_at=created_at or START - timedelta(minutes=minutes_ago),
+        revision=Revision(f"sha-{id_}"),
+        is_live=is_live,
+        instances=tuple(
+            Instance(ref(Kind.INSTANCE, each, account), Status.LIVE, "RUNNING", each) for each in instances
+        ),
+    )
+
+
+def service(
+    name: str = "api",
+    *,
+    account: str = "prod",
+    project: str = "shop",
+    environment: str = "production",
+    latest: Deployment | None = None,
+    live: Deployment | None = None,
+    status: Status | None = None,
+) -> Service:
+    shown = status or (latest.status if latest is not None else Status.LIVE)
+    return Service(
+        ref(Kind.SERVICE, name, account),
+        ref(Kind.PROJECT, project, account),
+        ref(Kind.ENVIRONMENT, environment, account),
+        name,
+        project,
+        environment,
+        shown,
+        shown.name,
+        latest=latest,
+        live=live,
+    )
+
+
+def line(text: str, deployment_id: str = "") -> LogLine:
+    return LogLine(START, text, deployment=deployment_id)
+
+
+@dataclass(frozen=True)
+class Request:
+    at_s: float
+    what: str
+    priority: Priority
+
+
+class Stream:
+    """One connection of a log or of a watch. The test says what comes out of it."""
+
+    def __init__(self, source: LogSource | None, cursor: Cursor | None) -> None:
+        self.source = source
+        self.cursor = cursor
+        self.closed = False
+        self._queue: asyncio.Queue[LogEntry | Exception | None] = asyncio.Queue()
+
+    def send(self, *entries: LogEntry) -> None:
+        for entry in entries:
+            self._queue.put_nowait(entry)
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    def fail(self, error: Exception) -> None:
+        self._queue.put_nowait(error)
+
+    async def entries(self) -> AsyncIterator[LogEntry]:
+        try:
+            while (entry := await self._queue.get()) is not None:
+                if isinstance(entry, Exception):
+                    raise entry
+                yield entry
+        finally:
+            self.closed = True
+
+
+class Platform(Provider):
+    """`services` and `lists` are its truth; `errors[what]` are raised, once each, by the next such request."""
+
+    name: ClassVar[str] = "fake"
+    title: ClassVar[str] = "Fake"
+    log_kinds: ClassVar[frozenset[LogKind]] = frozenset({LogKind.BUILD, LogKind.RUNTIME})
+    lacks: ClassVar[Mapping[Verb | LogKind, str]] = {
+        LogKind.HTTP: "Fake keeps no HTTP logs; look at the proxy's.",
+        Verb.REJECT: "Fake cannot reject; cancel instead.",
+    }
+
+    def __init__(self, clock: FakeClock, meter: Meter, account: str = "prod") -> None:
+        self.account = account
+        self.clock = clock
+        self.meter = meter
+        self.services: list[Service] = []
+        self.lists: dict[Ref, list[Deployment]] = defaultdict(list)
+        self.step_lists: dict[Ref, tuple[Step, ...]] = {}
+        self.errors: dict[str, list[Exception]] = defaultdict(list)
+        self.requests: list[Request] = []
+        self.streams: list[Stream] = []
+        self.watches: list[Stream] = []
+        self.can_watch = False
+        self.page_size = 50
+        self.snapshot_cost = 1
+        self.closed = 0
+        self.answer: Callable[[Intent], Awaitable[Receipt]] = self.accept
+        self.handlers = {
+            verb: Handler(self._run, lambda intent: Effect(f"{intent.verb}()", "does it")) for verb in Verb
+        }
+        del self.handlers[Verb.REJECT]
+
+    async def accept(self, intent: Intent) -> Receipt:
+        return Receipt(intent, Outcome.ACCEPTED, self.clock.now())
+
+    def count(self, what: str) -> int:
+        return sum(request.what == what for request in self.requests)
+
+    def put(self, *deployments: Deployment) -> None:
+        """The service has these, newest first, and shows the first as its latest and the live one as live."""
+        latest = deployments[0]
+        live = next((each for each in deployments if each.is_live), None)
+        self.lists[latest.service] = list(deployments)
+        self.services = [
+            replace(each, latest=latest, live=live, status=latest.status, status_raw=latest.status_raw)
+            if each.ref == latest.service
+            else each
+            for each in self.services
+        ]
+
+    async def check(self) -> Credential:
+        return Credential("token", "everything")
+
+    async def snapshot(self) -> Snapshot:
+        for _ in range(self.snapshot_cost):
+            await self._request("snapshot")
+        return Snapshot(self.account, self.clock.now(), services=tuple(self.services))
+
+    async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
+        await self._request("deployments")
+        size = min(limit, self.page_size)
+        begin = int(before or 0)
+        everything = self.lists[service.ref]
+        more = begin + size < len(everything)
+        return Page(tuple(everything[begin : begin + size]), str(begin + size) if more else None)
+
+    async def deployment(self, ref: Ref, service: Service) -> Deployment:
+        await self._request("deployment")
+        for each in self.lists[service.ref]:
+            if each.ref == ref:
+                return each
+        raise NotFound(f"there is no deployment {ref.id}")
+
+    async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
+        await self._request("steps")
+        return self.step_lists.get(deployment.ref, ())
+
+    async def watch(self, deployment: Deployment) -> AsyncIterator[None]:
+        if not self.can_watch:
+            return
+        stream = Stream(None, None)
+        self.watches.append(stream)
+        async for _ in stream.entries():
+            yield None
+
+    async def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
+        stream = Stream(source, cursor)
+        self.streams.append(stream)
+        if self.errors["logs"]:
+            raise self.errors["logs"].pop(0)
+        async for entry in stream.entries():
+            yield entry
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0)
+        self.closed += 1
+
+    async def _run(self, intent: Intent) -> Receipt:
+        await self._request(intent.verb.value)
+        return await self.answer(intent)
+
+    async def _request(self, what: str) -> None:
+        await self.meter.spend()
+        self.requests.append(Request(self.clock.monotonic(), what, PRIORITY.get()))
+        if self.errors[what]:
+            raise self.errors[what].pop(0)
+        await asyncio.sleep(0)
+
+
+class World:
+    """An engine over fake platforms, one an account."""
+
+    def __init__(
+        self,
+        *names: str,
+        audit: AuditLog | None = None,
+        cache: Path | None = None,
+        read_only: bool = False,
+        accounts_read_only: bool = False,
+    ) -> None:
+        self.clock = FakeClock()
+        self.platforms: dict[str, Platform] = {}
+        self.connect_errors: list[Exception] = []
+        self.before_connect: Callable[[Platform], None] = lambda platform: None
+        self.engine = Engine(
+            [
+                Account(name, "fake", "Fake", self._connecting(name), read_only=accounts_read_only)
+                for name in names or ("prod",)
+            ],
+            audit=audit or AuditLog(None),
+            clock=self.clock,
+            random=Random(7),
+            cache=cache,
+            read_only=read_only,
+        )
+        # Built ahead, so that a test can say what they hold before anybody connects.
+        for name, budget in self.engine.budgets.items():
+            self.platforms[name] = Platform(self.clock, budget, name)
+        self.platform.services = [service(latest=None)]
+
+    @property
+    def platform(self) -> Platform:
+        return next(iter(self.platforms.values()))
+
+    def _connecting(self, name: str) -> Callable[[Meter], Awaitable[Provider]]:
+        async def connect(meter: Meter) -> Provider:
+            if self.connect_errors:
+                raise self.connect_errors.pop(0)
+            return self.platforms[name]
+
+        return connect
+
+
+LOST = Unreachable("Fake does not answer.")
+
+
+def errors_of(error: type[ProviderError]) -> ProviderError:
+    return error("no")
