@@ -46,7 +46,11 @@ def test_only_colours_reach_a_log_line(attack: str) -> None:
     assert "UFdORUQ" not in shown
 
 
-@given(st.text(alphabet=st.sampled_from("\x1b\x9b\x9d\x9c[]()PX^_;:?0123456789mhHJcP\\\x07\x08\r\n\t aé漢\u202e\u2066\ud800")))
+@given(
+    st.text(
+        alphabet=st.sampled_from("\x1b\x9b\x9d\x9c[]()PX^_;:?0123456789mhHJcP\\\x07\x08\r\n\t aé漢\u202e\u2066\ud800")
+    )
+)
 def test_no_control_survives_whatever_is_glued_together(text: str) -> None:
     assert not MOVES_A_TERMINAL.search(plain(text))
     assert not MOVES_A_TERMINAL.search(SGR.sub("", log_text(text)))

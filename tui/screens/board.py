@@ -74,6 +74,7 @@ class Board(Screen[None]):
         self._pressed_to_quit = False
         self._ticking = False
         self._unwatch: Callable[[], None] = lambda: None
+        self._unwatch_tail: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
         yield Bar(id="status")
@@ -109,7 +110,7 @@ class Board(Screen[None]):
     def _store_moved(self) -> None:
         if not self._due and self.is_attached:
             self._due = True
-            self.set_timer(_STORE_FRAME_S, self.draw)
+            self.call_later(self.set_timer, _STORE_FRAME_S, self.draw)  # from our own context, whoever calls
 
     def draw(self) -> None:
         """Everything that is told on the screen, from the store as it is now. Widgets redraw what differs."""
@@ -195,6 +196,9 @@ class Board(Screen[None]):
             ("#log-pane", self.log_view),
         ):
             self.query_one(pane).set_class(focused is widget, "-focused")
+            if focused is widget:  # while a sheet or the search has the focus, the layout stays
+                self.set_class(widget is self.timeline, "-timeline-focused")
+                self.set_class(widget is self.log_view, "-log-focused")
 
     def _tick(self) -> None:
         """Ages move: every second while something is under way, else every five."""
@@ -275,17 +279,20 @@ class Board(Screen[None]):
         self.tail = self.engine.tails.open(self.kind, service, pinned.ref if pinned else None)
         current = self.engine.store.service(service)
         start = pinned or (current.live or current.latest if current else None)
+        self._unwatch_tail = self.tail.watch(self.log_view.appended)
         self.log_view.show(self.tail.buffer, start.started_at or start.created_at if start else None)
         self._draw_log()
         self._draw_bars()
 
     def _close_log(self) -> None:
         if self.tail is not None:
+            self._unwatch_tail()
             self.engine.tails.close(self.tail)
             self.tail = None
         self.log_view.show(None)
 
     def on_log_view_changed(self) -> None:
+        self._draw_log()
         self._draw_bars()
 
     def on_descendant_focus(self) -> None:

@@ -33,7 +33,7 @@ class LogView(LineWidget, can_focus=True):
 
     def __init__(self, *, id: str | None = None, frames_per_second: int = 15) -> None:
         super().__init__(id=id)
-        self.frame_s = 1 / frames_per_second
+        self._frame_s = 1 / frames_per_second
         self.buffer: LogBuffer | None = None
         self.following = True
         self.wrapping = False
@@ -47,6 +47,7 @@ class LogView(LineWidget, can_focus=True):
         self.pattern: re.Pattern[str] | None = None
         self.message: tuple[str, ...] = ()
         self._frame_due = False
+        self._drawn_end = 0
         self._cache: dict[tuple[object, ...], list[Strip]] = {}
         self._rows: list[tuple[int, int]] = []  # (number, part) of each visible line
 
@@ -58,10 +59,9 @@ class LogView(LineWidget, can_focus=True):
         if buffer is not self.buffer:
             self.buffer = buffer
             self._cache.clear()
+            self._drawn_end = -1
             self.left = 0
             self.follow()
-            if buffer is not None:
-                buffer.arm(self._appended)
         self._redraw()
 
     def tell(self, message: tuple[str, ...]) -> None:
@@ -82,17 +82,21 @@ class LogView(LineWidget, can_focus=True):
     def new_below(self) -> int:
         return 0 if self.following or self.buffer is None else max(0, self.buffer.end - self.seen_end)
 
-    def _appended(self) -> None:
+    def appended(self) -> None:
+        """Something came, or the stream's state changed: the next frame looks. Called for every line, so it is
+        cheap."""
         if not self._frame_due and self.is_attached:
             self._frame_due = True
-            self.set_timer(self.frame_s, self._frame)
+            self.call_later(self.set_timer, self._frame_s, self._frame)  # from our own context, whoever calls
 
     def _frame(self) -> None:
         self._frame_due = False
-        if self.buffer is None:
+        buffer = self.buffer
+        if buffer is None:
             return
-        self.buffer.arm(self._appended)
-        if self.following or self.top < self.buffer.first or len(self._rows) < self.size.height:
+        came = buffer.end != self._drawn_end
+        self._drawn_end = buffer.end
+        if came and (self.following or self.top < buffer.first or len(self._rows) < self.size.height):
             self._redraw()
         self.post_message(self.Changed())
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.entities import NOW, deployment, ref, service
+from tui.engine.log_buffer import Notice, Rule
+from tui.model.entities import Kind, Step
+from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.status import Status
+from tui.widgets.log_text import Stamps, as_plain, head_and_text, is_error, rule_text, searchable, stamp
+from tui.widgets.service_list import Heading, with_headings
+from tui.widgets.timeline import MoreRow, NoteRow, StepRow, with_steps
+
+
+def test_a_heading_stands_wherever_the_environment_changes() -> None:
+    services = [service("api"), service("web"), service("api", environment="staging")]
+    rows = with_headings(services, production={services[0].ref: True}, stale=frozenset({"prod"}))
+    headings = [row for row in rows if isinstance(row, Heading)]
+    assert [(h.environment, h.production, h.stale) for h in headings] == [
+        ("production", True, True),
+        ("staging", True, True),
+    ]
+    assert [getattr(row, "name", None) for row in rows] == [None, "api", "web", None, "api"]
+
+
+def test_steps_stand_below_what_is_under_way_and_the_failed_one_below_what_failed() -> None:
+    flying, failed, done = deployment("a", Status.BUILDING), deployment("b", Status.FAILED), deployment("c")
+    good = Step("BUILD_IMAGE", Status.LIVE)
+    bad = Step("HEALTHCHECK", Status.FAILED, error="no answer")
+    steps = {each.ref: (good, bad) for each in (flying, failed, done)}
+    rows = with_steps([flying, failed, done], steps, more=True, loading=False)
+    assert rows == [flying, StepRow(good, False), StepRow(bad, True), failed, StepRow(bad, True), done, MoreRow(False)]
+
+
+def test_why_a_deployment_waits_stands_below_it() -> None:
+    waiting = deployment("a", Status.QUEUED, note="upstream issues")
+    assert with_steps([waiting], {}, more=False, loading=False) == [waiting, NoteRow("upstream issues", False)]
+
+
+def test_times_are_as_wide_when_they_are_not_known() -> None:
+    for stamps in (Stamps.LOCAL, Stamps.UTC, Stamps.SINCE):
+        assert len(stamp(None, stamps, NOW)) == len(stamp(NOW, stamps, NOW - timedelta(seconds=42)))
+
+
+def test_time_since_the_deployment_counts_both_ways() -> None:
+    assert stamp(NOW, Stamps.SINCE, NOW - timedelta(seconds=42)).strip() == "T+00:42"
+    assert stamp(NOW, Stamps.SINCE, NOW + timedelta(seconds=5)).strip() == "T-00:05"
+
+
+def test_a_line_says_its_level_without_colour() -> None:
+    head, text, style = head_and_text(LogLine(NOW, "boom", Level.ERROR), Stamps.OFF, None)
+    assert ("E ", "level-error") in head
+    assert (text, style) == ("boom", "level-error")
+
+
+def test_errors_are_lines_requests_gaps_and_cuts() -> None:
+    entries = [
+        LogLine(NOW, "x", Level.WARN),
+        LogLine(NOW, "x", Level.FATAL),
+        HttpRequest(NOW, "r", "GET", "/", 404, 3),
+        HttpRequest(NOW, "r", "GET", "/", 502, 3),
+        LogGap(NOW, "dropped", 3),
+        Notice(NOW, "cut", bad=True),
+        Notice(NOW, "back"),
+        Rule(NOW, deployment()),
+    ]
+    assert [is_error(entry) for entry in entries] == [False, True, False, True, True, True, False, False]
+
+
+def test_what_is_taken_away_has_the_full_time_and_no_colours() -> None:
+    line = LogLine(NOW, "\x1b[31mred\x1b[0m", Level.WARN, deployment=str(ref(Kind.DEPLOYMENT, "d")))
+    assert as_plain(line) == "2026-08-22T02:14:07.000Z WARN  red"
+    assert searchable(line) == "red"
+
+
+def test_a_rule_names_revision_author_and_message() -> None:
+    text = rule_text(Rule(NOW, deployment("d1", message="feat: [brackets] stay")))
+    assert "ada" in text
+    assert "feat: [brackets] stay" in text
