@@ -108,9 +108,13 @@ def config_path(environ: Mapping[str, str] = os.environ) -> FilePath:
     return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
+def state_path(environ: Mapping[str, str] = os.environ) -> FilePath:
+    return _xdg(environ, "XDG_STATE_HOME", ".local/state")
+
+
 def state_dir(environ: Mapping[str, str] = os.environ) -> FilePath:
-    """Audit log, last picture, diagnostics. Made when it is not there, for the user alone."""
-    path = _xdg(environ, "XDG_STATE_HOME", ".local/state")
+    """Where the audit log, the last pictures and the diagnostics are. Made when it is not there, for the user alone."""
+    path = state_path(environ)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)

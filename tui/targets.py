@@ -19,11 +19,12 @@ _WAS_GOOD = frozenset({Status.LIVE, Status.SLEEPING, Status.SUPERSEDED, Status.R
 
 
 class TargetError(Exception):
-    """Nothing, or more than one thing, is named so. `candidates` are the full names there are to choose from."""
+    """Nothing, or more than one thing (`ambiguous`), is named so. `candidates` are the names to choose from."""
 
-    def __init__(self, message: str, candidates: Iterable[str] = ()) -> None:
+    def __init__(self, message: str, candidates: Iterable[str] = (), *, ambiguous: bool = False) -> None:
         super().__init__(message)
         self.candidates = tuple(candidates)
+        self.ambiguous = ambiguous
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ def find_service(text: str, services: Sequence[Service]) -> Service:
         if found:
             # Two services may have the very same path; only their refs tell them apart.
             names = _paths(found) if len(set(_paths(found))) == len(found) else [str(service.ref) for service in found]
-            raise TargetError(f"{text!r} names {len(found)} services. Write more of the one you mean:", names)
+            raise TargetError(
+                f"{text!r} names {len(found)} services. Write more of the one you mean:", names, ambiguous=True
+            )
     raise TargetError(f"No service is named {text!r}." + (" There are:" if services else ""), _paths(services))
 
 
@@ -81,7 +84,9 @@ def find_deployment(text: str, timeline: Sequence[Deployment]) -> Deployment:
         return found[0]
     if found:
         ids = [deployment.id for deployment in found]
-        raise TargetError(f"{text!r} begins {len(found)} deployments' ids. Write more of the one you mean:", ids)
+        raise TargetError(
+            f"{text!r} begins {len(found)} deployments' ids. Write more of the one you mean:", ids, ambiguous=True
+        )
     raise TargetError(f"There is no deployment {text!r}. There are:", [deployment.id for deployment in timeline])
 
 

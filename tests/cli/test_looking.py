@@ -1,0 +1,240 @@
+"""services, deployments, logs, check: what is printed, where, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Deckwatch
+
+SERVICE = {
+    "type", "ref", "account", "provider", "project", "environment", "name", "status", "status_raw", "url", "replicas",
+    "deployment", "live", "observed_at", "stale_s",
+}  # fmt: skip
+DEPLOYMENT = {
+    "type", "ref", "id", "service", "status", "status_raw", "created_at", "started_at", "finished_at", "duration_s",
+    "revision", "creator", "trigger", "is_live", "actions", "url",
+}  # fmt: skip
+LINE = {"type", "service", "deployment", "kind", "at", "level", "text", "instance", "attributes"}
+REQUEST = {
+    "type", "service", "deployment", "at", "id", "method", "path", "status", "duration_ms", "client_ip", "host",
+}  # fmt: skip
+CHECK = {"type", "account", "provider", "ok", "credential", "problems", "verbs", "log_kinds", "budget"}
+
+
+@pytest.fixture
+def prod(deckwatch: Deckwatch) -> Deckwatch:
+    deckwatch.account("prod")
+    return deckwatch
+
+
+def test_services_as_json_have_the_promised_keys(prod: Deckwatch) -> None:
+    ended = prod("services", "--json")
+
+    assert (ended.code, ended.err) == (0, "")
+    rows = ended.rows()
+    assert [(row["environment"], row["name"]) for row in rows] == [
+        ("production", "api"),
+        ("production", "worker"),
+        ("staging", "api"),
+    ]
+    api = rows[0]
+    assert set(api) == SERVICE
+    assert set(api["deployment"]) == set(api["live"]) == DEPLOYMENT
+    assert (api["deployment"]["id"], api["live"]["id"], api["live"]["is_live"]) == ("api-4", "api-3", True)
+    assert api["observed_at"].endswith("Z")
+    assert api["live"]["actions"]["redeploy"] is True
+    assert api["live"]["actions"]["start"] == "Scripted has no start: use redeploy."
+
+
+def test_services_for_people_are_columns_without_colour_in_a_pipe(prod: Deckwatch) -> None:
+    ended = prod("services")
+
+    assert ended.code == 0
+    header, api, worker, _ = ended.out.splitlines()
+    assert header.split() == ["TARGET", "STATUS", "SINCE", "REVISION", "AUTHOR", "WHAT"]
+    assert api.index("live") == worker.index("crashed") == header.index("STATUS")
+    assert "\x1b" not in ended.out
+
+
+def test_a_fault_in_one_account_leaves_the_others(prod: Deckwatch) -> None:
+    prod.account("team", ["down"])
+
+    ended = prod("services", "--json")
+
+    assert ended.code == 1
+    assert {row["account"] for row in ended.rows()} == {"prod"}
+    assert ended.err == "deckwatch: team (Story): Story does not answer. Look at its status page.\n"
+    assert prod("services", "--account", "prod").code == 0
+
+
+def test_a_token_that_is_not_there_is_told_with_its_account(prod: Deckwatch) -> None:
+    del prod.env["STORY_TOKEN"]
+
+    ended = prod("services")
+
+    assert ended.code == 1
+    assert "prod (Story): The environment variable STORY_TOKEN is not set." in ended.err
+
+
+def test_deployments_are_newest_first_and_have_the_promised_keys(prod: Deckwatch) -> None:
+    rows = prod("deployments", "production/api", "--json").rows()
+
+    assert [row["id"] for row in rows] == ["api-4", "api-3", "api-2", "api-1"]
+    assert all(set(row) == DEPLOYMENT for row in rows)
+    assert set(rows[0]["revision"]) == {"sha", "ref", "message", "author", "url"}
+    assert rows[3]["actions"]["rollback"] == "gone"
+
+
+def test_deployments_of_all_services_are_merged_by_time(prod: Deckwatch) -> None:
+    rows = prod("deployments", "--json").rows()
+
+    assert len({row["service"] for row in rows}) == 3
+    assert [row["created_at"] for row in rows] == sorted((row["created_at"] for row in rows), reverse=True)
+
+
+def test_deployments_are_chosen_by_time_status_number_and_place(prod: Deckwatch) -> None:
+    def ids(*arguments: str) -> list[str]:
+        return [row["id"] for row in prod("deployments", *arguments, "--json").rows()]
+
+    assert ids("production/api", "--status", "removed") == ["api-2", "api-1"]
+    assert ids("production/api", "--since", "2026-08-22T01:00:00Z") == ["api-4", "api-3"]
+    assert ids("production/api", "--until", "2026-08-22T01:00:00Z") == ["api-2", "api-1"]
+    assert ids("production/api", "--limit", "1") == ["api-4"]
+    assert ids("production/api@live") == ["api-3"]
+    assert ids("production/api@previous") == ["api-2"]
+    assert ids("production/api~3") == ["api-1"]
+
+
+def test_two_matches_of_a_target_are_listed_and_end_with_2(prod: Deckwatch) -> None:
+    ended = prod("deployments", "api")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "prod/shop/production/api" in ended.err
+    assert "prod/shop/staging/api" in ended.err
+
+
+def test_logs_as_json_have_the_promised_keys(prod: Deckwatch) -> None:
+    rows = prod("logs", "production/api", "--json").rows()
+
+    assert all(set(row) == LINE for row in rows[:-1])
+    assert (rows[0]["text"], rows[0]["level"], rows[0]["kind"]) == ("api line 0", "info", "runtime")
+    assert (rows[0]["at"], rows[0]["attributes"]) == ("2026-08-22T02:14:07Z", {"n": "0"})
+    assert (rows[-1]["type"], rows[-1]["lines"]) == ("gap", 7)
+    requests = prod("logs", "production/api", "--kind", "http", "--json").rows()
+    assert [set(row) for row in requests] == [REQUEST]
+
+
+def test_logs_of_several_services_are_one_stream_by_time_that_says_whose_a_line_is(prod: Deckwatch) -> None:
+    ended = prod("logs", "worker", "production/api")
+
+    assert [line.split()[2] for line in ended.out.splitlines()] == ["api", "worker"] * 4
+    assert ended.out.splitlines()[0] == "2026-08-22 02:14:07.000 api I api line 0"
+    assert "worker: 7 lines are missing here: the platform dropped them" in ended.err
+
+
+def test_log_lines_are_sifted_by_level_and_expression(prod: Deckwatch) -> None:
+    def out(*arguments: str) -> list[str]:
+        return [line.split(" ", 2)[2] for line in prod("logs", "production/api", *arguments).out.splitlines()]
+
+    assert out("--level", "error") == ["E api line 1", "E api line 3"]
+    assert out("--grep", "line [01]$") == ["I api line 0", "E api line 1"]
+    assert out("--kind", "http", "--level", "error") == ["502 GET /cart 31ms 10.0.0.1"]
+    assert prod("logs", "production/api", "--grep", "(").code == 2
+
+
+def test_a_followed_log_goes_on_after_a_break_and_says_so(prod: Deckwatch) -> None:
+    ended = prod("logs", "production/api", "-f")
+
+    texts = [line.split(" ", 3)[3] for line in ended.out.splitlines()]
+    assert texts == ["api line 0", "api line 1", "api line 2", "api line 3", "new 0", "new 1", "new 2"]
+    assert "api: the log broke off: The line was cut. Trying again in" in ended.err
+    assert "api: the log goes on after" in ended.err
+    assert "api: deployment api-4 speaks from here." in ended.err
+
+
+def test_a_log_the_platform_does_not_have_is_refused_with_what_to_do_instead(prod: Deckwatch) -> None:
+    ended = prod("logs", "production/api", "--kind", "build")
+
+    assert (ended.code, ended.err) == (3, "deckwatch: Story has no build log. Look at its web page.\n")
+
+
+def test_a_log_that_may_not_be_read_is_a_fault_of_its_account(deckwatch: Deckwatch) -> None:
+    deckwatch.account("prod", ["secret-logs"])
+
+    ended = deckwatch("logs", "production/api", "-f")
+
+    assert (ended.code, ended.err) == (1, "deckwatch: prod (Story): This token may not read logs.\n")
+
+
+def test_check_tells_the_credential_what_it_may_and_what_is_left(prod: Deckwatch) -> None:
+    prod.account("team", ["down"], "read_only = true\n")
+    prod.account("look", [], "read_only = true\n")
+
+    ended = prod("check", "--json")
+
+    good, down, look = ended.rows()
+    assert ended.code == 1
+    assert all(set(row) == CHECK for row in (good, down, look))
+    assert (good["ok"], good["credential"], good["problems"]) == (
+        True,
+        "story token: three services",
+        ["It expires soon."],
+    )
+    assert (good["verbs"]["redeploy"], good["verbs"]["stop"]) == (True, "not with this token")
+    assert good["log_kinds"] == {
+        "build": "Story has no build log. Look at its web page.",
+        "runtime": True,
+        "http": True,
+    }
+    assert (good["budget"]["limit"], good["budget"]["remaining"]) == (1000, 877)
+    assert (down["ok"], down["credential"]) == (False, None)
+    assert down["problems"] == ["Story does not answer. Look at its status page."]
+    assert True not in look["verbs"].values()
+
+
+def test_a_reader_that_has_enough_ends_the_command_quietly(prod: Deckwatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", "services", "--json"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=prod.env,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ctrl_c_ends_a_followed_log_with_130_and_no_traceback(deckwatch: Deckwatch) -> None:
+    deckwatch.account("prod", ["endless"])
+    with subprocess.Popen(
+        [sys.executable, "-m", "tui", "logs", "production/api", "-f"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=deckwatch.env,
+    ) as child:
+        assert child.stdout is not None
+        while b"new 2" not in child.stdout.readline():
+            pass
+        child.send_signal(signal.SIGINT)
+        _, words = child.communicate(timeout=60)
+
+    assert child.returncode == 130
+    assert b"Traceback" not in words
+
+
+def test_without_an_account_the_way_to_one_is_told(deckwatch: Deckwatch) -> None:
+    ended = deckwatch("services")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "deckwatch config init" in ended.err
+    assert "deckwatch demo" in ended.err

@@ -1,0 +1,125 @@
+"""watch and demo: the board. What is not needed for its first paint is imported after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli import diagnostics
+from tui.cli.exits import Exit, Fault, tell
+from tui.cli.options import Common, common
+from tui.config import UiConfig, config_path, state_dir
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+    from tui.model.provider import Meter, Provider
+
+
+@click.command()
+@common
+def watch(options: Common) -> None:
+    """Open the board. The default command."""
+    open_board(options)
+
+
+@click.command()
+@click.option("--seed", type=int, metavar="N", help="Another world; the same number gives the same one.")
+@click.option("--fault", metavar="LIST", help="Faults of the platform: 429,5xx,slow,drop,malformed,silent")
+@click.option("--log-rate", type=click.FloatRange(0), metavar="N", help="Runtime lines a second in all.")
+@click.option("--services", type=click.IntRange(1), metavar="N", help="Size of the world.")
+@click.option("--serve-only", is_flag=True, help="No board: serve till SIGINT or SIGTERM; addresses in the first line.")
+@common
+def demo(
+    options: Common,
+    *,
+    seed: int | None,
+    fault: str | None,
+    log_rate: float | None,
+    services: int | None,
+    serve_only: bool,
+) -> None:
+    """Open the board on a simulated world: no account needed, no file of yours written."""
+    from tui.cli.demo_world import DemoWorld, command, environment, require_extra
+
+    require_extra()
+    given = {"--seed": seed, "--fault": fault, "--log-rate": log_rate, "--services": services}
+    arguments = [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (name, f"{value:g}" if isinstance(value, float) else str(value))
+    ]
+    if serve_only:
+        os.execve(sys.executable, command(arguments), environment())
+    _need_terminal("deckwatch demo --serve-only serves the simulated world without one.")
+    diagnostics.nowhere()
+    with DemoWorld(arguments) as world:
+        from tui.engine.audit import AuditLog
+        from tui.engine.engine import Account, Engine
+
+        async def connect(meter: Meter) -> Provider:
+            import asyncio
+
+            from tui import providers
+            from tui.credentials import Secret
+            from tui.model.clock import SystemClock
+            from tui.model.provider import Connection
+
+            kind = await asyncio.to_thread(providers.load, "railway")
+            place = await world.place("railway")
+            return kind(Connection("demo", Secret(place.token), place.url), meter=meter, clock=SystemClock())
+
+        def engine() -> Engine:
+            accounts = [Account("demo", "railway", "Railway", connect)]
+            return Engine(accounts, audit=AuditLog(None), read_only=options.read_only)
+
+        sys.exit(_run(engine, UiConfig(), {}, None))
+
+
+def open_board(options: Common) -> None:
+    config = options.load()
+    _need_terminal("Without one use: deckwatch services, deployments, logs, act (see --help).")
+    from tui.cli.accounts import account
+    from tui.cli.keymap import by_id
+    from tui.engine.audit import AuditLog
+    from tui.engine.engine import Engine
+
+    folder = state_dir()
+    diagnostics.to_file()
+
+    def engine() -> Engine:
+        return Engine(
+            [account(one) for one in config.accounts],
+            audit=AuditLog(folder / "audit.jsonl"),
+            read_only=options.read_only,
+            cache=folder / "pictures",
+        )
+
+    sys.exit(_run(engine, config.ui, by_id(config.keys), folder))
+
+
+def _need_terminal(instead: str) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # Textual draws on stderr
+        raise Fault(f"The board needs a terminal. {instead}", Exit.USAGE)
+
+
+def _run(engine: Callable[[], Engine], ui: UiConfig, keys: Mapping[str, tuple[str, ...]], folder: Path | None) -> int:
+    from tui.terminal import UnusableTerminal, examine, prepare
+
+    try:
+        terminal = examine(os.environ, color=ui.color, link=ui.link, fps=ui.frames_per_second)
+    except UnusableTerminal as error:
+        raise Fault(str(error), Exit.USAGE) from None
+    prepare(terminal)  # Textual reads the environment when it is imported
+    try:
+        from tui.app import run
+    except ImportError as error:
+        tell(f"deckwatch: the installation is not whole: {error}")
+        return Exit.FAULT
+
+    return run(engine, ui=ui, terminal=terminal, keys=keys, state_dir=folder, config_path=str(config_path()))

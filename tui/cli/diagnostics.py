@@ -1,0 +1,38 @@
+"""Where our own faults are written down: a file, never the terminal, which the board may own."""
+
+from __future__ import annotations
+
+import logging
+from io import TextIOWrapper
+from pathlib import Path
+
+from tui.config import state_dir
+
+LARGEST = 1_000_000  # bytes; the file before it is kept as .1
+
+
+class _File(logging.FileHandler):
+    """Made when there is something to write: a command that only looks leaves nothing behind."""
+
+    def __init__(self) -> None:
+        super().__init__("diagnostics.log", encoding="utf-8", delay=True)
+
+    def _open(self) -> TextIOWrapper:
+        path = state_dir() / "diagnostics.log"
+        if path.exists() and path.stat().st_size > LARGEST:
+            path.rename(path.with_suffix(".log.1"))
+        self.baseFilename = str(path)
+        Path(path).touch(mode=0o600)
+        return super()._open()
+
+
+def to_file() -> None:
+    handler = _File()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.raiseExceptions = False  # a full disk must not write over the board
+
+
+def nowhere() -> None:
+    """The demo writes no file."""
+    logging.getLogger().addHandler(logging.NullHandler())

@@ -1,0 +1,338 @@
+"""services, deployments, check: what there is now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+
+from tui.cli import output
+from tui.cli.exits import Exit, tell
+from tui.cli.options import MOMENT, Common, as_json, common
+from tui.cli.session import Session, run
+from tui.model.action import Verb
+from tui.model.entities import Deployment, Service
+from tui.model.errors import ProviderError
+from tui.model.log import LogKind
+from tui.model.provider import Credential, Provider
+from tui.model.status import Status
+
+DEPLOYMENTS = 30  # shown when neither --limit nor --since says how many
+PAGE = 50
+PAGES = 20  # of one service, at most
+AT_ONCE = 4  # services asked in parallel
+
+
+@click.command()
+@as_json
+@common
+def services(options: Common, *, json: bool) -> None:
+    """Every service with its state: one picture of every account."""
+
+    async def work(session: Session) -> Exit:
+        found = await session.services()
+        now = session.now()
+        if json:
+            for service in found:
+                output.emit(_service_json(session, service, now))
+        elif found:
+            output.columns(
+                ("TARGET", "STATUS", "SINCE", "REVISION", "AUTHOR", "WHAT"),
+                [_service_row(service, now) for service in found],
+                [service.status for service in found],
+            )
+        elif not session.failed:
+            tell("deckwatch: the accounts have no services.")
+        return session.exit
+
+    run(options, work)
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option("--since", type=MOMENT, help="Made since then: 24h, 02:40, 2026-08-22T02:40:00Z.")
+@click.option("--until", type=MOMENT, help="Made before then.")
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice([str(status) for status in Status]), help="Repeatable."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), help=f"At most so many; {DEPLOYMENTS} when --since is not given either."
+)
+@as_json
+@common
+def deployments(
+    options: Common,
+    *,
+    target: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    statuses: tuple[str, ...],
+    limit: int | None,
+    json: bool,
+) -> None:
+    """Deployments, newest first: of TARGET, or of all services."""
+    wanted = _Wanted(since, until, frozenset(Status(status) for status in statuses), limit)
+
+    async def work(session: Session) -> Exit:
+        if target is None:
+            chosen = list(await session.services())
+        else:
+            service, selector = (await session.find([target]))[0]
+            if selector is not None:
+                _print_deployments(session, [(service, await session.deployment(service, selector))], json=json)
+                return session.exit
+            chosen = [service]
+        found = await _deployments(session, chosen, wanted)
+        found.sort(key=lambda pair: _made(pair[1]), reverse=True)
+        _print_deployments(session, found[: wanted.at_most], json=json)
+        return session.exit
+
+    run(options, work)
+
+
+@click.command()
+@as_json
+@common
+def check(options: Common, *, json: bool) -> None:
+    """Each account: is it reachable, what is its credential, what may it do, how much of its budget is left."""
+
+    async def work(session: Session) -> Exit:
+        results = []
+        for name in session.engine.store.accounts:
+            result = await _checked(session, name)
+            results.append(result)
+            if json:
+                output.emit(_check_json(session, result))
+            else:
+                _tell_check(session, result)
+        return Exit.DONE if all(result.ok for result in results) else Exit.FAULT
+
+    run(options, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    since: datetime | None
+    until: datetime | None
+    statuses: frozenset[Status]
+    limit: int | None
+
+    @property
+    def at_most(self) -> int | None:
+        return self.limit or (None if self.since else DEPLOYMENTS)
+
+    def holds(self, deployment: Deployment) -> bool:
+        at = deployment.created_at
+        return (
+            (not self.statuses or deployment.status in self.statuses)
+            and (self.since is None or (at is not None and at >= self.since))
+            and (self.until is None or (at is not None and at < self.until))
+        )
+
+    def is_past(self, deployment: Deployment) -> bool:
+        """Neither it nor what is older can be wanted."""
+        return self.since is not None and deployment.created_at is not None and deployment.created_at < self.since
+
+
+async def _deployments(session: Session, services: list[Service], wanted: _Wanted) -> list[tuple[Service, Deployment]]:
+    found: list[tuple[Service, Deployment]] = []
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def read(service: Service) -> None:
+        async with gate:
+            if service.account in session.failed:
+                return
+            try:
+                found.extend([(service, deployment) for deployment in await _of_service(session, service, wanted)])
+            except ProviderError as error:
+                session.fault(service.account, error)
+
+    async with asyncio.TaskGroup() as group:
+        for service in services:
+            group.create_task(read(service))
+    return found
+
+
+async def _of_service(session: Session, service: Service, wanted: _Wanted) -> list[Deployment]:
+    provider = await session.provider(service)
+    found: list[Deployment] = []
+    before: str | None = None
+    for _ in range(PAGES):
+        page = await provider.deployments(
+            service, before, PAGE if wanted.at_most is None else min(PAGE, wanted.at_most)
+        )
+        found.extend(deployment for deployment in page.items if wanted.holds(deployment))
+        enough = wanted.at_most is not None and len(found) >= wanted.at_most
+        if enough or page.next is None or any(wanted.is_past(deployment) for deployment in page.items):
+            return found
+        before = page.next
+    tell(f"deckwatch: {service.path} has more; only the newest {PAGES} pages were looked through.")
+    return found
+
+
+def _print_deployments(session: Session, found: list[tuple[Service, Deployment]], *, json: bool) -> None:
+    now = session.now()
+    if json:
+        for service, deployment in found:
+            reasons = session.engine.actions.verbs(service, deployment)
+            output.emit(output.deployment_json(deployment, service, now, reasons))
+    elif found:
+        output.columns(
+            ("ID", "TARGET", "STATUS", "MADE", "TOOK", "REVISION", "AUTHOR", "WHAT"),
+            [_deployment_row(service, deployment, now) for service, deployment in found],
+            [deployment.status for _, deployment in found],
+        )
+    elif not session.failed:
+        tell("deckwatch: no deployments match.")
+
+
+def _made(deployment: Deployment) -> float:
+    return deployment.created_at.timestamp() if deployment.created_at else 0.0
+
+
+def _service_json(session: Session, service: Service, now: datetime) -> output.Json:
+    state = session.engine.store.accounts[service.account]
+    assert state.snapshot is not None  # the service comes from it
+    verbs = session.engine.actions.verbs
+    reasons: Mapping[str, output.Reasons] = {
+        deployment.id: verbs(service, deployment) for deployment in (service.latest, service.live) if deployment
+    }
+    return output.service_json(service, state.provider, state.snapshot.observed_at, now, reasons)
+
+
+def _service_row(service: Service, now: datetime) -> tuple[str, ...]:
+    status = output.status_word(service.status, service.status_raw)
+    newest, live = service.latest, service.live
+    if newest and newest.status.in_flight and live and live.ref != newest.ref:
+        status = f"{status}, next {output.status_word(newest.status, '')}"
+    shown = newest or live
+    made = output.age(shown.created_at, now) if shown else "-"
+    return (service.path, status, made, *_revision(shown))
+
+
+def _deployment_row(service: Service, deployment: Deployment, now: datetime) -> tuple[str, ...]:
+    status = output.status_word(deployment.status, deployment.status_raw)
+    return (
+        deployment.id,
+        service.path,
+        f"{status}, serving" if deployment.is_live and not deployment.status.up else status,
+        output.age(deployment.created_at, now),
+        output.span(deployment.duration_s(now)),
+        *_revision(deployment),
+    )
+
+
+def _revision(deployment: Deployment | None) -> tuple[str, str, str]:
+    revision = deployment.revision if deployment else None
+    if revision is None:
+        return "-", (deployment.creator or "-") if deployment else "-", ""
+    author = revision.author or (deployment.creator if deployment else None) or "-"
+    return output.one_line(revision.short, 20), output.one_line(author, 20), output.one_line(revision.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    account: str
+    provider: Provider | None
+    credential: Credential | None
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.credential is not None
+
+
+async def _checked(session: Session, name: str) -> _Check:
+    provider: Provider | None = None
+    warnings = _clear_text(session, name)
+    try:
+        provider = await session.engine.provider(name)
+        credential = await provider.check()
+    except ProviderError as error:
+        return _Check(name, provider, None, (str(error), *warnings))
+    return _Check(name, provider, credential, (*credential.problems, *warnings))
+
+
+def _clear_text(session: Session, name: str) -> tuple[str, ...]:
+    url = next((account.url for account in session.config.accounts if account.name == name), None) or ""
+    if not url.startswith("http://") or url.startswith(("http://127.", "http://localhost", "http://[::1]")):
+        return ()
+    return (f"The token goes over the network in the clear: {url} is not https.",)
+
+
+def _verbs(session: Session, result: _Check) -> dict[str, str | None]:
+    if result.provider is None:
+        return {}
+    reasons: dict[str, str | None] = {}
+    for verb in Verb:
+        if verb not in result.provider.handlers:
+            reasons[verb] = result.provider.lacks.get(verb, f"{result.provider.title} cannot {verb}.")
+        elif result.credential is None:
+            reasons[verb] = "not known: the account could not be checked"
+        elif session.engine.actions.read_only or session.read_only(result.account):
+            reasons[verb] = "read-only"
+        else:
+            reasons[verb] = (result.credential.verbs or {}).get(verb)
+    return reasons
+
+
+def _log_kinds(result: _Check) -> dict[str, str | None]:
+    provider = result.provider
+    if provider is None:
+        return {}
+    return {
+        kind: None if kind in provider.log_kinds else provider.lacks.get(kind, f"{provider.title} has no {kind} log.")
+        for kind in LogKind
+    }
+
+
+def _check_json(session: Session, result: _Check) -> output.Json:
+    budget = session.engine.budgets[result.account].view()
+    credential = result.credential
+    return {
+        "type": "check",
+        "account": result.account,
+        "provider": session.engine.store.accounts[result.account].provider,
+        "ok": result.ok,
+        "credential": f"{credential.kind}: {credential.sees}" if credential else None,
+        "problems": list(result.problems),
+        "verbs": _or_true(_verbs(session, result)),
+        "log_kinds": _or_true(_log_kinds(result)),
+        "budget": {
+            "limit": budget.limit,
+            "remaining": budget.remaining,
+            "resets_at": output.utc(budget.resets_at),
+        },
+    }
+
+
+def _or_true(reasons: Mapping[str, str | None]) -> dict[str, object]:
+    return {key: True if reason is None else reason for key, reason in reasons.items()}
+
+
+def _tell_check(session: Session, result: _Check) -> None:
+    budget = session.engine.budgets[result.account].view()
+    credential = result.credential
+    lines = [f"{result.account} ({session.title(result.account)}): {'ok' if result.ok else 'NOT OK'}"]
+    if credential:
+        lines.append(f"  credential  {credential.kind}, sees {credential.sees}")
+    lines.extend(f"  problem     {problem}" for problem in result.problems)
+    verbs, kinds = _verbs(session, result), _log_kinds(result)
+    lines.extend(_can("may", verbs))
+    lines.extend(_can("logs", kinds))
+    if budget.limit is not None:
+        until = f", until {output.utc(budget.resets_at):%H:%M} UTC" if budget.resets_at else ""
+        lines.append(f"  budget      {budget.remaining} of {budget.limit} requests left{until}")
+    for line in lines:
+        output.line(line)
+
+
+def _can(what: str, reasons: Mapping[str, str | None]) -> list[str]:
+    if not reasons:
+        return []
+    can = [key for key, reason in reasons.items() if reason is None]
+    lines = [f"  {what:<10}  {' '.join(can) or 'nothing'}"]
+    return lines + [f"  {'':<10}  not {key}: {reason}" for key, reason in reasons.items() if reason is not None]
