@@ -124,7 +124,7 @@ def rollback_offers(
 ) -> list[Offer]:
     """Where a service can go back to: the last good one before the live one first, then the rest newest first."""
     live = service.live.ref if service.live else None
-    rest = [d for d in deployments if d.ref != live]
+    rest = [d for d in deployments if d.ref != live and not d.status.in_flight]
     possible = [d for d in rest if reasons.get(d.id) is None]
     good = previous_good(deployments)
     best = [d for d in possible if good is not None and d.ref == good.ref]

@@ -90,7 +90,10 @@ class ConfirmScreen(Sheet[Intent | None]):
         where = f"{service.account} / {service.project_name} / {service.environment_name}"
         text.append(f"{'where':<11}", "dim")
         text.append(where)
-        text.append("   PRODUCTION\n" if intent.production else "\n", "bold reverse")
+        if intent.production:
+            text.append("   ")
+            text.append(" PRODUCTION ", "bold reverse")
+        text.append("\n")
         field(text, "platform", self.provider_title)
         live = service.live or service.latest
         if intent.verb is Verb.ROLLBACK:

@@ -40,8 +40,10 @@ class LineWidget(Widget):
         if found is None:
             found = self.get_component_rich_style(f"line--{base}") if base else self.rich_style
             if name:
-                found = found + self.get_component_rich_style(f"line--{name}", partial=True)
-            if base:  # the cursor's background goes under everything
+                own = self.get_component_rich_style(f"line--{name}", partial=True)
+                # On the cursor every word has the cursor's colours: others may not be readable there.
+                found = found + (Style(bold=own.bold) if base == "cursor" else own)
+            if base:
                 found = found + Style(bgcolor=self.get_component_rich_style(f"line--{base}").bgcolor)
             self._styles_by_name[name, base] = found
         return found

@@ -100,7 +100,7 @@ class Timeline(LineTable[TimelineRow]):
             (f"{taken:>6} ", ""),
             (fit(revision.short if revision else "", 8), "link"),
         ]
-        left = width - 32
+        left = width - 33
         if left >= 34:
             spans.append((" " + fit(who, 12), "dim"))
             left -= 13

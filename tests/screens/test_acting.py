@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.entities import deployment, service
+from tests.screens.running import running, screen_text, sees, until
+from tests.scripted import scripted
+from tui.model.action import Verb
+from tui.model.errors import OutcomeUnknown, Refused
+from tui.model.status import Status
+from tui.screens.confirm import ConfirmScreen
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+async def armed(pilot: Pilot[Any]) -> None:
+    """The sheet has opened and takes keys."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.armed)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_redeploy_is_asked_with_its_target_its_call_and_the_focus_on_keep(size: tuple[int, int]) -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account, size=size) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await sees(pilot, "Redeploy api", "prod / shop / staging", 'redeploy(id: "api-1")', "[ Keep (esc)]", "Scripted")
+        await armed(pilot)
+        await pilot.press("enter")
+        await sees(pilot, "Kept: nothing was done.")
+        assert platform.performed == []
+
+
+async def test_yes_does_it_once_and_the_board_tells_it() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("y")
+        await sees(pilot, "redeploy api")
+        await until(pilot, lambda: platform.performed)
+        await pilot.pause(0.2)
+        assert [intent.verb for intent in platform.performed] == [Verb.REDEPLOY]
+
+
+async def test_keys_meant_for_the_board_are_not_taken_for_an_answer() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R", "y", "y", "enter")
+        await armed(pilot)
+        assert platform.performed == []
+
+
+@pytest.mark.parametrize(("key", "verb"), [("S", Verb.STOP), ("R", Verb.REDEPLOY), ("T", Verb.RESTART)])
+async def test_on_production_the_name_is_typed(key: str, verb: Verb) -> None:
+    account, platform = scripted(service("api"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press(key)
+        await armed(pilot)
+        await sees(pilot, "PRODUCTION", f"Type api to {verb} it:")
+        await pilot.press("y", "enter")
+        await pilot.pause()
+        assert platform.performed == []
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await pilot.press("backspace", *"api", "enter")
+        await until(pilot, lambda: platform.performed)
+        assert platform.performed[0].verb is verb
+
+
+@pytest.mark.parametrize("key", [k for k in "abcdefghijklmnopqrstuvwxyz" if k not in "aq"])
+async def test_no_lower_case_letter_opens_a_sheet_that_acts(key: str) -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press(key)
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, ConfirmScreen)
+        assert platform.performed == []
+
+
+async def test_a_verb_the_platform_lacks_says_what_to_do_instead() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("a", "g")
+        await sees(pilot, "Scripted has no start: use redeploy.")
+        assert not isinstance(pilot.app.screen, ConfirmScreen)
+
+
+async def test_the_menu_leads_to_the_same_sheet() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("a", "r")
+        await sees(pilot, "Redeploy api")
+
+
+async def test_rollback_asks_which_and_offers_the_last_good_one_first() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    api = platform.services[0]
+    assert api.latest is not None
+    old = deployment("aaa", Status.SUPERSEDED, ago_s=9000, message="good one")
+    platform.history[api.ref] = [
+        api.latest,
+        deployment("bbb", Status.FAILED, ago_s=5000, message="broken one"),
+        old,
+        deployment("ccc", Status.REMOVED, ago_s=99000, not_now={Verb.ROLLBACK: "its image is gone"}),
+    ]
+    async with running(account) as (_, pilot):
+        await sees(pilot, "good one")
+        await pilot.press("B")
+        await sees(pilot, "Roll back api to which deployment?", "last good", "its image is gone")
+        await pilot.press("enter")
+        await sees(pilot, "Rollback api", "from", "good one")
+        await armed(pilot)
+        await pilot.press(*"api", "enter")
+        await until(pilot, lambda: platform.performed)
+        assert platform.performed[0].deployment == old
+
+
+async def test_with_nothing_to_go_back_to_a_rollback_says_so() -> None:
+    account, _ = scripted(service("api"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("B")
+        await sees(pilot, "No rollback of api: there is no earlier deployment to go back to")
+
+
+async def test_when_the_service_changes_under_the_sheet_it_can_only_be_closed() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    api = platform.services[0]
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        newer = deployment("new", Status.BUILDING, ago_s=1)
+        platform.replace_service(service("api", environment="staging", latest=newer, live=api.live))
+        await sees(pilot, "has a newer deployment since this was opened")
+        await pilot.press("y", "tab", "enter")
+        await pilot.pause()
+        assert platform.performed == []
+
+
+async def test_when_the_service_goes_while_the_sheet_is_open_nothing_is_done() -> None:
+    account, platform = scripted(service("api", environment="staging"), service("web", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        platform.services = platform.services[1:]
+        await sees(pilot, "api is gone from prod since this was opened")
+        await pilot.press("y")
+        assert platform.performed == []
+
+
+async def test_a_refusal_is_told_in_the_platforms_words_on_the_board_and_in_the_audit() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    platform.reply = Refused("Scripted refused: this job was already re-run.")
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("y")
+        await sees(pilot, "this job was already re-run")
+        await pilot.press("A")
+        await sees(pilot, "refused", "redeploy", "prod/shop/staging/api")
+
+
+async def test_a_lost_reply_is_called_unknown_and_never_repeated() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    platform.reply = OutcomeUnknown("Scripted did not answer in time.")
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("y")
+        await sees(pilot, "unknown")
+        await pilot.pause(0.5)
+        assert len(platform.performed) == 1
+
+
+async def test_read_only_refuses_every_verb_before_a_sheet_opens() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account, read_only=True) as (app, pilot):
+        await sees(pilot, "api", "READ-ONLY")
+        for key in ("R", "T", "S", "delete"):
+            await pilot.press(key)
+            await sees(pilot, "read-only: start it without --read-only")
+            assert not isinstance(app.screen, ConfirmScreen)
+        assert platform.performed == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_help_names_keys_and_why_an_action_is_not_possible(size: tuple[int, int]) -> None:
+    account, _ = scripted(service("api", not_now={Verb.DEPLOY: "nothing to deploy"}))
+    async with running(account, size=size) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("question_mark")
+        await sees(pilot, "next row or line")
+        await pilot.press("G")
+        await sees(pilot, "●")
+        await pilot.press("q")
+        assert "next row or line" not in screen_text(pilot.app)
+
+
+async def test_a_deployments_page_shows_it_whole_and_follows_it() -> None:
+    account, platform = scripted(service("api"))
+    api = platform.services[0]
+    assert api.latest is not None
+    async with running(account) as (_, pilot):
+        await sees(pilot, "cart")
+        await pilot.press("2", "enter")
+        await sees(pilot, "Deployment of api", "revision", api.latest.revision.sha if api.latest.revision else "")
+        platform.history[api.ref] = [deployment("api-1", Status.CRASHED)]
+        platform.replace_service(service("api", latest=deployment("api-1", Status.CRASHED)))
+        await sees(pilot, "crashed (CRASHED)")
