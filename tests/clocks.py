@@ -38,7 +38,7 @@ class FakeClock:
         """Until every task waits: for this clock, for a socket, or for something that only the test can do."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(0)
-        while loop._ready:  # type: ignore[attr-defined]  # the only way to know that nobody wants to run
+        while loop._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110 - no event tells that nobody wants to run
             await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:

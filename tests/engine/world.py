@@ -16,7 +16,7 @@ from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
 from tui.model.action import Effect, Intent, Outcome, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Page, Ref, Revision, Service, Snapshot, Step
-from tui.model.errors import NotFound, ProviderError, Unreachable
+from tui.model.errors import NotFound, Unreachable
 from tui.model.log import Cursor, LogEntry, LogKind, LogLine, LogSource
 from tui.model.provider import PRIORITY, Credential, Handler, Meter, Priority, Provider
 from tui.model.status import Status
@@ -141,6 +141,10 @@ class Platform(Provider):
         self.can_watch = False
         self.page_size = 50
         self.snapshot_cost = 1
+        self.hourly: int | None = None  # its rate limit, told after every request as platforms do in headers
+        self.left_at_worst = 0
+        self._hour = -1
+        self._used = 0
         self.closed = 0
         self.answer: Callable[[Intent], Awaitable[Receipt]] = self.accept
         self.handlers = {
@@ -220,9 +224,22 @@ class Platform(Provider):
     async def _request(self, what: str) -> None:
         await self.meter.spend()
         self.requests.append(Request(self.clock.monotonic(), what, PRIORITY.get()))
+        if self.hourly is not None:
+            self._tell_limit(self.hourly)
         if self.errors[what]:
             raise self.errors[what].pop(0)
         await asyncio.sleep(0)
+
+    def _tell_limit(self, hourly: int) -> None:
+        hour = int(self.clock.monotonic() // 3600)
+        if hour != self._hour:
+            self.left_at_worst = hourly if self._hour < 0 else self.left_at_worst
+            self._hour, self._used = hour, 0
+        self._used += 1
+        self.left_at_worst = min(self.left_at_worst, hourly - self._used)
+        self.meter.observe(
+            limit=hourly, remaining=hourly - self._used, resets_at=START + timedelta(hours=self._hour + 1)
+        )
 
 
 class World:
@@ -270,7 +287,3 @@ class World:
 
 
 LOST = Unreachable("Fake does not answer.")
-
-
-def errors_of(error: type[ProviderError]) -> ProviderError:
-    return error("no")

@@ -42,6 +42,10 @@ class _Moved(Enum):
     ON = 1
 
 
+class _Lacks(Refused):
+    """The platform has no such log, and never will have while we run."""
+
+
 class LogTail:
     """Reconnects with the same Cursor and says so in the buffer.
 
@@ -113,6 +117,8 @@ class LogTail:
                     continue
                 end = await self._stream()
                 if end is _Moved.ON:
+                    self._lost_at = None
+                    self._turn(TailPhase.CONNECTING)
                     continue
                 if isinstance(end, ProviderError):
                     if not await self._after_error(end):
@@ -175,7 +181,7 @@ class LogTail:
         try:
             provider = await self._link.provider()
             if self.kind not in provider.log_kinds:
-                return Refused(provider.lacks.get(self.kind, f"{provider.title} has no {self.kind} logs."))
+                return _Lacks(provider.lacks.get(self.kind, f"{provider.title} has no {self.kind} logs."))
             async with aclosing(self._link.stream(lambda provider: provider.logs(source, cursor))) as entries:
                 looked = time.perf_counter()
                 async for entry in entries:
@@ -232,10 +238,10 @@ class LogTail:
     async def _after_error(self, error: ProviderError) -> bool:
         """Waits for the next try. False: there will be none."""
         self.error = error
-        if isinstance(error, Refused):
+        if isinstance(error, _Lacks):
             self._turn(TailPhase.FAILED)
             return False
-        if isinstance(error, Unauthorized | Forbidden | NotFound):
+        if isinstance(error, Unauthorized | Forbidden | NotFound | Refused):
             self._notice(error.message, bad=True)
             await self._rest(TailPhase.FAILED)
             return True

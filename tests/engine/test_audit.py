@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, to_json
+
+AT = datetime(2026, 3, 14, 3, 0, tzinfo=UTC)
+
+
+def entry(phase: ActionPhase = ActionPhase.ASKED, *, at: datetime = AT, message: str = "") -> AuditEntry:
+    return AuditEntry(
+        at=at,
+        user="ann",
+        account="prod",
+        verb="rollback",
+        target="prod/shop/production/api",
+        phase=phase,
+        id="0123",
+        from_="abc1234",
+        to="d-7",
+        reason="500s since 03:00",
+        status="live",
+        message=message,
+    )
+
+
+def test_what_was_appended_is_read_back_in_order(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    entries = [entry(), entry(ActionPhase.ACCEPTED), entry(ActionPhase.FINAL, message='said "no" \n\x1b[31m ü')]
+    for each in entries:
+        log.append(each)
+    assert AuditLog(tmp_path / "audit.jsonl").read() == entries
+
+
+def test_the_file_and_its_new_folder_are_the_users_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "audit.jsonl"
+    old = os.umask(0)
+    try:
+        AuditLog(path).append(entry())
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_torn_line_and_a_foreign_one_are_skipped_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path)
+    log.append(entry())
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"type":"note"}\n' + b"\xff\xfe\n" + whole[: len(whole) // 2])
+    assert log.read() == [entry()]
+    assert log.skipped == 3
+
+
+def test_a_line_after_a_torn_one_is_not_glued_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path)
+    log.append(entry())
+    path.write_bytes(path.read_bytes()[:-20])
+    log.append(entry(ActionPhase.FINAL))
+    assert log.read() == [entry(ActionPhase.FINAL)]
+    assert log.skipped == 1
+
+
+def test_reading_since_leaves_out_what_is_older(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    for hours in range(3):
+        log.append(entry(at=AT + timedelta(hours=hours)))
+    assert [each.at for each in log.read(since=AT + timedelta(hours=1))] == [
+        AT + timedelta(hours=1),
+        AT + timedelta(hours=2),
+    ]
+
+
+def test_no_file_yet_means_no_entries(tmp_path: Path) -> None:
+    assert AuditLog(tmp_path / "none.jsonl").read() == []
+
+
+def test_without_a_path_it_is_kept_in_memory() -> None:
+    log = AuditLog(None)
+    log.append(entry())
+    assert log.read() == [entry()]
+
+
+def test_a_full_disk_is_an_error_and_not_a_silent_loss() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        AuditLog(Path("/dev/full")).append(entry())
+
+
+def test_the_json_object_has_the_documented_keys_and_utc_times() -> None:
+    written = to_json(entry())
+    assert list(written)[:11] == [
+        "type",
+        "at",
+        "user",
+        "account",
+        "verb",
+        "target",
+        "from",
+        "to",
+        "reason",
+        "phase",
+        "status",
+    ]
+    assert written["at"] == "2026-03-14T03:00:00Z"
+    assert (written["from"], written["to"], written["phase"]) == ("abc1234", "d-7", "asked")
+    assert json.loads(json.dumps(written)) == written
