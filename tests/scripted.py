@@ -86,7 +86,8 @@ class ScriptedProvider(Provider):
         return Page(tuple(self.history.get(service.ref, [d for d in (service.latest,) if d is not None])))
 
     async def deployment(self, ref: Ref, service: Service) -> Deployment:
-        for each in (*self.history.get(service.ref, ()), service.latest, service.live):
+        known: list[Deployment | None] = [*self.history.get(service.ref, ()), service.latest, service.live]
+        for each in known:
             if each is not None and each.ref == ref:
                 return each
         raise NotFound(f"There is no deployment {ref.id}.")

@@ -40,8 +40,8 @@ class DeckApp(App[int]):
     CSS_PATH = style_file()
     TITLE = "deckwatch"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-xs"), (80, "-s"), (120, "-m"), (180, "-l")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (20, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-xs"), (80, "-s"), (120, "-m"), (180, "-l")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         # Textual's own ctrl+q leaves at once: as a reflex against a frozen terminal it must ask.
         Binding("ctrl+q,ctrl+c", "quit_twice", show=False, priority=True),
@@ -103,7 +103,7 @@ class DeckApp(App[int]):
             text = f"not now: {reason}" if reason else action.help
             yield SystemCommand(action.label.capitalize(), text, lambda act=action: self._act(screen, act.id))
 
-    async def _act(self, screen: Screen[object], action: str) -> None:
+    async def _act(self, screen: Board, action: str) -> None:
         await self.run_action(action, screen)
 
     def action_quit_twice(self) -> None:

@@ -60,3 +60,9 @@ def screen_text(app: Any) -> str:  # noqa: ANN401 - the pilot's app is of any re
 
 def board(app: DeckApp) -> Board:
     return app.board
+
+
+def pinned_log(app: DeckApp) -> bool | None:
+    """Whether the log that is open is one deployment's alone; None while none is open."""
+    tail = app.board.tail
+    return None if tail is None else tail.source.deployment is not None

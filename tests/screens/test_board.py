@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import board, running, screen_text, sees, until
+from tests.screens.running import board, pinned_log, running, screen_text, sees, until
 from tests.scripted import FrozenClock, scripted
 from tui.model.errors import Unauthorized, Unreachable
 from tui.model.log import LogKind, LogLine
@@ -112,10 +112,10 @@ async def test_an_older_deployment_shows_its_own_log_and_the_newest_the_services
     async with running(account) as (app, pilot):
         await sees(pilot, "replaced")
         await pilot.press("2", "j")
-        await until(pilot, lambda: board(app).tail is not None and board(app).tail.source.deployment is not None)
+        await until(pilot, lambda: pinned_log(app) is True)
         await sees(pilot, "only ")
         await pilot.press("k")
-        await until(pilot, lambda: board(app).tail is not None and board(app).tail.source.deployment is None)
+        await until(pilot, lambda: pinned_log(app) is False)
 
 
 async def test_a_new_deployment_is_followed_to_without_a_key() -> None:
@@ -136,8 +136,8 @@ async def test_a_new_deployment_is_followed_to_without_a_key() -> None:
 async def test_log_tabs_change_the_log_and_a_kind_the_platform_lacks_says_why() -> None:
     account, platform = scripted(service("api"))
     platform.log(platform.services[0].ref, LogKind.BUILD, [LogLine(NOW, "step 1/4")])
-    async with running(account) as (_, pilot):
-        await until(pilot, lambda: board(pilot.app).tail is not None)
+    async with running(account) as (app, pilot):
+        await until(pilot, lambda: board(app).tail is not None)
         await pilot.press("comma")
         await sees(pilot, "[build]", "step 1/4")
         await pilot.press("full_stop", "full_stop")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.entities import NOW, deployment, ref, service
-from tui.engine.log_buffer import Notice, Rule
+from tui.engine.log_buffer import BufferEntry, Notice, Rule
 from tui.model.entities import Kind, Step
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.status import Status
@@ -54,7 +54,7 @@ def test_a_line_says_its_level_without_colour() -> None:
 
 
 def test_errors_are_lines_requests_gaps_and_cuts() -> None:
-    entries = [
+    entries: list[BufferEntry] = [
         LogLine(NOW, "x", Level.WARN),
         LogLine(NOW, "x", Level.FATAL),
         HttpRequest(NOW, "r", "GET", "/", 404, 3),

@@ -79,7 +79,7 @@ class Store:
         self._by_ref: dict[Ref, Service] = {}
         self._timelines: dict[Ref, Timeline] = {}
         self._deep: set[Ref] = set()  # timelines of more than the newest page
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], object]] = []
 
     # Reading
 
@@ -114,7 +114,7 @@ class Store:
                     return deployment
         return None
 
-    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Calls back, synchronously, after a change of version, heartbeat or an action. Returns the end of it."""
         self._watchers.append(callback)
 

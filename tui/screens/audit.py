@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -71,7 +71,7 @@ class AuditScreen(Sheet[None]):
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine = engine
-        self._unwatch = lambda: None
+        self._unwatch: Callable[[], None] = lambda: None
 
     def heading(self) -> str:
         return "Audit: what was done from here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -67,7 +68,7 @@ class ConfirmScreen(Sheet[Intent | None]):
         self.store = store
         self.armed = False
         self.problem = ""
-        self._unwatch = lambda: None
+        self._unwatch: Callable[[], None] = lambda: None
         typed = intent.danger is Danger.TYPE
         self.foot = "type the name, then enter · esc keeps" if typed else "y does it · enter chooses · esc keeps"
 

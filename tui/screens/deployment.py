@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -25,7 +26,7 @@ class DeploymentScreen(ReadSheet):
         self.engine = engine
         self.service = service
         self.deployment = deployment
-        self._unwatch = lambda: None
+        self._unwatch: Callable[[], None] = lambda: None
 
     def heading(self) -> str:
         service = self.engine.store.service(self.service)
