@@ -1,0 +1,272 @@
+"""HTTP as every provider uses it: one pooled client an account, and answers sorted into what to do about them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from tui import __version__
+from tui.credentials import Secret
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
+from tui.model.provider import Meter
+from tui.model.text import plain
+
+USER_AGENT = f"deckwatch/{__version__}"
+TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)
+LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=60)
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_RETRY_S = 60.0  # after a 429 that does not say how long
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is talked to on whose behalf: the words that every message needs.
+
+    `credential` is what to do about a token that is not accepted.
+    """
+
+    account: str
+    title: str
+    url: str
+    credential: str
+    token: Secret
+
+    @property
+    def host(self) -> str:
+        parts = urlsplit(self.url)
+        return parts.hostname or self.url
+
+    def quote(self, text: str, limit: int = 200) -> str:
+        """The other side's words for a message: harmless, short, and without our token should they hold it."""
+        if self.token:
+            text = text.replace(self.token.reveal(), "***")
+        text = plain(text)
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@cache
+def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """The process's one TLS context (with `ca_file` added): building one takes some 16 ms."""
+    context = httpx.create_ssl_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+async def tls(peer: Peer, ca_file: Path | None) -> ssl.SSLContext:
+    """`ssl_context` off the event loop. Raises Unreachable when the file cannot be used."""
+    try:
+        return await asyncio.to_thread(ssl_context, ca_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise Unreachable(
+            f"Account {peer.account}: the ca_file {ca_file} cannot be used: {error.strerror or error}.",
+            remedy="It must be a readable file of PEM certificates.",
+        ) from error
+
+
+Hook = Callable[[httpx.Response], Awaitable[None]]
+
+
+async def open_client(
+    peer: Peer, *, headers: Mapping[str, str], ca_file: Path | None = None, on_response: Sequence[Hook] = ()
+) -> httpx.AsyncClient:
+    """One account's client. Redirects are never followed: they could carry the token elsewhere."""
+    secure = urlsplit(peer.url).scheme != "http"
+    # A context without certificates costs nothing and would trust nobody: right for a peer that has no TLS.
+    verify = await tls(peer, ca_file) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.AsyncClient(
+        verify=verify,
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
+        timeout=TIMEOUT,
+        limits=LIMITS,
+        follow_redirects=False,
+        event_hooks={"response": list(on_response)},
+    )
+
+
+# -- what the headers say ------------------------------------------------------------------------
+
+
+def observe(meter: Meter, headers: Mapping[str, str], now: datetime, *, limited: bool = False) -> datetime | None:
+    """Tell the meter what an answer's headers say of the budget; gives when to come back, if `limited`."""
+    resets_at = moment(headers.get("x-ratelimit-reset"), now)
+    retry_at: datetime | None = None
+    if limited:
+        retry_at = moment(headers.get("retry-after"), now) or resets_at or now + timedelta(seconds=_RETRY_S)
+    limit = _count(headers.get("x-ratelimit-limit"))
+    remaining = _count(headers.get("x-ratelimit-remaining"))
+    if limit is not None or remaining is not None or resets_at is not None or retry_at is not None:
+        meter.observe(limit=limit, remaining=remaining, resets_at=resets_at, retry_at=retry_at)
+    return retry_at
+
+
+def moment(text: str | None, now: datetime) -> datetime | None:
+    """A time as headers write it: seconds from now, an epoch in s or ms, an HTTP date or ISO 8601."""
+    if not text:
+        return None
+    text = text.strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return _date(text)
+    try:
+        if number >= 1e11:
+            return datetime.fromtimestamp(number / 1000, UTC)
+        if number >= 1e9:
+            return datetime.fromtimestamp(number, UTC)
+        return now + timedelta(seconds=number) if number >= 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _date(text: str) -> datetime | None:
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            at = parse(text)
+        except (ValueError, TypeError, IndexError):
+            continue
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return None
+
+
+def _count(text: str | None) -> int | None:
+    try:
+        return int(float(text)) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# -- what went wrong ------------------------------------------------------------------------------
+
+
+def status_error(
+    peer: Peer, status: int, response: httpx.Response | None, *, mutation: bool, now: datetime
+) -> ProviderError:
+    """What an answer that is neither a success nor data means. `response` has been read, or is None."""
+    words = _words(peer, response)
+    said = f"{status}: {words}" if words else str(status)
+    account, title, where = f"Account {peer.account}", peer.title, f"{peer.title} at {peer.host}"
+    match status:
+        case 429:
+            headers = response.headers if response is not None else {}
+            retry_at = moment(headers.get("retry-after"), now) or moment(headers.get("x-ratelimit-reset"), now)
+            return rate_limited(peer, retry_at or now + timedelta(seconds=_RETRY_S))
+        case 401:
+            return Unauthorized(f"{account}: {title} does not accept the token ({said}).", remedy=peer.credential)
+        case 403 if _is_page(response):
+            message = f"{account}: something in front of {where} turned the request away ({said})."
+            remedy = "It blocks this address, or there were too many requests; wait, or try from another network."
+            return Refused(message, remedy=remedy) if mutation else Unreachable(message, remedy=remedy)
+        case 403:
+            return Forbidden(f"{account}: {title} does not let this token do that ({said}).", remedy=peer.credential)
+        case 404 | 410 if _is_json(response):
+            return NotFound(f"{account}: {title} does not know it, or does not any more ({said}).")
+        case _ if status == 408 or status >= 500:
+            if mutation:
+                return outcome_unknown(peer, f"{where} answered {said}")
+            return Unreachable(f"{account}: {where} has a fault of its own ({said}).", remedy="It is tried again.")
+        case _ if 300 <= status < 400:
+            target = peer.quote(response.headers.get("location", "")) if response is not None else ""
+            message = f"{account}: {where} sends on to {target or 'another address'}, which is not followed ({said})."
+            return UnexpectedReply(message, where=peer.url, remedy="Check the url of the account.")
+        case 404 | 405 | 410:
+            message = f"{account}: what is asked for is not at {where} ({said})."
+            return UnexpectedReply(message, where=peer.url, remedy="Check the url of the account.")
+        case _:
+            return Refused(f"{account}: {title} refused the request ({said}).")
+
+
+def rate_limited(peer: Peer, retry_at: datetime) -> RateLimited:
+    return RateLimited(
+        f"Account {peer.account}: {peer.title}'s rate limit is used up until {retry_at:%H:%M:%S} UTC.",
+        retry_at=retry_at,
+        remedy="Other tools with the same token spend from it too.",
+    )
+
+
+def outcome_unknown(peer: Peer, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"Account {peer.account}: {why}; whether {peer.title} did it is not known.",
+        remedy="It is not sent again: look at what the deployments do.",
+    )
+
+
+def transport_error(error: BaseException, peer: Peer, *, mutation: bool) -> ProviderError:
+    """What a request without an answer means. Only a connection that never came to be surely carried nothing."""
+    where = f"{peer.title} at {peer.host}"
+    unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol))
+    reason = _reason(peer, error)
+    if mutation and not unsent:
+        return outcome_unknown(peer, f"the connection to {where} broke ({reason})")
+    remedy = "Check the network, the proxy and the url of the account; it is tried again."
+    if "certificate" in reason.lower():
+        remedy = "If a proxy or your own authority signs it, name its certificate as ca_file."
+    return Unreachable(f"Account {peer.account}: {where} cannot be reached ({reason}).", remedy=remedy)
+
+
+def closed(peer: Peer) -> Unreachable:
+    return Unreachable(f"Account {peer.account}: the connection to {peer.title} was closed.")
+
+
+def unreadable(peer: Peer, where: str, what: str, *, mutation: bool = False) -> ProviderError:
+    """An answer that is none: HTML, a cut body, another format."""
+    if mutation:
+        return outcome_unknown(peer, f"{peer.title} answered what is not an answer ({what})")
+    return UnexpectedReply(
+        f"Account {peer.account}: {peer.title} answered what is not an answer ({what}).",
+        where=where,
+        remedy="Check the url of the account; something in between (a proxy, a login page) may have answered.",
+    )
+
+
+def _reason(peer: Peer, error: BaseException) -> str:
+    """The words there are, short and harmless."""
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return "no connection in time"
+        case httpx.WriteTimeout():
+            return "it did not take the request in time"
+        case httpx.ReadTimeout() | TimeoutError():
+            return "no answer in time"
+    text = str(error) or (str(error.__cause__) if error.__cause__ else "")
+    return peer.quote(text or type(error).__name__).rstrip(".")
+
+
+def _is_page(response: httpx.Response | None) -> bool:
+    return response is not None and "html" in response.headers.get("content-type", "")
+
+
+def _is_json(response: httpx.Response | None) -> bool:
+    return response is not None and "json" in response.headers.get("content-type", "")
+
+
+def _words(peer: Peer, response: httpx.Response | None) -> str:
+    """What the body says, in one short line; of a web page only its title."""
+    if response is None:
+        return ""
+    body = response.text[:20_000]
+    if _is_page(response) or body.lstrip()[:1] == "<":
+        title = _TITLE.search(body)
+        return peer.quote(title[1]) if title else "a web page"
+    return peer.quote(body)

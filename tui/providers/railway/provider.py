@@ -1,0 +1,186 @@
+"""Railway as a provider: the parts of this package, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from tui.model.action import Verb
+from tui.model.clock import Clock
+from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
+from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused
+from tui.model.log import Cursor, LogEntry, LogKind, LogSource
+from tui.model.provider import Connection, Credential, Meter, Provider
+from tui.model.text import plain
+from tui.providers.graphql import Endpoint, Subscription
+from tui.providers.http import Peer
+from tui.providers.railway import decode, documents, wire
+from tui.providers.railway.decode import Live, Pages
+from tui.providers.railway.errors import CREDENTIAL, classifier
+from tui.providers.railway.inventory import Inventory
+from tui.providers.railway.logs import Logs, Patience
+from tui.providers.railway.scope import Place, Scopes, TokenKind
+from tui.providers.railway.verbs import LACKS, Verbs
+
+URL = "https://backboard.railway.com/graphql/v2"
+
+_STEPS = 100
+_log = logging.getLogger(__name__)
+
+
+class RailwayProvider(Provider):
+    """One Railway account: queries and mutations over HTTP, logs and changes over WebSockets."""
+
+    name: ClassVar[str] = "railway"
+    title: ClassVar[str] = "Railway"
+    log_kinds: ClassVar[frozenset[LogKind]] = frozenset(LogKind)
+    lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
+
+    def __init__(self, connection: Connection, *, meter: Meter, clock: Clock, patience: Patience | None = None) -> None:
+        url = _address(connection.url or URL)
+        peer = Peer(connection.account, self.title, url, CREDENTIAL, connection.token)
+        host = peer.host
+        pages = Pages(on_railway=host == "railway.com" or host.endswith(".railway.com"))
+        self._account = connection.account
+        self._pages = pages
+        self._peer = peer
+        self._endpoint = Endpoint(
+            peer, meter=meter, clock=clock, classify=classifier(peer, clock), ca_file=connection.ca_file
+        )
+        self._scopes = Scopes(self._endpoint, connection, clock, pages)
+        self._inventory = Inventory(self._endpoint, self._scopes, clock, connection.account, pages)
+        self._logs = Logs(self._endpoint, self._inventory, clock, patience or Patience())
+        self.handlers = Verbs(self._endpoint, self._scopes, clock).handlers()
+
+    async def check(self) -> Credential:
+        scope = await self._scopes.scope(fresh=True)
+        kind: str = scope.kind
+        problems = list(scope.problems)
+        if scope.kind is TokenKind.BEARER:
+            owner = await self._owner()
+            kind = f"account token of {owner}" if owner else "workspace token"
+        if not scope.places:
+            problems.append("It reaches no environment.")
+        refused = await self._refused_list(scope.places[0]) if scope.places else None
+        verbs: dict[Verb, str | None] | None = None
+        if refused is not None:
+            problems.append(f"It may not list deployments: there is no timeline and no rollback. {refused}")
+            verbs = dict.fromkeys(self.handlers)
+            verbs[Verb.ROLLBACK] = "This token may not list deployments, so that there is none to go back to."
+        return Credential(kind=kind, sees=scope.sees, problems=tuple(problems), verbs=verbs)
+
+    async def snapshot(self) -> Snapshot:
+        return await self._inventory.snapshot()
+
+    async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
+        await self._scopes.ready()
+        environment, service_id = decode.split(service.ref)
+        scope = {"projectId": service.project.id, "environmentId": environment, "serviceId": service_id}
+        variables = {"input": scope, "first": limit, "after": before}
+        data = await self._endpoint.execute(documents.DEPLOYMENTS, variables)
+        connection = wire.at(data, "deployments", self._peer)
+        page = wire.rows(connection, wire.DeploymentRow, self._peer, "deployments")
+        for odd in page.odd:
+            _log.warning("Account %s: a deployment of %s is left out: %s", self._account, service.path, odd)
+        live = Live.of(service)
+        if before is None:
+            live = decode.live_of_page(page.items, live)
+        found = [decode.deployment(row, service.ref, service.project.id, live, self._pages) for row in page.items]
+        return Page(decode.newest_first(found), page.next)
+
+    async def deployment(self, ref: Ref, service: Service) -> Deployment:
+        await self._scopes.ready()
+        data = await self._endpoint.execute(documents.DEPLOYMENT, {"id": ref.id})
+        row = wire.one(wire.at(data, "deployment", self._peer), wire.DeploymentRow, self._peer, "deployment")
+        live = decode.live_of_page([row], Live.of(service))
+        return decode.deployment(row, service.ref, service.project.id, live, self._pages)
+
+    async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
+        await self._scopes.ready()
+        found: list[wire.EventRow] = []
+        after: str | None = None
+        while True:
+            variables = {"id": deployment.id, "first": _STEPS, "after": after}
+            data = await self._endpoint.execute(documents.DEPLOYMENT_EVENTS, variables)
+            connection = wire.at(data, "deploymentEvents", self._peer)
+            page = wire.rows(connection, wire.EventRow, self._peer, "deploymentEvents")
+            found += page.items
+            if page.next is None or page.next == after:
+                return decode.steps(found, deployment)
+            after = page.next
+
+    async def watch(self, deployment: Deployment) -> AsyncGenerator[None, None]:
+        """Both subscriptions push only changes: once they are open, what is there now has to be read."""
+        await self._scopes.ready()
+        wake = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            try:
+                status = await stack.enter_async_context(self._subscribe(documents.ON_DEPLOYMENT, deployment, wake))
+                steps: Subscription | None = await stack.enter_async_context(
+                    self._subscribe(documents.ON_DEPLOYMENT_EVENTS, deployment, wake)
+                )
+                yield
+                while not status.ended:
+                    await wake.wait()
+                    wake.clear()
+                    changed = bool(status.taken())
+                    if steps is not None:
+                        try:
+                            changed |= bool(steps.taken())
+                        except (Forbidden, NotFound, Refused):
+                            steps = None  # the status alone will do
+                        else:
+                            steps = None if steps.ended else steps
+                    if changed:
+                        yield
+            except (Forbidden, Refused):
+                return  # some tokens may not subscribe; then it is polled
+
+    def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
+        return self._read_logs(source, cursor)
+
+    async def aclose(self) -> None:
+        await self._endpoint.aclose()
+
+    async def _read_logs(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
+        await self._scopes.ready()
+        stream = self._logs.read(source, cursor)
+        try:
+            async for entry in stream:
+                yield entry
+        finally:
+            await stream.aclose()
+
+    def _subscribe(self, document: str, deployment: Deployment, wake: asyncio.Event) -> Subscription:
+        return self._endpoint.subscribe(document, {"id": deployment.id}, wake=wake)
+
+    async def _owner(self) -> str | None:
+        """Who an account token belongs to. A workspace token is nobody's: `me` is refused."""
+        try:
+            data = await self._endpoint.execute(documents.ME, {})
+        except RateLimited:
+            raise
+        except ProviderError:
+            return None
+        me = data.get("me")
+        if not isinstance(me, dict):
+            return None
+        return plain(str(me.get("email") or me.get("name") or "")) or None
+
+    async def _refused_list(self, place: Place) -> ProviderError | None:
+        """Project tokens are said to be allowed this, and said not to be: it is tried."""
+        try:
+            scope = {"projectId": place.project.ref.id, "environmentId": place.environment.ref.id}
+            await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, "first": 1})
+        except (Forbidden, Refused, NotFound) as error:
+            return error
+        return None
+
+
+def _address(url: str) -> str:
+    """The account's url, with GraphQL's path where it names only the host."""
+    return url.rstrip("/") + urlsplit(URL).path if urlsplit(url).path in ("", "/") else url
