@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui.config import (
+    THEMES,
     Color,
     Config,
     ConfigError,
@@ -208,3 +209,9 @@ def test_a_home_sign_in_ca_file_is_expanded_and_a_missing_file_is_a_fault(
 
     assert parsed(f'{account}ca_file = "~/corp.pem"\n').accounts[0].ca_file == tmp_path / "corp.pem"
     assert "config.toml:5: there is no file" in fault(f'{account}ca_file = "~/none.pem"\n')
+
+
+def test_the_themes_a_config_may_name_are_those_that_textual_has() -> None:
+    from textual.theme import BUILTIN_THEMES
+
+    assert set(BUILTIN_THEMES) == THEMES

@@ -24,7 +24,7 @@ THEMES = frozenset(
     """
     ansi-dark ansi-light atom-one-dark atom-one-light catppuccin-frappe catppuccin-latte catppuccin-macchiato
     catppuccin-mocha dracula flexoki gruvbox monokai nord rose-pine rose-pine-dawn rose-pine-moon solarized-dark
-    solarized-light textual-ansi textual-dark textual-light tokyo-night
+    solarized-light textual-dark textual-light tokyo-night
     """.split()  # noqa: SIM905 - one name a line would be a page
 )
 """Textual's own, named here so that a config is checked without loading Textual."""

@@ -37,7 +37,7 @@ class StoryProvider(ScriptedProvider):
         account = connection.account
         self.words = frozenset(connection.projects)
         self.broke = False
-        live = deployment("api-3", service="api", account=account, message="feat: the cart\nlong story")
+        live = deployment("api-3", service="api", account=account, message="feat: the cart")
         failed = deployment("api-4", Status.FAILED, service="api", account=account, ago_s=60)
         removed = deployment("api-2", Status.REMOVED, service="api", account=account, ago_s=9000)
         lost = deployment(
