@@ -123,6 +123,7 @@ class Engine:
         """Load the next older page of its timeline; does nothing while one is loading or when there is none."""
         timeline = self.store.timeline(service)
         if timeline is not None and timeline.next is not None and not timeline.loading:
+            self.store.put_loading(service, True)  # at once: the key repeats faster than tasks begin
             self._spawn(self._focus.load_older(service, timeline.next))
 
     def steps(self, deployment: Ref) -> None:

@@ -171,27 +171,44 @@ class Focus:
         return newest if newest.status is Status.FAILED and newest.ref not in timeline.steps else None
 
     async def _accompany(self, service: Service, deployment: Deployment) -> None:
-        """Reads it again whenever the platform tells of a change, or else as often as the budget allows."""
+        """Reads it again whenever the platform tells of a change, or else as often as the budget allows.
+
+        Until it has settled or a newer one is under way.
+        """
         bell = Bell(self._clock)
         backoff = self._backoff()
-        budget = self._link(service.ref).budget
-        async with asyncio.TaskGroup() as group:
-            # Listen first, then read: what changes in between is told.
-            listening = group.create_task(self._listen(deployment, bell))
-            while (moving := self._moving(service.ref)) is not None and moving.ref == deployment.ref:
-                error = await self._read(service, deployment)
-                if error is not None:
-                    await self._again.wait(self._wait_s(error, backoff))
-                    continue
-                backoff.reset()
-                if listening.done():
-                    at_least = STEPS_POLL_S
-                    await self._clock.sleep(budget.interval_s(2, at_least=at_least, priority=Priority.FOCUSED))
-                else:
-                    at_least = LISTENING_POLL_S
-                    await bell.wait(budget.interval_s(2, at_least=at_least, priority=Priority.FOCUSED))
-                    await self._clock.sleep(BETWEEN_READS_S)
-            listening.cancel()
+        was_told = True
+
+        def is_the_one() -> bool:
+            moving = self._moving(service.ref)
+            return moving is not None and moving.ref == deployment.ref
+
+        unwatch = self._store.watch(lambda: None if is_the_one() else bell.ring())
+        try:
+            async with asyncio.TaskGroup() as group:
+                # Listen first, then read: what changes in between is told.
+                listening = group.create_task(self._listen(deployment, bell))
+                while is_the_one():
+                    error = await self._read(service, deployment)
+                    if error is not None:
+                        await self._again.wait(self._wait_s(error, backoff))
+                        continue
+                    backoff.reset()
+                    if is_the_one():
+                        began = self._clock.monotonic()
+                        told = not listening.done()
+                        if was_told and not told:
+                            await bell.wait(0)  # hear its last ring: the reading just done came after it
+                        was_told = told
+                        await bell.wait(self._pace_s(service, told=told))
+                        await self._clock.sleep(BETWEEN_READS_S - (self._clock.monotonic() - began))
+                listening.cancel()
+        finally:
+            unwatch()
+
+    def _pace_s(self, service: Service, *, told: bool) -> float:
+        at_least = LISTENING_POLL_S if told else STEPS_POLL_S
+        return self._link(service.ref).budget.interval_s(2, at_least=at_least, priority=Priority.FOCUSED)
 
     async def _listen(self, deployment: Deployment, bell: Bell) -> None:
         PRIORITY.set(Priority.FOCUSED)  # of this task alone
@@ -203,7 +220,7 @@ class Focus:
                     bell.ring()
         except ProviderError as error:
             log.info("%s: changes are polled for: %s", deployment.ref.account, error)
-        bell.ring()
+        bell.ring()  # nobody must wait for it any longer
 
     async def _read(self, service: Service, deployment: Deployment) -> ProviderError | None:
         link = self._link(service.ref)

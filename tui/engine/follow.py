@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tui.engine.action import Action
@@ -11,7 +11,7 @@ from tui.engine.audit import ActionPhase
 from tui.engine.backoff import Backoff
 from tui.engine.link import Link
 from tui.engine.store import Store
-from tui.engine.verdict import MAKES_NEW, OF_THE_SERVICE, TAKES_AWAY, Verdict, verdict
+from tui.engine.verdict import MAKES_NEW, OF_THE_SERVICE, TAKES_AWAY, Verdict, is_trace, verdict
 from tui.model.action import Outcome, Receipt
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Snapshot
@@ -79,7 +79,8 @@ class Follower:
             if end is None:
                 end = self._given_up(watch, elapsed_s, timeout_s)
             if end is not None:
-                return end
+                came_late = watch.sure and receipt.outcome is Outcome.UNKNOWN
+                return replace(end, message=f"it did arrive: {end.message}") if came_late else end
             await self._clock.sleep(min(wait_s, max(0.1, timeout_s - elapsed_s)))
 
     def _watch(self, action: Action, receipt: Receipt) -> _Watch:
@@ -114,7 +115,7 @@ class Follower:
         watch.not_found = 0
         if status is not watch.status_before:
             watch.moved = True
-        if watch.moved and not watch.sure:
+        if not watch.sure and watch.moved and is_trace(action.intent.verb, watch.status_before, status):
             self._arrived(watch)
         if status is not action.status:
             action.status = status

@@ -24,6 +24,8 @@ from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogKind, LogLin
 from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
 
+LINES = 500  # old ones, to begin with
+BUILD_LINES = 5_000  # a build is read from its beginning
 LIVE_AFTER_S = 2.0
 SLICE_S = 0.004  # of work between two looks of the event loop; at 2,000 lines a second more is felt at the keys
 LINGER_S = 60.0  # a closed tail goes on for so long, so that coming back finds its lines
@@ -73,7 +75,7 @@ class LogTail:
         self.reconnects = 0
         self.retry_at: datetime | None = None
         self.follows_service = deployment is None
-        self.source = LogSource(kind, service, deployment)
+        self.source = LogSource(kind, service, deployment, tail=BUILD_LINES if kind is LogKind.BUILD else LINES)
         self._cursor = Cursor()
         self._link = link
         self._store = store
@@ -161,7 +163,7 @@ class LogTail:
     def _look_around(self) -> None:
         if self._has_moved_on():
             self._bell.ring()
-            if self.kind is not LogKind.RUNTIME:  # which flows on by itself
+            if self.kind is LogKind.BUILD:  # the others flow on by themselves
                 self._moved.set()
 
     async def _stream(self) -> ProviderError | _Moved | None:
@@ -245,7 +247,8 @@ class LogTail:
             self._notice(error.message, bad=True)
             await self._rest(TailPhase.FAILED)
             return True
-        await self._reconnect(f"connection lost: {error.message}", bad=True, error=error)
+        lost = "connection lost: " if self.phase is TailPhase.LIVE else ""
+        await self._reconnect(lost + error.message, bad=True, error=error)
         return True
 
     async def _after_end(self) -> bool:
@@ -253,14 +256,19 @@ class LogTail:
             self._notice(self._ended_words())
             self._turn(TailPhase.ENDED)
             return False
-        service = self._store.service(self.source.service.ref)
-        if self.kind is LogKind.BUILD or service is None or service.live is None or not service.live.status.up:
-            if not self._has_moved_on():
-                await self._rest(TailPhase.ENDED, self._ended_words())
-        elif not self._has_moved_on():
+        if self._has_moved_on():
+            self._notice(self._ended_words())
+            self._turn(TailPhase.CONNECTING)
+        elif self.kind is not LogKind.BUILD and self._is_up():
             # What runs goes on talking: a stream that ends here was closed on us.
             await self._reconnect("the platform closed the stream", bad=False)
+        else:
+            await self._rest(TailPhase.ENDED, self._ended_words())
         return True
+
+    def _is_up(self) -> bool:
+        service = self._store.service(self.source.service.ref)
+        return service is not None and service.live is not None and service.live.status.up
 
     async def _reconnect(self, what: str, *, bad: bool, error: ProviderError | None = None) -> None:
         now = self._clock.monotonic()
@@ -269,7 +277,8 @@ class LogTail:
         self._good = False
         if self._lost_at is None:
             self._lost_at = now
-            self._notice(f"{what.rstrip('.')}; reconnecting", bad=bad)
+            again = "reconnecting" if self.phase is TailPhase.LIVE else "trying again"
+            self._notice(f"{what.rstrip('.')}; {again}", bad=bad)
         wait_s = self._backoff.next_s()
         if isinstance(error, RateLimited):
             wait_s = max(wait_s, (error.retry_at - self._clock.now()).total_seconds())
@@ -305,7 +314,7 @@ class LogTail:
         self._tell()
 
     def _tell(self) -> None:
-        for callback in self._watchers:
+        for callback in tuple(self._watchers):
             callback()
 
 

@@ -42,19 +42,24 @@ def verdict(verb: Verb, before: Status | None, now: Status, *, elapsed_s: float,
             return Verdict(False, word) if now.bad and (moved or elapsed_s >= STILL_DOWN_S) else None
         case Verb.RESTART:
             return _restarted(before, now, elapsed_s, moved)
-        case Verb.APPROVE:
-            return Verdict(now in _WENT_WELL, word) if now.settled else None
         case _:
             return Verdict(now in _WENT_WELL, word) if now.settled else None
 
 
+def is_trace(verb: Verb, before: Status | None, now: Status) -> bool:
+    """The change shows that the action arrived, though its answer was lost.
+
+    What is under way moves on by itself, so for that only its being taken away counts.
+    """
+    if verb in TAKES_AWAY or (before is not None and before.in_flight):
+        return now in _GONE or now is Status.REMOVING
+    return now is not Status.UNKNOWN
+
+
 def _taken_away(verb: Verb, before: Status | None, now: Status, moved: bool) -> Verdict | None:
     word = now.value.replace("_", " ")
-    if now in _GONE and (moved or now is not before):
-        return Verdict(True, word)
-    if now in _GONE and verb is not Verb.REMOVE:
-        return Verdict(True, word)
-    if now is Status.REMOVED:
+    # What was stopped or cancelled already is there to be removed: that it still is so says nothing.
+    if now is Status.REMOVED or (now in _GONE and (verb is not Verb.REMOVE or now is not before)):
         return Verdict(True, word)
     if verb is Verb.CANCEL and moved and now.up:
         return Verdict(False, f"it went {word} before it could be cancelled")

@@ -1,0 +1,563 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.world import LOST, World, deployment, service
+from tui.engine.actions import Action
+from tui.engine.audit import ActionPhase, AuditEntry, AuditLog
+from tui.model.action import Intent, Outcome, Receipt, Verb
+from tui.model.entities import Deployment, Instance, Kind, Ref, Service
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+)
+from tui.model.provider import Priority
+from tui.model.status import Status
+
+API = Ref("prod", Kind.SERVICE, "api")
+LIVE = deployment("d1", minutes_ago=60, is_live=True, instances=("i1",))
+
+
+async def ready(world: World, *deployments: Deployment) -> Service:
+    """The board is fresh, and the service has these deployments."""
+    world.platform.put(*(deployments or (LIVE,)))
+    world.engine.start()
+    await world.clock.until(lambda: world.engine.store.services())
+    return row(world)
+
+
+def row(world: World) -> Service:
+    found = world.engine.store.service(API)
+    assert found is not None
+    return found
+
+
+def intend(world: World, verb: Verb, target: Deployment | None = LIVE, **options: str) -> Intent:
+    return world.engine.actions.intent(verb, row(world), target, reason="500s", options=options)
+
+
+def phases(world: World) -> list[str]:
+    return [entry.phase.value for entry in world.engine.audit.read()]
+
+
+def refusal(world: World, verb: Verb, target: Deployment | None = LIVE) -> str:
+    reason = world.engine.actions.blocked(verb, row(world), target)
+    assert reason is not None
+    return reason
+
+
+async def ended(world: World, action: Action) -> Action:
+    await world.clock.until(lambda: action.ended_at is not None)
+    return action
+
+
+# Blocked, and why
+
+
+async def test_an_action_on_a_fresh_picture_is_not_blocked() -> None:
+    world = World()
+    async with world.engine as engine:
+        shown = await ready(world)
+        reasons: Mapping[Verb, str | None] = engine.actions.verbs(shown, LIVE)
+        assert set(reasons) == set(Verb)
+        assert [verb for verb, reason in reasons.items() if reason is not None] == [Verb.REJECT]
+        assert reasons[Verb.REJECT] == "Fake cannot reject; cancel instead."
+
+
+async def test_read_only_blocks_everything() -> None:
+    world = World(read_only=True)
+    async with world.engine:
+        await ready(world)
+        assert "read-only" in refusal(world, Verb.RESTART)
+
+
+async def test_a_read_only_account_blocks_by_its_configuration() -> None:
+    world = World(accounts_read_only=True)
+    async with world.engine:
+        await ready(world)
+        assert "prod is read-only" in refusal(world, Verb.RESTART)
+
+
+async def test_an_account_that_does_not_answer_is_not_acted_upon() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["snapshot"] = [LOST]
+        await world.clock.until(lambda: engine.store.accounts["prod"].error is not None)
+        assert refusal(world, Verb.STOP) == "prod cannot be read now: Fake does not answer."
+
+
+async def test_an_exhausted_budget_does_not_block_since_its_rest_is_kept_for_actions() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["snapshot"] = [RateLimited("later", retry_at=world.clock.now().replace(hour=5))]
+        await world.clock.until(lambda: engine.store.accounts["prod"].error is not None)
+        assert engine.actions.blocked(Verb.STOP, row(world), LIVE) is None
+
+
+async def test_a_former_sessions_picture_is_not_acted_upon(tmp_path: Path) -> None:
+    first = World(cache=tmp_path)
+    async with first.engine:
+        await ready(first)
+    second = World(cache=tmp_path)
+    second.connect_errors = [LOST]
+    async with second.engine as engine:
+        assert refusal(second, Verb.STOP) == "The picture is from the last session; wait for fresh data."
+        engine.start()
+        await second.clock.until(lambda: not engine.store.accounts["prod"].from_cache)
+        assert engine.actions.blocked(Verb.STOP, row(second), LIVE) is None
+
+
+async def test_the_second_action_on_a_service_waits_for_the_first() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        engine.actions.start(intend(world, Verb.STOP))
+        await world.clock.advance(12)
+        assert refusal(world, Verb.RESTART) == "stop of api is under way since 12 s."
+        with pytest.raises(Refused, match="under way"):
+            await engine.actions.perform(intend(world, Verb.RESTART))
+        assert world.platform.count("restart") == 0
+
+
+async def test_two_actions_at_the_same_moment_do_not_both_go_out() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        first, second = (engine.actions.start(intend(world, Verb.RESTART)) for _ in range(2))
+        await world.clock.settle()
+        assert first.phase is ActionPhase.ACCEPTED
+        assert second.phase is ActionPhase.REFUSED
+        assert "under way" in second.message
+        assert world.platform.count("restart") == 1
+
+
+async def test_a_service_that_went_away_while_the_dialog_was_open_is_refused() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        intent = intend(world, Verb.STOP)
+        world.platform.services = []
+        await world.clock.advance(11)
+        with pytest.raises(Refused, match="not there any more"):
+            await engine.actions.perform(intent)
+
+
+async def test_what_the_platform_says_now_counts_and_not_what_the_dialog_saw() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        intent = intend(world, Verb.REMOVE)
+        world.platform.put(replace(LIVE, not_now={Verb.REMOVE: "It is being moved."}))
+        await world.clock.advance(11)
+        with pytest.raises(Refused, match="It is being moved"):
+            await engine.actions.perform(intent)
+
+
+# Intents
+
+
+async def test_production_is_told_by_the_accounts_patterns() -> None:
+    world = World()
+    world.platform.services = [
+        service("api"),
+        service("b", environment="Prod-EU"),
+        service("c", environment="staging"),
+        service("d", environment="preproduction"),
+    ]
+    async with world.engine as engine:
+        await ready(world)
+        told = {
+            each.environment_name: engine.actions.intent(Verb.RESTART, each).production
+            for each in engine.store.services()
+        }
+    assert told == {"production": True, "Prod-EU": True, "staging": False, "preproduction": False}
+
+
+async def test_intents_have_ids_of_their_own_and_harmless_reasons() -> None:
+    world = World()
+    async with world.engine as engine:
+        shown = await ready(world)
+        intents = [engine.actions.intent(Verb.STOP, shown, reason="a\x1b[2Jb\nc") for _ in range(50)]
+    assert len({each.id for each in intents}) == 50
+    assert intents[0].reason == "ab c"
+
+
+# Audit
+
+
+async def test_the_asked_line_is_on_the_disk_when_the_platform_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    world = World(audit=AuditLog(path))
+    seen: list[list[AuditEntry]] = []
+
+    async def answer(intent: Intent) -> Receipt:
+        seen.append(AuditLog(path).read())
+        return await world.platform.accept(intent)
+
+    world.platform.answer = answer
+    async with world.engine as engine:
+        await ready(world)
+        receipt = await engine.actions.perform(intend(world, Verb.RESTART))
+    assert receipt.outcome is Outcome.ACCEPTED
+    [[asked]] = seen
+    assert (asked.phase, asked.verb, asked.target) == (ActionPhase.ASKED, "restart", "prod/shop/production/api")
+    assert (asked.reason, asked.from_, asked.id) == ("500s", "sha-d1", receipt.intent.id)
+    assert asked.user
+
+
+async def test_what_cannot_be_audited_is_not_done() -> None:
+    world = World(audit=AuditLog(Path("/dev/full")))
+    async with world.engine as engine:
+        await ready(world)
+        with pytest.raises(Refused, match="Nothing was done: the audit log cannot be written"):
+            await engine.actions.perform(intend(world, Verb.RESTART))
+        assert world.platform.count("restart") == 0
+        assert not engine.actions.running
+        assert engine.actions.blocked(Verb.RESTART, row(world), LIVE) is None
+
+
+async def test_a_disk_that_fills_up_meanwhile_is_said_and_the_action_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    world = World(audit=AuditLog(path))
+
+    async def answer(intent: Intent) -> Receipt:
+        path.unlink()
+        path.symlink_to("/dev/full")
+        return await world.platform.accept(intent)
+
+    world.platform.answer = answer
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, Verb.RESTART)))
+    assert action.ok
+    assert "the audit log could not be written: No space left" in action.message
+
+
+async def test_quitting_while_the_answer_is_awaited_is_audited_as_unknown() -> None:
+    world = World()
+
+    async def never(intent: Intent) -> Receipt:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    world.platform.answer = never
+    async with world.engine as engine:
+        await ready(world)
+        engine.actions.start(intend(world, Verb.STOP))
+        await world.clock.settle()
+    assert phases(world) == ["asked", "unknown"]
+
+
+# What the platform says
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Refused("It is being built."), Outcome.REFUSED),
+        (Forbidden("No.", scope="write"), Outcome.REFUSED),
+        (NotFound("Gone."), Outcome.REFUSED),
+        (Unauthorized("Who?"), Outcome.REFUSED),
+        (OutcomeUnknown("The answer was lost."), Outcome.UNKNOWN),
+        (LOST, Outcome.UNKNOWN),
+        (UnexpectedReply("HTML"), Outcome.UNKNOWN),
+        (KeyError("id"), Outcome.UNKNOWN),
+    ],
+)
+async def test_a_failed_call_is_refused_only_where_surely_nothing_was_done(error: Exception, outcome: Outcome) -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["restart"] = [error]
+        receipt = await engine.actions.perform(intend(world, Verb.RESTART))
+        assert receipt.outcome is outcome
+        assert phases(world) == ["asked", outcome.value]
+        assert bool(engine.actions.running) is (outcome is Outcome.UNKNOWN)
+        await world.clock.advance(600)
+        assert world.platform.count("restart") == 1, "never repeated"
+
+
+async def test_an_action_goes_out_at_once_and_from_the_reserve() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        engine.budgets["prod"].observe(limit=1000, remaining=20)
+        await engine.actions.perform(intend(world, Verb.RESTART))
+    assert world.platform.requests[-1].what == "restart"
+    assert world.platform.requests[-1].priority is Priority.ACTION
+
+
+async def test_an_action_has_the_board_read_again() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        await world.clock.advance(2)
+        assert world.platform.count("snapshot") == 1
+        await engine.actions.perform(intend(world, Verb.RESTART))
+        await world.clock.advance(1)
+        assert world.platform.count("snapshot") == 2
+
+
+async def test_watchers_of_the_store_hear_of_an_actions_progress() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        heard: list[ActionPhase] = []
+
+        def look() -> None:
+            heard.extend(action.phase for action in engine.actions.recent[:1])
+
+        engine.store.watch(look)
+        await ended(world, engine.actions.start(intend(world, Verb.RESTART)))
+    assert set(heard) == {ActionPhase.ASKED, ActionPhase.ACCEPTED, ActionPhase.FINAL}
+
+
+# Followed to the end
+
+
+async def test_a_redeploy_is_followed_through_the_deployment_it_made() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        action = engine.actions.start(intend(world, Verb.REDEPLOY))
+        await world.clock.advance(3)
+        assert action.deployment is None
+        made = deployment("d2", Status.BUILDING, created_at=world.clock.now())
+        world.platform.put(made, LIVE)
+        await world.clock.advance(3)
+        assert action.deployment == made.ref
+        assert (action.phase, action.status) == (ActionPhase.ACCEPTED, Status.BUILDING)
+        assert engine.actions.running == {API: action}
+        world.platform.put(replace(made, status=Status.LIVE, is_live=True), replace(LIVE, is_live=False))
+        await ended(world, action)
+        assert (action.phase, action.ok, action.status) == (ActionPhase.FINAL, True, Status.LIVE)
+        assert not engine.actions.running
+        assert phases(world) == ["asked", "accepted", "final"]
+        final = engine.audit.read()[-1]
+        assert (final.status, final.from_, final.to) == ("live", "sha-d1", "sha-d1")
+
+
+async def test_the_deployment_that_the_receipt_names_is_the_one_followed() -> None:
+    world = World()
+    made = deployment("d2", Status.FAILED, minutes_ago=0)
+
+    async def answer(intent: Intent) -> Receipt:
+        world.platform.put(deployment("push", Status.BUILDING, minutes_ago=-1), made, LIVE)
+        return Receipt(intent, Outcome.ACCEPTED, world.clock.now(), deployment=made.ref)
+
+    world.platform.answer = answer
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, Verb.DEPLOY, None)))
+    assert (action.deployment, action.ok, action.message) == (made.ref, False, "failed")
+
+
+async def test_an_older_deployment_that_was_not_known_is_not_taken_for_the_new_one() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.put(LIVE, deployment("d0", Status.REMOVED, minutes_ago=90))
+        action = engine.actions.start(intend(world, Verb.ROLLBACK))
+        await world.clock.advance(60)
+        assert action.deployment is None
+
+
+async def test_a_restart_that_leaves_and_comes_back_is_done() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.put(replace(LIVE, status=Status.DEPLOYING))
+        action = engine.actions.start(intend(world, Verb.RESTART))
+        await world.clock.advance(20)
+        assert action.ended_at is None
+        world.platform.put(LIVE)
+        await ended(world, action)
+    assert (action.ok, action.message) == (True, "restarted, live")
+
+
+async def test_a_restart_with_new_instances_is_done_at_once() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        fresh = Instance(Ref("prod", Kind.INSTANCE, "i2"), Status.LIVE, "RUNNING")
+        world.platform.put(replace(LIVE, instances=(fresh,)))
+        action = await ended(world, engine.actions.start(intend(world, Verb.RESTART)))
+        assert action.ok
+        assert world.clock.monotonic() < 2
+
+
+async def test_a_restart_that_never_seems_to_leave_is_done_after_its_settle_time() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, Verb.RESTART)))
+        assert action.ok
+        assert 5 <= world.clock.monotonic() <= 7
+
+
+async def test_a_removed_deployment_that_is_not_found_any_more_is_gone() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world, LIVE)
+        action = engine.actions.start(intend(world, Verb.REMOVE))
+        world.platform.lists[API] = []
+        await ended(world, action)
+    assert (action.ok, action.message) == (True, "it is gone")
+
+
+async def test_a_stop_without_a_deployment_is_read_off_the_service() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        action = engine.actions.start(intend(world, Verb.STOP, None))
+        await world.clock.advance(5)
+        assert action.ended_at is None
+        world.platform.services = [replace(world.platform.services[0], status=Status.STOPPED)]
+        await ended(world, action)
+    assert (action.ok, action.status) == (True, Status.STOPPED)
+
+
+async def test_a_platform_that_is_lost_meanwhile_does_not_end_the_following() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world, deployment("d1", Status.NEEDS_APPROVAL))
+        world.platform.errors["deployment"] = [LOST, LOST, UnexpectedReply("HTML")]
+        action = engine.actions.start(intend(world, Verb.APPROVE))
+        await world.clock.settle()
+        assert "cannot be followed for the moment" in action.message
+        world.platform.put(deployment("d1", Status.LIVE, is_live=True))
+        await ended(world, action)
+    assert action.ok
+
+
+async def test_what_does_not_end_is_followed_for_half_an_hour() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world, deployment("d1", Status.BUILDING))
+        action = await ended(world, engine.actions.start(intend(world, Verb.CANCEL)))
+        assert (action.ok, action.message) == (False, "still building after 30 min; not followed any longer")
+        assert 1800 <= world.clock.monotonic() <= 1810
+        assert not engine.actions.running
+
+
+async def test_an_accepted_rollback_that_makes_nothing_is_told() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, Verb.ROLLBACK)))
+    assert action.ok is False
+    assert "no new deployment came" in action.message
+
+
+async def test_recording_is_done_when_it_is_accepted() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, Verb.RECORD, None)))
+    assert action.ok
+    assert phases(world) == ["asked", "accepted", "final"]
+
+
+async def test_a_headless_act_performs_and_follows_without_any_poller() -> None:
+    world = World()
+    world.platform.put(LIVE)
+    async with world.engine as engine:
+        await engine.snapshot("prod")
+        intent = intend(world, Verb.RESTART)
+        receipt = await engine.actions.perform(intent)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(engine.actions.follow(intent, receipt))
+            await world.clock.until(following.done)
+        assert following.result().ok
+
+
+# Lost answers
+
+
+async def test_a_lost_answer_is_decided_by_the_deployment_that_appears() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["rollback"] = [OutcomeUnknown("The answer was lost.")]
+        action = engine.actions.start(intend(world, Verb.ROLLBACK))
+        await world.clock.advance(5)
+        assert action.phase is ActionPhase.UNKNOWN
+        assert API in engine.actions.running
+        made = deployment("d2", Status.BUILDING, created_at=world.clock.now())
+        world.platform.put(made, LIVE)
+        heard: list[str] = []
+        engine.store.watch(lambda: heard.append(action.message))
+        await world.clock.advance(5)
+        assert "it did arrive: deployment d2" in heard
+        world.platform.put(replace(made, status=Status.LIVE, is_live=True))
+        await ended(world, action)
+        assert action.ok
+        assert phases(world) == ["asked", "unknown", "final"]
+        assert world.platform.count("rollback") == 1
+
+
+async def test_a_lost_answer_without_a_trace_is_told_as_such() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["stop"] = [OutcomeUnknown("The answer was lost.")]
+        action = await ended(world, engine.actions.start(intend(world, Verb.STOP)))
+    assert action.ok is False
+    assert action.message.startswith("no trace of it after 12")
+
+
+async def test_a_lost_restart_is_not_taken_for_done_because_all_runs() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["restart"] = [OutcomeUnknown("The answer was lost.")]
+        action = await ended(world, engine.actions.start(intend(world, Verb.RESTART)))
+    assert action.ok is False
+    assert "no trace" in action.message
+
+
+async def test_a_lost_stop_that_stopped_it_did_arrive() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["stop"] = [OutcomeUnknown("The answer was lost.")]
+        action = engine.actions.start(intend(world, Verb.STOP))
+        await world.clock.advance(5)
+        world.platform.put(replace(LIVE, status=Status.STOPPED, is_live=False))
+        await ended(world, action)
+    assert (action.ok, action.message) == (True, "it did arrive: stopped")
+
+
+async def test_a_build_that_goes_on_by_itself_is_no_trace_of_a_lost_cancel() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world, deployment("d1", Status.BUILDING))
+        world.platform.errors["cancel"] = [OutcomeUnknown("The answer was lost.")]
+        action = engine.actions.start(intend(world, Verb.CANCEL))
+        await world.clock.advance(5)
+        world.platform.put(deployment("d1", Status.DEPLOYING))
+        await ended(world, action)
+    assert action.ok is False
+    assert "no trace" in action.message
+
+
+async def test_effects_are_the_providers_and_what_it_lacks_is_refused() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        assert engine.actions.effect(intend(world, Verb.STOP)).call == "stop()"
+        with pytest.raises(ProviderError, match="cancel instead"):
+            engine.actions.effect(intend(world, Verb.REJECT))
