@@ -188,7 +188,9 @@ class Board(Screen[None]):
             )
         )
         action = words.action_line(engine, now)
-        self.query_one("#notice", Bar).show([self.said] if self.said[0] else action, action if self.said[0] else [])
+        trouble = [(f" ! {sentence}", "alert") for sentence in words.troubles(store, now)[:1]]
+        said = [self.said] if self.said[0] else []
+        self.query_one("#notice", Bar).show(said or action or trouble, action if said else [])
         self.query_one("#keys", Bar).show(words.keys_bar(width))
         for pane, widget in (
             ("#services-pane", self.services),

@@ -98,11 +98,12 @@ class ServiceList(LineTable[ServiceRow]):
         elif item.latest and item.latest.note and "replicas" in item.latest.note:
             word = f"{word} {item.latest.note.split(' ')[0]}"
         extra = _extra(item, width)
-        name_width = max(8, width - 3 - 18 - 5 - sum(len(text) for text, _ in extra))
+        word_width = 14 if width < 40 else 17
+        name_width = max(8, width - 3 - word_width - 1 - 5 - sum(len(text) for text, _ in extra))
         spans: list[Span] = [
             (f" {look.sign} ", style),
             (fit(item.name, name_width), "strong" if attention(item) else ""),
-            (" " + fit(word, 17), style),
+            (" " + fit(word, word_width), style),
             *extra,
             (f"{aged:>4} ", "dim"),
         ]

@@ -1,0 +1,235 @@
+"""Every screen in every state as a picture. A change is looked at before it is accepted (--snapshot-update)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.entities import NOW, deployment, service
+from tests.screens.running import TRUECOLOR, sees, until
+from tests.scripted import FrozenClock, ScriptedProvider, engine_of, scripted
+from tui.app import DeckApp
+from tui.config import UiConfig
+from tui.engine.engine import Account
+from tui.model.action import Verb
+from tui.model.entities import Step
+from tui.model.errors import Refused, Unauthorized, Unreachable
+from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
+from tui.model.status import Status
+from tui.screens.confirm import ConfirmScreen
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+Before = Callable[[Pilot[Any]], Awaitable[None]]
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def _utc() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+class Shown(DeckApp):
+    """The app with its engine around it: the picture is taken in a loop of its own."""
+
+    async def run_async(self, **given: Any) -> int | None:  # noqa: ANN401 - as App.run_async
+        async with self.engine:
+            return await super().run_async(**given)
+
+
+def shown(*accounts: Account, clock: FrozenClock | None = None, read_only: bool = False) -> Shown:
+    engine = engine_of(*accounts, clock=clock, read_only=read_only)
+    return Shown(engine, terminal=TRUECOLOR, ui=UiConfig(), config_path="~/.config/deckwatch/config.toml")
+
+
+def world(clock: FrozenClock | None = None) -> tuple[Account, ScriptedProvider]:
+    """A team's services in every state that matters, with a history, steps and lines."""
+    building = deployment("new", Status.BUILDING, service="checkout", ago_s=42, message="feat: [new] checkout 漢字")
+    live = deployment("old", service="checkout", ago_s=7200)
+    failed = deployment("bad", Status.FAILED, service="web", ago_s=300, note="build failed: exit code 1")
+    account, platform = scripted(
+        service("api"),
+        service("checkout", latest=building, live=live),
+        service("web", latest=failed, live=deployment("web-1", service="web", ago_s=90_000)),
+        service("worker", Status.CRASHED),
+        service("cron", Status.STOPPED, environment="staging"),
+        service("gate", Status.NEEDS_APPROVAL, environment="staging"),
+        service("docs", Status.SLEEPING, environment="staging"),
+        service("queue", Status.QUEUED, environment="staging"),
+        clock=clock,
+    )
+    checkout = platform.services[1].ref
+    older = [
+        deployment(f"h{n}", Status.SUPERSEDED, service="checkout", ago_s=7200 * (n + 2), message=f"chore: step {n}")
+        for n in range(20)
+    ]
+    platform.history[checkout] = [building, live, *older]
+    begun = NOW - timedelta(seconds=40)
+    platform.taken[building.ref] = (
+        Step("SNAPSHOT_CODE", Status.LIVE, begun, begun + timedelta(seconds=3)),
+        Step("BUILD_IMAGE", Status.BUILDING, begun + timedelta(seconds=3)),
+    )
+    lines: list[LogEntry] = [
+        LogLine(NOW - timedelta(seconds=200 - n), f"GET /items/{n} 200 in {n * 7 % 90} ms [ok]", _level(n))
+        for n in range(200)
+    ]
+    lines.insert(150, LogGap(NOW - timedelta(seconds=50), "the platform dropped lines", 50))
+    platform.log(platform.services[0].ref, LogKind.RUNTIME, lines)
+    platform.log(
+        checkout, LogKind.BUILD, [LogLine(NOW, "\x1b[36m#5\x1b[0m RUN npm ci"), LogLine(NOW, "added 812 packages")]
+    )
+    return account, platform
+
+
+def _level(number: int) -> Level:
+    return Level.ERROR if number % 17 == 0 else Level.WARN if number % 11 == 0 else Level.INFO
+
+
+async def _api(pilot: Pilot[Any]) -> None:
+    await sees(pilot, "worker", "GET /items/199")
+
+
+def _keys(*keys: str, then: tuple[str, ...] = (), start: Before = _api) -> Before:
+    async def before(pilot: Pilot[Any]) -> None:
+        await start(pilot)
+        await pilot.press(*keys)
+        await sees(pilot, *then)
+        if isinstance(pilot.app.screen, ConfirmScreen):
+            sheet = pilot.app.screen
+            await until(pilot, lambda: sheet.armed)
+
+    return before
+
+
+async def _checkout(pilot: Pilot[Any]) -> None:
+    await _api(pilot)
+    await pilot.press("j")
+    await sees(pilot, "build image", "812 packages", "replaced")
+
+
+SCREENS: dict[str, Before] = {
+    "board": _api,
+    "rollout": _checkout,
+    "paused": _keys("3", "g", then=("paused",)),
+    "search": _keys("3", "slash", *"items/17", "enter", then=("n next",)),
+    "failed-deployment": _keys("j", "j", then=("build failed",)),
+    "actions": _keys("a", then=("Actions on api",)),
+    "confirm-typed": _keys("S", then=("Stop api", "Type api")),
+    "confirm-asked": _keys("j", "j", "j", "j", "R", then=("Redeploy cron",)),
+    "rollback": _keys("B", then=("Roll back checkout",), start=_checkout),
+    "help": _keys("question_mark", then=("next row",)),
+    "deployment": _keys("2", "enter", then=("Deployment of checkout", "Steps"), start=_checkout),
+    "audit-empty": _keys("A", then=("Nothing was done",)),
+    "no-http-log": _keys("full_stop", then=("no HTTP log",)),
+    "line": _keys("3", "k", "enter", then=("level",)),
+    "zoomed-log": _keys("3", "z", then=("3 Logs",)),
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", SCREENS)
+def test_screen(name: str, size: tuple[int, int], snap_compare: Compare) -> None:
+    account, _ = world()
+    assert snap_compare(shown(account), terminal_size=size, run_before=SCREENS[name])
+
+
+def _loading(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.gate = asyncio.Event()
+    return _keys(then=("Asking Scripted",), start=_nothing)
+
+
+async def _nothing(pilot: Pilot[Any]) -> None:
+    await pilot.pause()
+
+
+def _empty(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.services = []
+    return _keys(then=("has no services",), start=_nothing)
+
+
+def _unauthorized(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.error = Unauthorized("Scripted does not know the token of prod.", remedy="Make a new one.")
+    return _keys(then=("does not know",), start=_nothing)
+
+
+def _stale(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    async def before(pilot: Pilot[Any]) -> None:
+        await _api(pilot)
+        platform.error = Unreachable("Scripted does not answer.")
+        platform.log_error = Unreachable("the socket was closed")
+        clock.advance(200)
+        await sees(pilot, "STALE", "shown as it was")
+        platform.history_error = platform.error
+
+    return before
+
+
+def _log_cut(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.log_error = Unreachable("the socket was closed")
+    return _keys(then=("worker", "reconnecting"), start=_nothing)
+
+
+def _partly(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.problems = ("the environment pr-312 is restricted: the token may not see it",)
+    return _keys(then=("pr-312",))
+
+
+def _refused(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.reply = Refused("Scripted refused: this job was already re-run.")
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await _keys("j", "j", "j", "j", "R", then=("Redeploy cron",))(pilot)
+        await pilot.press("y")
+        await sees(pilot, "already re-run")
+
+    return before
+
+
+def _blocked(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.replace_service(service("api", latest=deployment("x", not_now={Verb.STOP: "it is not running"})))
+    return _keys("S", then=("No stop of api",))
+
+
+STATES = {
+    "loading": _loading,
+    "empty": _empty,
+    "unauthorized": _unauthorized,
+    "stale": _stale,
+    "log-cut": _log_cut,
+    "partly": _partly,
+    "refused": _refused,
+    "blocked": _blocked,
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", STATES)
+def test_state(name: str, size: tuple[int, int], snap_compare: Compare) -> None:
+    clock = FrozenClock()
+    account, platform = world(clock)
+    before = STATES[name](platform, clock)
+    assert snap_compare(shown(account, clock=clock), terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_first_run(size: tuple[int, int], snap_compare: Compare) -> None:
+    assert snap_compare(shown(), terminal_size=size)
+
+
+def test_read_only(snap_compare: Compare) -> None:
+    account, _ = world()
+    assert snap_compare(shown(account, read_only=True), terminal_size=(120, 40), run_before=_keys(then=("READ-ONLY",)))
