@@ -14,7 +14,7 @@ from time import monotonic
 
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Service
-from tui.model.errors import NotFound, Unreachable
+from tui.model.errors import NotFound, ProviderError, Unreachable
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.status import Status
 from tui.providers.graphql import Endpoint
@@ -42,7 +42,8 @@ class Patience:
     silent_at_most: float = 600.0
     in_flight: float = 3.0  # for a row that a query already has and the socket does not
     switch: float = 5.0  # between looks whether another deployment serves
-    ask: float = 30.0  # between questions for it, when no snapshot tells
+    snapshot: float = 60.0  # a snapshot younger than that tells it
+    ask: float = 30.0  # between questions for it, when none does
     shortest_window: float = 5.0  # a stream of requests that ends sooner has failed
 
 
@@ -121,7 +122,7 @@ class Logs:
 
     async def _requests(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
         """Railway keeps requests by deployment, in windows that end: here they become one stream of the service."""
-        serving = _Serving(self._endpoint, self._inventory, self._clock, source, self._patience.ask)
+        serving = _Serving(self._endpoint, self._inventory, self._clock, source, self._patience)
         current = await serving.now()
         if current is None:
             raise self._nothing_yet(source.service, "it has no deployment yet")
@@ -271,31 +272,37 @@ class _Silence:
 class _Serving:
     """Which deployment of a service answers requests: as the last snapshot says, or asked for when there is none."""
 
-    def __init__(self, endpoint: Endpoint, inventory: Inventory, clock: Clock, source: LogSource, ask_s: float) -> None:
+    def __init__(
+        self, endpoint: Endpoint, inventory: Inventory, clock: Clock, source: LogSource, patience: Patience
+    ) -> None:
+        known = source.deployment or source.service.live or source.service.latest
+        self._answer = known.id if known else None
+        self._fixed = source.deployment is not None
+        self._service = source.service
         self._endpoint = endpoint
         self._inventory = inventory
         self._clock = clock
-        self._source = source
-        self._ask_s = ask_s
-        self._answer: str | None = None
-        self._asked: float | None = None
+        self._patience = patience
+        self._asked = monotonic() if known else None
 
     async def now(self) -> str | None:
-        if self._source.deployment is not None:
-            return self._source.deployment.id
+        if self._fixed:
+            return self._answer
         read_at = self._inventory.read_at
-        if read_at is not None and self._clock.monotonic() - read_at < 2 * self._ask_s:
-            live = self._inventory.live.get(self._source.service.ref)
-            if live is not None:
-                return live
-        if self._asked is None or monotonic() - self._asked >= self._ask_s:
+        if read_at is not None and self._clock.monotonic() - read_at < self._patience.snapshot:
+            self._answer = self._inventory.live.get(self._service.ref) or self._answer
+        elif self._asked is None or monotonic() - self._asked >= self._patience.ask:
             self._asked = monotonic()
-            self._answer = await self._ask()
+            try:
+                self._answer = await self._ask() or self._answer
+            except ProviderError:
+                if self._answer is None:
+                    raise  # else the one that was known goes on being read
         return self._answer
 
     async def _ask(self) -> str | None:
         """The newest that is up, or else the newest."""
-        peer, service = self._endpoint.peer, self._source.service
+        peer, service = self._endpoint.peer, self._service
         environment, service_id = decode.split(service.ref)
         scope = {"projectId": service.project.id, "environmentId": environment, "serviceId": service_id}
         data = await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, "first": 10})
