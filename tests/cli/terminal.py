@@ -37,7 +37,10 @@ class Typed:
 
     def type(self, prompt: str, answer: str) -> None:
         self.wait_for(prompt)
-        os.write(self._terminal, answer.encode())
+        self.press(answer)
+
+    def press(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
 
     def ended(self) -> int:
         """Its exit code, once everything it wrote is read."""

@@ -56,7 +56,7 @@ def test_services_for_people_are_columns_without_colour_in_a_pipe(prod: Deckwatc
 
     assert ended.code == 0
     header, api, worker, _ = ended.out.splitlines()
-    assert header.split() == ["TARGET", "STATUS", "SINCE", "REVISION", "AUTHOR", "WHAT"]
+    assert header.split() == ["TARGET", "STATUS", "DEPLOYED", "REVISION", "AUTHOR", "WHAT"]
     assert api.index("live") == worker.index("crashed") == header.index("STATUS")
     assert "\x1b" not in ended.out
 

@@ -109,7 +109,7 @@ class DemoWorld:
             transport.close()
         if not line.endswith(b"\n"):
             raise Unreachable(
-                f"The simulated world did not start: {self._last_words()}", remedy="Start the demo again."
+                f"The simulated world did not start. {self._last_words()}", remedy="Start the demo again."
             )
         return line
 
@@ -117,7 +117,7 @@ class DemoWorld:
         assert self._words is not None
         self._words.seek(0)
         lines = self._words.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing."
+        return f'Its last words: "{lines[-1]}"' if lines else "It said nothing."
 
 
 def _places(line: bytes) -> dict[str, Place]:

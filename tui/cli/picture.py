@@ -40,7 +40,7 @@ def services(options: Common, *, json: bool) -> None:
                 output.emit(_service_json(session, service, now))
         elif found:
             output.columns(
-                ("TARGET", "STATUS", "SINCE", "REVISION", "AUTHOR", "WHAT"),
+                ("TARGET", "STATUS", "DEPLOYED", "REVISION", "AUTHOR", "WHAT"),
                 [_service_row(service, now) for service in found],
                 [service.status for service in found],
             )
