@@ -1,0 +1,118 @@
+"""What can be made to go wrong between a client and the world, from the start or while it runs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FaultKind(StrEnum):
+    RATE_LIMIT = "429"
+    SERVER_ERROR = "5xx"
+    SLOW = "slow"
+    DROP = "drop"  # the connection breaks: a request before its answer, a socket in mid-stream
+    MALFORMED = "malformed"  # half a JSON text, an unreadable frame
+    SILENT = "silent"  # accepted, then nothing
+    LOST_REPLY = "lost-reply"  # the request is carried out, then the connection breaks
+    HTML = "html"  # the CDN's block page, 403
+    HTML_OK = "html-ok"  # a page where JSON should be, 200
+    PROBLEM = "problem"  # "Problem processing request"
+    UNAUTHORIZED = "unauthorized"
+    CLOSE = "close"  # a socket is closed in good order, in mid-stream
+
+
+STREAM_FAULTS = frozenset({FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
+
+
+class Channel(StrEnum):
+    HTTP = "http"
+    SOCKET = "socket"
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """`operation` is an operation's name or a root field; "" any. `count` None: again and again.
+
+    `after` counts what must go well first: requests, or on a socket log lines. `chance` is drawn each time.
+    `detail` is the kind's own: "text" for a 429 without JSON, a status code for 5xx, a close code for close.
+    """
+
+    kind: FaultKind
+    operation: str = ""
+    channel: Channel | None = None
+    count: int | None = None
+    after: int = 0
+    chance: float = 1.0
+    seconds: float = 3.0
+    detail: str = ""
+    taken: int = 0
+
+
+class Faults:
+    def __init__(self, seed: int, changed: Callable[[], None]) -> None:
+        self._faults: list[Fault] = []
+        self._random = random.Random(f"faults:{seed}")
+        self._changed = changed
+
+    def add(
+        self,
+        kind: str,
+        operation: str = "",
+        *,
+        channel: str | None = None,
+        count: int | None = 1,
+        after: int = 0,
+        chance: float = 1.0,
+        seconds: float = 3.0,
+        detail: str = "",
+    ) -> Fault:
+        """From now on; once, unless `count` says otherwise (None: until removed). Raises ValueError: no such kind."""
+        where = None if channel is None else Channel(channel)
+        fault = Fault(FaultKind(kind), operation, where, count, after, chance, seconds, detail)
+        self._faults.append(fault)
+        self._changed()
+        return fault
+
+    def start(self, kinds: Iterable[str]) -> None:
+        """The command line's: each kind now and then, for as long as the world stands."""
+        for kind in kinds:
+            chance = 0.5 if kind == FaultKind.SLOW else 0.1
+            self.add(kind, count=None, chance=chance, seconds=2.0)
+
+    def remove(self, fault: Fault) -> None:
+        self._faults.remove(fault)
+
+    def clear(self) -> None:
+        self._faults.clear()
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._faults)
+
+    def take(
+        self, kind: FaultKind, channel: Channel, names: Iterable[str], progress: int | None = None
+    ) -> Fault | None:
+        """The fault to show now, if any; it is counted. `progress` is how much went well already, where it is known."""
+        for fault in self._faults:
+            if fault.kind is not kind or (fault.channel is not None and fault.channel is not channel):
+                continue
+            if fault.operation and fault.operation not in names:
+                continue
+            if progress is not None and progress < fault.after:
+                continue
+            if progress is None and fault.after > 0:
+                fault.after -= 1
+                continue
+            if fault.chance < 1.0 and self._random.random() >= fault.chance:
+                continue
+            fault.taken += 1
+            if fault.count is not None:
+                fault.count -= 1
+                if fault.count <= 0:
+                    self._faults.remove(fault)
+            return fault
+        return None
+
+    def armed(self, kinds: Iterable[FaultKind]) -> bool:
+        return any(fault.kind in kinds for fault in self._faults)

@@ -1,0 +1,1 @@
+"""Railway's GraphQL API, over HTTP and graphql-transport-ws, with the habits and traps seen on the real one."""

@@ -1,0 +1,166 @@
+"""Serves a world on loopback, inside the running loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.demo.world import World
+
+if TYPE_CHECKING:  # all of these are loaded after the addresses are known, so that a start is quick
+    from starlette.requests import HTTPConnection
+
+    from tui.demo.railway.tokens import Tokens
+
+PLATFORMS = ("railway",)
+TICK_S = 0.02
+LOUD_TICK_S = 0.01  # from 500 lines a second on
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    url: str
+    token: str
+
+
+def listen() -> socket.socket:
+    """A port of its own on loopback; who connects waits until the server takes them."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.bind(("127.0.0.1", 0))
+    made.listen(128)
+    made.setblocking(False)
+    return made
+
+
+def url_of(platform: str, listening: socket.socket) -> str:
+    path = {"railway": "/graphql/v2"}[platform]
+    host, port = listening.getsockname()
+    return f"http://{host}:{port}{path}"
+
+
+@dataclass(slots=True)
+class Serving:
+    """What `serve` yields: `addresses` by platform, and Railway's `tokens`."""
+
+    addresses: dict[str, Address]
+    tokens: Tokens
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    world: World,
+    platforms: Sequence[str] = PLATFORMS,
+    *,
+    rate_limit: int | None = None,
+    sockets: dict[str, socket.socket] | None = None,
+    tokens: Tokens | None = None,
+) -> AsyncIterator[Serving]:
+    """Serves until left. `rate_limit`: Railway requests an hour and token. `sockets`: already listening ones."""
+    from tui.demo.railway.tokens import HOBBY_LIMIT, Tokens
+
+    tokens = tokens or Tokens(world, rate_limit or HOBBY_LIMIT)
+    listening = sockets or {platform: listen() for platform in platforms}
+    servers: list[_Server] = []
+    pacer = _Pacer(world)
+    try:
+        for one in listening.values():
+            server = _Server(world, tokens)
+            await server.start(one)
+            servers.append(server)
+        pacer.start()
+        addresses = {name: Address(url_of(name, one), tokens.account.value) for name, one in listening.items()}
+        yield Serving(addresses, tokens)
+    finally:
+        pacer.stop()
+        for server in servers:
+            await server.stop()
+        for one in listening.values():
+            one.close()
+
+
+class _Pacer:
+    """Keeps a world on the real clock up to date, so that what is due happens though nobody asks."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if not self._world.clock.frozen:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._world.run()
+        tick = LOUD_TICK_S if self._world.log_rate >= 500 else TICK_S
+        self._timer = asyncio.get_running_loop().call_later(tick, self._tick)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class _Server:
+    """One uvicorn server without its main loop, its signal handlers and its log."""
+
+    def __init__(self, world: World, tokens: Tokens) -> None:
+        import uvicorn
+        from starlette.applications import Starlette
+
+        from tui.demo import control
+        from tui.demo.railway import app
+
+        self._stopping = asyncio.Event()
+        application = Starlette(
+            routes=[
+                *app.routes(world, tokens, abort=self._abort, hang=self._hang),
+                *control.routes(world),
+            ]
+        )
+        config = uvicorn.Config(
+            application,
+            http="h11",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            loop="none",
+        )
+        self._uvicorn = uvicorn.Server(config)
+
+    async def start(self, listening: socket.socket) -> None:
+        server = self._uvicorn
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[listening])
+
+    def _abort(self, connection: HTTPConnection) -> None:
+        for one in tuple(self._uvicorn.server_state.connections):
+            if connection.client is not None and getattr(one, "client", None) == tuple(connection.client):
+                one.transport.abort()
+
+    async def _hang(self) -> None:
+        await self._stopping.wait()
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        state = self._uvicorn.server_state
+        for server in self._uvicorn.servers:
+            server.close()
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            _, pending = await asyncio.wait(tuple(state.tasks), timeout=1.0)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+        for connection in tuple(state.connections):
+            connection.transport.abort()
+        for server in self._uvicorn.servers:
+            await server.wait_closed()
+        await asyncio.sleep(0)
