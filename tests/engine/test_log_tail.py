@@ -129,9 +129,34 @@ async def test_a_long_loss_is_told_once_with_waits_that_grow() -> None:
         latest(world).fail(LOST)
         await world.clock.until(lambda: len(world.platform.streams) == 11)
         assert world.clock.monotonic() > 60
-        await world.clock.advance(3)
-        assert len(shown(tail.buffer)) == 3
+        latest(world).send(line("two"))
+        await world.clock.settle()
+        assert len(shown(tail.buffer)) == 4
         assert tail.reconnects == 1
+
+
+async def test_a_silent_connection_that_proved_dead_is_not_called_live_so_soon_again() -> None:
+    world = live_world()
+    async with world.engine:
+        tail = await open_tail(world)
+        latest(world).send(line("one"))
+        await world.clock.settle()
+        latest(world).fail(LOST)
+        for _ in range(2):
+            await world.clock.until(lambda: not latest(world).closed)
+            await world.clock.advance(10)
+            latest(world).fail(LOST)
+            await world.clock.settle()
+        assert [words.split(" after")[0] for words in shown(tail.buffer)] == [
+            "one",
+            "(connection lost: Fake does not answer; reconnecting)",
+            "(reconnected",
+            "(connection lost: Fake does not answer; reconnecting)",
+        ]
+        await world.clock.until(lambda: phase(tail) is TailPhase.LIVE)
+        latest(world).send(line("two"))
+        await world.clock.settle()
+        assert shown(tail.buffer)[-1] == "two"
 
 
 async def test_a_good_line_begins_the_waits_anew() -> None:

@@ -22,7 +22,6 @@ from tui.engine.poller import Poller
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Ref, Snapshot
-from tui.model.errors import ProviderError
 from tui.model.provider import Priority, Provider
 
 __all__ = ["Account", "Engine"]
@@ -155,10 +154,9 @@ class Engine:
         return task
 
     async def _close(self) -> None:
-        """Every provider is closed, whatever the others do."""
-        closing = [link.aclose() for link in self._links.values()]
-        for outcome in await asyncio.gather(*closing, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
-                raise outcome
+        """Every provider is closed and waited for."""
+        async with asyncio.TaskGroup() as group:
+            for link in self._links.values():
+                group.create_task(link.aclose())
         if self._cache is not None:
             self._cache.save()

@@ -74,10 +74,15 @@ class Link:
                     await source.aclose()
 
     async def aclose(self) -> None:
-        if self.connected is not None:
-            provider, self.connected = self.connected, None
+        """A provider that cannot be closed is told in the diagnostics: nobody could do anything about it."""
+        if self.connected is None:
+            return
+        provider, self.connected = self.connected, None
+        try:
             with self.contained():
                 await provider.aclose()
+        except ProviderError as error:
+            log.info("%s: closing: %s", self.account.name, error)
 
     @contextmanager
     def contained(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ from tui.model.status import Status
 LINES = 500  # old ones, to begin with
 BUILD_LINES = 5_000  # a build is read from its beginning
 LIVE_AFTER_S = 2.0
+DOUBTED_LIVE_AFTER_S = 15.0  # longer than a connection attempt that comes to nothing takes
 SLICE_S = 0.004  # of work between two looks of the event loop; at 2,000 lines a second more is felt at the keys
 LINGER_S = 60.0  # a closed tail goes on for so long, so that coming back finds its lines
 STEADY_S = 60.0  # a stream that lasted so long was a good one, even if no line came
@@ -52,6 +53,7 @@ class LogTail:
     """Reconnects with the same Cursor and says so in the buffer.
 
     LIVE means that the first entry came or that the stream has been open for 2 s: a quiet log gives no other sign.
+    Once such a silence turned out to be a dead connection, 15 s of it are asked for, until a line comes.
     Without a deployment it follows the service: a build log moves on to the newest deployment, runtime and HTTP logs
     go on across deployments, and a Rule is drawn at each.
     """
@@ -85,6 +87,7 @@ class LogTail:
         self._moved = asyncio.Event()
         self._aimed_at: Ref | None = None
         self._good = False  # a line came since it was opened
+        self._silence_deceived = False
         self._seen: set[str] = set()  # ids of the deployments whose lines came
         self._lost_at: float | None = None
         self._live_since = 0.0
@@ -134,6 +137,8 @@ class LogTail:
         """Points the source at the service as it is now, and at its newest deployment for a build log."""
         service = self._store.service(self.source.service.ref) or self.source.service
         deployment = self.source.deployment
+        if deployment is not None:
+            deployment = self._store.deployment(deployment.ref) or deployment
         if self.follows_service:
             deployment = self._newest() if self.kind is LogKind.BUILD else None
             if self.kind is LogKind.BUILD and deployment is None:
@@ -196,7 +201,7 @@ class LogTail:
         return None
 
     async def _live_when_quiet(self) -> None:
-        await self._clock.sleep(LIVE_AFTER_S)
+        await self._clock.sleep(DOUBTED_LIVE_AFTER_S if self._silence_deceived else LIVE_AFTER_S)
         if self.phase is not TailPhase.LIVE:
             self._live()
 
@@ -205,6 +210,7 @@ class LogTail:
             self._live()
         if not self._good:
             self._good = True
+            self._silence_deceived = False
             self._backoff.reset()
         if self.follows_service and not isinstance(entry, LogGap) and entry.deployment not in self._seen:
             self._first_of(entry)
@@ -274,6 +280,8 @@ class LogTail:
         now = self._clock.monotonic()
         if self.phase is TailPhase.LIVE and now - self._live_since >= STEADY_S:
             self._backoff.reset()
+        elif not self._good:
+            self._silence_deceived = True
         self._good = False
         if self._lost_at is None:
             self._lost_at = now

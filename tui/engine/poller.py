@@ -9,7 +9,7 @@ from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell
 from tui.engine.budget import counted
 from tui.engine.link import Fault, Link
-from tui.engine.store import Store
+from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock
 from tui.model.entities import Snapshot
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
@@ -34,6 +34,7 @@ class Poller:
         self._wanted = True  # the first picture is waited for
         self._pokeable = True
         self._requests = 0  # of the last snapshot
+        self._next_try_at: datetime | None = None
 
     def poke(self) -> None:
         """Poll soon. Pokes coalesce, and a pause that the platform asked for is kept."""
@@ -48,43 +49,56 @@ class Poller:
     async def run(self) -> None:
         while True:
             wait_s = await self._poll()
-            self._pokeable = self._wanted = False
-            error = self._store.accounts[self._link.account.name].error
-            self._pokeable = not isinstance(error, RateLimited | Unauthorized)
             ended = self._clock.monotonic()
             await self._bell.wait(wait_s)
-            await self._clock.sleep(max(0.0, BETWEEN_POLLS_S - (self._clock.monotonic() - ended)))
+            await self._clock.sleep(BETWEEN_POLLS_S - (self._clock.monotonic() - ended))
 
     async def once(self, priority: Priority = Priority.FOCUSED) -> Snapshot:
         """One picture, into the store too. Raises ProviderError, which is in the store as well."""
         try:
-            with counted() as tally:
-                snapshot = await self._link.call(priority, lambda provider: provider.snapshot())
+            return await self._read(priority)
         except ProviderError as error:
-            self._fail(error, None)
+            self._fail(error)
             raise
-        self._requests = tally.requests
-        self._succeed(snapshot)
-        return snapshot
 
     async def _poll(self) -> float | None:
         """One try. How long to wait after it; None: until somebody refreshes."""
+        priority = Priority.FOCUSED if self._wanted else Priority.BACKGROUND
+        self._wanted = False
         try:
-            await self.once(Priority.FOCUSED if self._wanted else Priority.BACKGROUND)
+            await self._read(priority)
         except ProviderError as error:
             wait_s = self._wait_after(error)
-            self._fail(error, wait_s)
+            self._next_try_at = None if wait_s is None else self._clock.now() + timedelta(seconds=wait_s)
+            self._pokeable = not isinstance(error, RateLimited | Unauthorized)
+            self._fail(error)
             return wait_s
+        self._pokeable = True
         return self._interval_s()
 
+    async def _read(self, priority: Priority) -> Snapshot:
+        with counted() as tally:
+            snapshot = await self._link.call(priority, lambda provider: provider.snapshot())
+        self._requests = tally.requests
+        self._backoff.reset()
+        self._next_try_at = None
+        if self._state.error is not None:
+            log.info("%s: reached again", self._state.name)
+        self._store.put(snapshot)
+        return snapshot
+
+    @property
+    def _state(self) -> AccountState:
+        return self._store.accounts[self._link.account.name]
+
     def _interval_s(self) -> float:
-        snapshot = self._store.accounts[self._link.account.name].snapshot
+        snapshot = self._state.snapshot
         moving = snapshot is not None and any(
             service.latest is not None and service.latest.status.in_flight for service in snapshot.services
         )
         wish_s = min(self._poll_s, IN_FLIGHT_POLL_S) if moving else self._poll_s
         interval_s = self._link.budget.interval_s(self._requests, at_least=wish_s)
-        self._store.put_interval(self._link.account.name, interval_s)
+        self._store.put_interval(self._state.name, interval_s)
         return interval_s
 
     def _wait_after(self, error: ProviderError) -> float | None:
@@ -96,17 +110,13 @@ class Poller:
             case _:
                 return max(BETWEEN_POLLS_S, self._backoff.next_s())
 
-    def _succeed(self, snapshot: Snapshot) -> None:
-        state = self._store.accounts[snapshot.account]
-        if state.error is not None:
-            log.info("%s: reached again", snapshot.account)
-        self._backoff.reset()
-        self._store.put(snapshot)
-
-    def _fail(self, error: ProviderError, wait_s: float | None) -> None:
-        account = self._link.account.name
-        if self._store.accounts[account].error is None:
-            log.warning("%s: %s", account, error)
-        now = self._clock.now()
-        next_try_at: datetime | None = None if wait_s is None else now + timedelta(seconds=wait_s)
-        self._store.fail(account, error, at=now, next_try_at=next_try_at, broken=isinstance(error, Fault))
+    def _fail(self, error: ProviderError) -> None:
+        if self._state.error is None:
+            log.warning("%s: %s", self._state.name, error)
+        self._store.fail(
+            self._state.name,
+            error,
+            at=self._clock.now(),
+            next_try_at=self._next_try_at,
+            broken=isinstance(error, Fault),
+        )
