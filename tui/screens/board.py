@@ -177,7 +177,7 @@ class Board(Screen[None]):
         )
         self.query_one("#log-head", Bar).show(
             *words.log_head(
-                self.kind,
+                self.tail.source.kind if self.tail else self.kind,
                 service,
                 self._pinned(),
                 self.tail,
@@ -341,7 +341,8 @@ class Board(Screen[None]):
     def action_log_tab(self, step: int) -> None:
         if self.service is None:
             return
-        self.kinds[self.service] = KINDS[(KINDS.index(self.kind) + step) % len(KINDS)]
+        shown = self.tail.source.kind if self.tail else self.kind
+        self.kinds[self.service] = KINDS[(KINDS.index(shown) + step) % len(KINDS)]
         self._close_log()
         self._open_log(self.service, self._pinned())
 

@@ -135,7 +135,7 @@ def action_line(engine: Engine, now: datetime) -> Spans:
     taken = duration((now - action.asked_at).total_seconds())
     told = _phase_word(action)
     style = "approval" if action.phase is ActionPhase.UNKNOWN else "flight"
-    message = f" {action.message}" if action.message else ""
+    message = f" {action.message}" if action.message and action.status is None else ""
     return [(f" ▹ {what}: {told}{message} {taken}{more} ", style)]
 
 
@@ -217,7 +217,7 @@ def _tail_state(tail: LogTail | None, now: datetime) -> Spans:
         case TailPhase.LIVE:
             return []
         case TailPhase.RECONNECTING:
-            return [(f"CUT {age(tail.since, now)}, reconnecting ", "alert")]
+            return [(f"CUT {age(tail.since, now).removeprefix('now')}, reconnecting ".replace(" ,", ","), "alert")]
         case TailPhase.ENDED:
             return [("ended ", "dim")]
         case TailPhase.FAILED:

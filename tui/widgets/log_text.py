@@ -74,7 +74,7 @@ def head_and_text(
                 (stamp(entry.at, stamps, start, now), "dim"),
                 (f"{entry.level.letter} ", style or "dim"),
             ]
-            return head, entry.text, style if style != "level-warn" else ""
+            return head, _with_attributes(entry), style if style != "level-warn" else ""
         case HttpRequest():
             code = "level-error" if entry.status >= 500 else "level-warn" if entry.status >= 400 else ""
             head = [
@@ -96,6 +96,13 @@ def head_and_text(
             )
         case Rule():
             return [], rule_text(entry), "rule"
+
+
+def _with_attributes(line: LogLine) -> str:
+    """A structured line as `message key=value ...`: the platform took the fields out of the text."""
+    if not line.attributes:
+        return line.text
+    return " ".join([line.text, *(f"{name}={value}" for name, value in line.attributes.items())])
 
 
 def rule_text(rule: Rule) -> str:

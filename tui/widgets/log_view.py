@@ -231,7 +231,7 @@ class LogView(LineWidget, can_focus=True):
 
     def on_resize(self) -> None:
         self._cache.clear()
-        self._layout()
+        self._redraw()
 
     def on_focus(self) -> None:
         self._redraw()

@@ -1,0 +1,105 @@
+"""The whole app, from its keys to the demo's sockets, on the world's time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.screens.running import TRUECOLOR, screen_text
+from tui import providers
+from tui.app import DeckApp
+from tui.config import UiConfig
+from tui.credentials import Secret
+from tui.demo.serve import serve
+from tui.demo.world import World
+from tui.engine.audit import AuditLog
+from tui.engine.engine import Account, Engine
+from tui.model.clock import Clock
+from tui.model.provider import Connection, Meter, Provider
+from tui.screens.confirm import ConfirmScreen
+
+HASTE = 50.0  # waiting is that much shorter than it says
+
+
+class WorldTime:
+    """The engine's clock: the hour is the world's; waits are real and short, so that polls come quickly."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.world.clock.now() / 1e9, UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * HASTE
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / HASTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Voyage:
+    app: DeckApp
+    pilot: Pilot[Any]
+    world: World
+
+    async def until(self, condition: Callable[[], object], what: str = "it", *, step_s: float = 0.0) -> None:
+        """Waits for a condition; with `step_s` the world's time goes on meanwhile, that much each look."""
+        given_up = time.monotonic() + 15
+        while not condition():
+            if step_s:
+                self.world.advance(step_s)
+            await self.pilot.pause(0.02)
+            assert time.monotonic() < given_up, f"{what} not seen:\n{screen_text(self.app)}"
+
+    async def sees(self, *texts: str, step_s: float = 0.0) -> None:
+        await self.until(lambda: all(text in screen_text(self.app) for text in texts), str(texts), step_s=step_s)
+
+    async def goes_to(self, path: str) -> None:
+        """Puts the cursor on `project/environment/service`, as a person would: by searching for it."""
+        await self.until(lambda: self.app.engine.store.services(), "services")
+        await self.pilot.press("1", "g", "slash", *path, "enter")
+        await self.until(lambda: self._on(path), path)
+
+    def _on(self, path: str) -> bool:
+        ref = self.app.board.service
+        service = self.app.engine.store.service(ref) if ref else None
+        return service is not None and service.path.endswith(path)
+
+    async def confirms(self, name: str, *, typed: bool) -> None:
+        """Answers the sheet that is open: by a yes, or by the service's name."""
+        await self.until(lambda: isinstance(self.app.screen, ConfirmScreen) and self.app.screen.armed, "the sheet")
+        await self.pilot.press(*([*name, "enter"] if typed else ["y"]))
+
+    @property
+    def selected_timeline(self) -> list[str]:
+        """The states of the selected service's deployments, newest first."""
+        ref = self.app.board.service
+        timeline = self.app.engine.store.timeline(ref) if ref else None
+        return [str(each.status) for each in timeline.deployments] if timeline else []
+
+
+@asynccontextmanager
+async def sailing(
+    world: World, *, size: tuple[int, int] = (120, 40), token: str | None = None
+) -> AsyncIterator[Voyage]:
+    async with serve(world, rate_limit=1_000_000) as serving:
+        place = serving.addresses["railway"]
+        clock: Clock = WorldTime(world)
+
+        async def connect(meter: Meter) -> Provider:
+            connection = Connection("demo", Secret(token or place.token), place.url)
+            return providers.load("railway")(connection, meter=meter, clock=clock)
+
+        account = Account("demo", "railway", "Railway", connect)
+        async with Engine([account], clock=clock, audit=AuditLog(None), poll_s=10) as engine:
+            app = DeckApp(engine, terminal=TRUECOLOR, ui=UiConfig())
+            async with app.run_test(size=size) as pilot:
+                yield Voyage(app, pilot, world)
