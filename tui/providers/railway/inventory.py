@@ -116,11 +116,12 @@ class Inventory:
                 "after": after,
             }
             answer = await endpoint.ask(documents.INVENTORY, variables)
-            if answer.data is None or not answer.data.get("environment"):
+            found_it = answer.data is not None and answer.data.get("environment")
+            if answer.faults and not found_it:
                 raise endpoint.classify(answer.faults, False)
             for fault in answer.faults:  # some field of some service: the rest is good
                 reading.problems.append(f"{place.name}: {peer.quote(fault.message)} at {peer.quote(fault.where)}.")
-            connection = wire.at(answer.data, "environment.serviceInstances", peer)
+            connection = wire.at(answer.data or {}, "environment.serviceInstances", peer)
             page = wire.rows(connection, ServiceInstanceRow, peer, "serviceInstances")
             found += page.items
             reading.problems += (f"{place.name}: one service could not be read ({odd})." for odd in page.odd)

@@ -1,0 +1,146 @@
+"""Headers and answers, sorted into what to do about them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.providers.railway_rows import TOKEN, Ledger
+from tui.credentials import Secret
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
+from tui.providers import http
+from tui.providers.http import Peer
+
+NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
+PEER = Peer("prod", "Railway", "https://backboard.example/graphql", "Make a new token.", Secret(TOKEN))
+PAGE = "<html><head><title>Access denied | backboard.example used Cloudflare</title></head><body>no</body></html>"
+
+
+def answer(status: int, body: str = "", kind: str = "application/json", **headers: str) -> httpx.Response:
+    return httpx.Response(status, text=body, headers={"content-type": kind, **headers})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30", NOW + timedelta(seconds=30)),
+        ("0", NOW),
+        ("1788264060", datetime(2026, 9, 1, 12, 1, tzinfo=UTC)),
+        ("1788264060000", datetime(2026, 9, 1, 12, 1, tzinfo=UTC)),
+        ("2026-09-01T12:01:00Z", datetime(2026, 9, 1, 12, 1, tzinfo=UTC)),
+        ("Tue, 01 Sep 2026 12:01:00 GMT", datetime(2026, 9, 1, 12, 1, tzinfo=UTC)),
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("1e400", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_moment_is_read_in_every_form_that_headers_have(text: str | None, expected: datetime | None) -> None:
+    assert http.moment(text, NOW) == expected
+
+
+def test_what_an_answer_says_of_the_budget_is_told() -> None:
+    meter = Ledger()
+    headers = {"x-ratelimit-limit": "1000", "x-ratelimit-remaining": "998", "x-ratelimit-reset": "60"}
+    http.observe(meter, headers, NOW)
+    http.observe(meter, {}, NOW)
+    assert meter.told == [{"limit": 1000, "remaining": 998, "resets_at": NOW + timedelta(seconds=60), "retry_at": None}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({"retry-after": "7"}, 7), ({"x-ratelimit-reset": "90"}, 90), ({}, 60)]
+)
+def test_a_limit_that_is_reached_says_when_to_come_back(headers: dict[str, str], seconds: int) -> None:
+    meter = Ledger()
+    assert http.observe(meter, headers, NOW, limited=True) == NOW + timedelta(seconds=seconds)
+    assert meter.told[0]["retry_at"] == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("response", "query", "mutation"),
+    [
+        (answer(401), Unauthorized, Unauthorized),
+        (answer(403, "{}"), Forbidden, Forbidden),
+        (answer(403, PAGE, "text/html"), Unreachable, Refused),
+        (answer(404, "{}"), NotFound, NotFound),
+        (answer(404, "not here", "text/plain"), UnexpectedReply, UnexpectedReply),
+        (answer(429), RateLimited, RateLimited),
+        (answer(500), Unreachable, OutcomeUnknown),
+        (answer(503, PAGE, "text/html"), Unreachable, OutcomeUnknown),
+        (answer(302, "", "text/html", location="https://evil.example"), UnexpectedReply, UnexpectedReply),
+        (answer(400, "bad"), Refused, Refused),
+    ],
+)
+def test_a_status_is_what_to_do_about_it(
+    response: httpx.Response, query: type[ProviderError], mutation: type[ProviderError]
+) -> None:
+    for kind, is_mutation in ((query, False), (mutation, True)):
+        error = http.status_error(PEER, response.status_code, response, mutation=is_mutation, now=NOW)
+        assert type(error) is kind
+        assert "prod" in error.message
+
+
+def test_a_web_page_is_quoted_by_its_title_only() -> None:
+    error = http.status_error(PEER, 403, answer(403, PAGE, "text/html"), mutation=False, now=NOW)
+    assert "Access denied | backboard.example used Cloudflare" in error.message
+    assert "<html" not in error.message
+
+
+def test_no_message_holds_the_token_even_if_the_answer_does() -> None:
+    error = http.status_error(PEER, 400, answer(400, f"bad token {TOKEN}\x1b[2J"), mutation=False, now=NOW)
+    assert TOKEN not in str(error)
+    assert "\x1b" not in str(error)
+    assert TOKEN not in repr(PEER)
+
+
+@pytest.mark.parametrize(
+    ("cause", "query", "mutation"),
+    [
+        (httpx.ConnectError("refused"), Unreachable, Unreachable),
+        (httpx.ConnectTimeout(""), Unreachable, Unreachable),
+        (httpx.PoolTimeout(""), Unreachable, Unreachable),
+        (httpx.ReadTimeout(""), Unreachable, OutcomeUnknown),
+        (httpx.WriteError("broken"), Unreachable, OutcomeUnknown),
+        (httpx.RemoteProtocolError("Server disconnected"), Unreachable, OutcomeUnknown),
+    ],
+)
+def test_a_broken_connection_leaves_a_mutation_open_unless_it_was_never_made(
+    cause: Exception, query: type[ProviderError], mutation: type[ProviderError]
+) -> None:
+    assert type(http.transport_error(cause, PEER, mutation=False)) is query
+    assert type(http.transport_error(cause, PEER, mutation=True)) is mutation
+
+
+def test_a_certificate_that_is_not_trusted_leads_to_ca_file() -> None:
+    cause = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+    assert "ca_file" in http.transport_error(cause, PEER, mutation=False).remedy
+
+
+async def test_a_ca_file_that_cannot_be_read_is_named(tmp_path: object) -> None:
+    from pathlib import Path
+
+    missing = Path(str(tmp_path)) / "corp.pem"
+    with pytest.raises(Unreachable, match=r"corp\.pem"):
+        await http.open_client(PEER, headers={}, ca_file=missing)
+
+
+async def test_the_context_is_made_once_and_a_client_follows_no_redirect() -> None:
+    assert http.ssl_context() is http.ssl_context()
+    client = await http.open_client(PEER, headers={})
+    assert client.follow_redirects is False
+    assert client.headers["user-agent"].startswith("deckwatch/")
+    await client.aclose()
