@@ -49,11 +49,12 @@ def test_a_command_without_the_board_never_loads_the_screen_library(deckwatch: D
     assert not loaded(deckwatch, command(*arguments)) & (SERVER | SCREEN)
 
 
-def test_the_railway_provider_does_not_load_the_screen_library(deckwatch: Deckwatch) -> None:
+def test_the_railway_provider_loads_neither_textual_nor_a_server(deckwatch: Deckwatch) -> None:
+    """Rich may be there: httpx brings it for a command line of its own, which we do not use."""
     modules = loaded(deckwatch, "from tui import providers\nproviders.load('railway')")
 
     assert "httpx" in modules
-    assert not modules & (SERVER | SCREEN)
+    assert not modules & (SERVER | {"textual"})
 
 
 def test_the_board_is_imported_without_network_and_server_libraries(deckwatch: Deckwatch) -> None:

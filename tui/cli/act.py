@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
@@ -15,6 +16,7 @@ from tui.engine.actions import Action
 from tui.model.action import Danger, Intent, Outcome, Receipt, Verb
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import ProviderError, Refused
+from tui.model.status import Status
 from tui.model.target import acted_upon
 from tui.targets import previous_good
 
@@ -150,13 +152,36 @@ def _tell_receipt(receipt: Receipt, *, json: bool) -> None:
 
 
 async def _followed(session: Session, intent: Intent, receipt: Receipt, *, json: bool) -> Exit:
-    action = await session.engine.actions.follow(intent, receipt)
+    unwatch = session.engine.store.watch(_progress(session, intent))
+    try:
+        action = await session.engine.actions.follow(intent, receipt)
+    except asyncio.CancelledError:
+        tell(f"deckwatch: {intent.verb} of {intent.service.path} goes on; it is only not followed any more.")
+        raise
+    finally:
+        unwatch()
     followed = action.deployment or (intent.deployment.ref if intent.deployment else None)
     if not json:
         output.line(_ended(action))
     elif followed is not None:
         await _emit_deployment(session, intent.service, followed)
     return Exit.UNKNOWN if action.ok is None else Exit.DONE if action.ok else Exit.FAILED
+
+
+def _progress(session: Session, intent: Intent) -> Callable[[], None]:
+    """Tells each state on the way, once."""
+    told: Status | None = None
+
+    def tell_status() -> None:
+        nonlocal told
+        action = session.engine.actions.running.get(intent.lease)
+        if action is not None and action.status is not None and action.status is not told:
+            told = action.status
+            tell(
+                f"  {output.span((session.now() - action.asked_at).total_seconds()):>6}  {output.status_word(told, '')}"
+            )
+
+    return tell_status
 
 
 async def _emit_deployment(session: Session, service: Service, ref: Ref) -> None:

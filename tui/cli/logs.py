@@ -62,10 +62,13 @@ def logs(
         count = tail if tail is not None else ALL if since else TAIL
         streams = await _streams(session, targets, LogKind(kind), count, since)
         printer = _Printer(sieve, json=json, several=len(streams) > 1)
-        for stream, entry in await _past(session, streams):
+        began = session.now()
+        for stream, entry in await _past(session, streams if count else ()):
             printer.show(stream, entry)
         if follow:
-            await _follow(session, streams, printer)
+            await _follow(session, streams, printer, began)
+        elif count and not any(stream.cursor.started for stream in streams) and not session.failed:
+            tell("deckwatch: the log has no lines.")
         return session.exit
 
     run(options, work)
@@ -132,21 +135,21 @@ async def _past(session: Session, streams: Sequence[_Stream]) -> Iterator[tuple[
     return ((streams[number], entry) for _, number, entry in merged)
 
 
-async def _follow(session: Session, streams: Sequence[_Stream], printer: _Printer) -> None:
+async def _follow(session: Session, streams: Sequence[_Stream], printer: _Printer, began: datetime) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             for stream in streams:
                 if not stream.broken:
-                    group.create_task(_go_on(session, stream, printer))
+                    group.create_task(_go_on(session, stream, printer, began))
     except* BrokenPipeError:
         raise BrokenPipeError from None
 
 
-async def _go_on(session: Session, stream: _Stream, printer: _Printer) -> None:
+async def _go_on(session: Session, stream: _Stream, printer: _Printer, began: datetime) -> None:
     """New lines till the platform ends the log. A break is told, and taken up with the same cursor."""
     source = replace(stream.source, follow=True)
-    if not stream.cursor.started:  # nothing old was there, so nothing old is wanted either
-        source = replace(source, tail=0, since=None)
+    if not stream.cursor.started:  # nothing old was there, or wanted; what came since the look is new
+        source = replace(source, tail=TAIL, since=began)
     backoff = Backoff(random.Random())
     broke_at: datetime | None = None
     while True:

@@ -33,7 +33,7 @@ def services(options: Common, *, json: bool) -> None:
     """Every service with its state: one picture of every account."""
 
     async def work(session: Session) -> Exit:
-        found = await session.services()
+        found = await session.services(whole=True)
         now = session.now()
         if json:
             for service in found:
@@ -78,7 +78,7 @@ def deployments(
 
     async def work(session: Session) -> Exit:
         if target is None:
-            chosen = list(await session.services())
+            chosen = list(await session.services(whole=True))
         else:
             service, selector = (await session.find([target]))[0]
             if selector is not None:

@@ -48,8 +48,11 @@ class Session:
     def exit(self) -> Exit:
         return Exit.FAULT if self.failed else Exit.DONE
 
-    async def services(self, accounts: Sequence[str] | None = None) -> tuple[Service, ...]:
-        """A new picture of these accounts, or of all. What cannot be read is told, and in `failed`."""
+    async def services(self, accounts: Sequence[str] | None = None, *, whole: bool = False) -> tuple[Service, ...]:
+        """A new picture of these accounts, or of all. What cannot be read is told, and in `failed`.
+
+        `whole`: the picture itself is wanted, so what it leaves out is told too.
+        """
 
         async def take(name: str) -> None:
             try:
@@ -57,7 +60,7 @@ class Session:
             except ProviderError as error:
                 self.fault(name, error)
             else:
-                for problem in snapshot.problems:
+                for problem in snapshot.problems if whole else ():
                     tell(f"deckwatch: {name} ({self.title(name)}): {problem}")
 
         chosen = [name for name in self.engine.store.accounts if accounts is None or name in accounts]
