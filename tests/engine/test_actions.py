@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -373,6 +374,32 @@ async def test_an_older_deployment_that_was_not_known_is_not_taken_for_the_new_o
         action = engine.actions.start(intend(world, Verb.ROLLBACK))
         await world.clock.advance(60)
         assert action.deployment is None
+
+
+async def test_a_push_just_before_is_not_taken_for_the_rollback() -> None:
+    world = World()
+    async with world.engine as engine:
+        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now())
+        await ready(world, pushed, LIVE)
+        action = engine.actions.start(intend(world, Verb.ROLLBACK))
+        await world.clock.advance(60)
+        assert action.deployment is None
+
+
+async def test_a_push_just_after_is_not_taken_for_the_rollback() -> None:
+    world = World()
+
+    async def answer(intent: Intent) -> Receipt:
+        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now() + timedelta(seconds=1))
+        world.platform.put(pushed, deployment("ours", created_at=world.clock.now()), LIVE)
+        return await world.platform.accept(intent)
+
+    world.platform.answer = answer
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, Verb.ROLLBACK)))
+    assert action.deployment is not None
+    assert action.deployment.id == "ours"
 
 
 async def test_a_restart_that_leaves_and_comes_back_is_done() -> None:

@@ -152,6 +152,7 @@ async def test_a_provider_is_connected_once_however_many_ask() -> None:
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(engine.provider("prod")) for _ in range(5)]
         assert {id(each.result()) for each in asked} == {id(world.platform)}
+    assert world.connects == 1
 
 
 async def test_a_connection_that_failed_is_tried_by_the_next_who_asks() -> None:

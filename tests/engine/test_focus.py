@@ -105,6 +105,20 @@ async def test_a_failed_load_keeps_the_list_and_is_tried_again() -> None:
         assert first(world).id == "d2"
 
 
+async def test_a_load_that_went_well_begins_the_waits_anew() -> None:
+    world = World()
+    world.platform.errors["deployments"] = [LOST] * 7
+    async with world.engine:
+        await focused(world)
+        await world.clock.until(lambda: timeline(world).observed_at is not None)
+        world.platform.errors["deployments"] = [LOST]
+        world.platform.put(deployment("d2", minutes_ago=0, is_live=True), LIVE)
+        await world.clock.until(lambda: timeline(world).error is LOST)
+        failed_at = world.clock.monotonic()
+        await world.clock.until(lambda: timeline(world).error is None)
+        assert world.clock.monotonic() - failed_at <= 2
+
+
 async def test_a_rate_limited_load_waits_for_its_time() -> None:
     world = World()
     until = world.clock.now().replace(minute=5)
@@ -151,6 +165,8 @@ async def test_where_the_platform_cannot_tell_the_steps_are_polled() -> None:
     building = deployment("d2", Status.BUILDING, minutes_ago=0)
     async with world.engine:
         await focused(world, building, LIVE)
+        await world.clock.advance(1.5)
+        assert world.platform.count("steps") == 1
         await world.clock.advance(10)
         assert 4 <= world.platform.count("steps") <= 7
 

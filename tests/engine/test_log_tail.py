@@ -253,6 +253,20 @@ async def test_a_build_log_moves_on_to_a_newer_deployment_with_a_rule() -> None:
         assert shown(tail.buffer) == ["--- d1", "old build", "(the build's log ended)", "--- d2", "new build"]
 
 
+async def test_a_build_log_that_is_tried_again_gets_no_second_rule() -> None:
+    world = live_world()
+    async with world.engine as engine:
+        tail = await open_tail(world, LogKind.BUILD)
+        latest(world).send(line("a"))
+        latest(world).fail(Forbidden("No."))
+        await world.clock.settle()
+        engine.refresh()
+        await world.clock.settle()
+        latest(world).send(line("b"))
+        await world.clock.settle()
+        assert shown(tail.buffer) == ["--- d1", "a", "(No.)", "b"]
+
+
 async def test_a_build_that_is_overtaken_while_it_talks_is_left_for_the_newer_one() -> None:
     world = live_world()
     async with world.engine:

@@ -9,6 +9,7 @@ import pytest
 from tests.clocks import START
 from tests.engine.world import LOST, World, deployment, service
 from tui.engine.store import Phase
+from tui.model.action import Verb
 from tui.model.errors import ProviderError, RateLimited, Unauthorized, UnexpectedReply
 from tui.model.provider import Priority
 from tui.model.status import Status
@@ -113,6 +114,33 @@ async def test_a_rate_limit_is_waited_out_and_its_end_is_shown() -> None:
         await world.clock.advance(2)
         assert engine.store.accounts["prod"].error is None
     assert polls(world)[1] == pytest.approx(300, abs=1)
+
+
+async def test_an_action_does_not_break_the_pause_that_the_platform_asked_for() -> None:
+    world = World()
+    async with world.engine as engine:
+        engine.start()
+        await world.clock.advance(1)
+        world.platform.errors["snapshot"] = [RateLimited("Later.", retry_at=START + timedelta(seconds=300))]
+        await world.clock.until(lambda: engine.store.accounts["prod"].error is not None)
+        shown = engine.store.services()[0]
+        await engine.actions.perform(engine.actions.intent(Verb.DEPLOY, shown))
+        await world.clock.advance(200)
+        assert world.platform.count("deploy") == 1
+        assert world.platform.count("snapshot") == 2
+
+
+async def test_a_success_begins_the_waits_anew() -> None:
+    world = World()
+    world.platform.errors["snapshot"] = [LOST] * 8
+    async with world.engine as engine:
+        engine.start()
+        await world.clock.until(lambda: engine.store.accounts["prod"].snapshot is not None)
+        world.platform.errors["snapshot"] = [LOST]
+        await world.clock.until(lambda: engine.store.accounts["prod"].error is not None)
+        failed_at = world.clock.monotonic()
+        await world.clock.until(lambda: engine.store.accounts["prod"].error is None)
+        assert world.clock.monotonic() - failed_at <= 2
 
 
 async def test_an_unreadable_answer_keeps_the_picture() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -106,7 +107,7 @@ class Stream:
     def fail(self, error: Exception) -> None:
         self._queue.put_nowait(error)
 
-    async def entries(self) -> AsyncIterator[LogEntry]:
+    async def entries(self) -> AsyncGenerator[LogEntry, None]:
         try:
             while (entry := await self._queue.get()) is not None:
                 if isinstance(entry, Exception):
@@ -202,16 +203,18 @@ class Platform(Provider):
             return
         stream = Stream(None, None)
         self.watches.append(stream)
-        async for _ in stream.entries():
-            yield None
+        async with aclosing(stream.entries()) as entries:
+            async for _ in entries:
+                yield None
 
     async def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         stream = Stream(source, cursor)
         self.streams.append(stream)
         if self.errors["logs"]:
             raise self.errors["logs"].pop(0)
-        async for entry in stream.entries():
-            yield entry
+        async with aclosing(stream.entries()) as entries:
+            async for entry in entries:
+                yield entry
 
     async def aclose(self) -> None:
         await asyncio.sleep(0)
@@ -256,7 +259,7 @@ class World:
         self.clock = FakeClock()
         self.platforms: dict[str, Platform] = {}
         self.connect_errors: list[Exception] = []
-        self.before_connect: Callable[[Platform], None] = lambda platform: None
+        self.connects = 0
         self.engine = Engine(
             [
                 Account(name, "fake", "Fake", self._connecting(name), read_only=accounts_read_only)
@@ -279,6 +282,8 @@ class World:
 
     def _connecting(self, name: str) -> Callable[[Meter], Awaitable[Provider]]:
         async def connect(meter: Meter) -> Provider:
+            self.connects += 1
+            await asyncio.sleep(0)
             if self.connect_errors:
                 raise self.connect_errors.pop(0)
             return self.platforms[name]
