@@ -31,7 +31,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "PROJECTS": {"workspaceId": "w", **PAGE},
     "EXTERNAL_WORKSPACES": {},
     "INVENTORY": {"environmentId": "e", "projectId": "p", **PAGE},
-    "DEPLOYMENTS": {"input": SCOPE, **PAGE},
+    "DEPLOYMENTS": {"input": {**SCOPE, "status": {"in": ["SUCCESS", "SLEEPING"]}}, **PAGE},
     "DEPLOYMENT": ID,
     "DEPLOYMENT_EVENTS": {**ID, **PAGE},
     "ON_DEPLOYMENT": ID,

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 
 from tests.providers.railway_rows import (
     Ledger,
+    connection,
     deployment,
     instance,
     inventory,
@@ -648,6 +649,33 @@ async def test_requests_follow_the_service_to_its_new_deployment() -> None:
             ("last of the old", "d1"),
             ("new", "d2"),
         ]
+        await provider.aclose()
+
+
+async def test_without_snapshots_the_newest_deployment_that_is_up_is_asked_for() -> None:
+    rows = [
+        deployment("d1"),
+        deployment("d2", createdAt="2026-09-01T13:00:00Z"),
+        deployment("d0", deploymentStopped=True),
+    ]
+
+    async def stream(socket: Stream, _: Json) -> None:
+        await socket.hold()
+
+    server = world(
+        HttpLogs=lambda v: {"httpLogs": [request("2026-09-01T12:00:01Z", v["deploymentId"])]},
+        Deployments=lambda _: {"deployments": connection(*rows)},
+    )
+    async with serve(server):
+        server.streams["OnHttpLogs"] = stream
+        first = railway(server)
+        service = await the_service(first)
+        await first.aclose()
+        provider = railway(server, patience=QUICK)  # like `logs -f`: nobody polls
+        reader = Reader(provider, LogSource(LogKind.HTTP, service))
+        await reader.take(2)
+        assert [entry.id for entry in reader.entries if isinstance(entry, HttpRequest)] == ["d1", "d2"]
+        assert server.named("Deployments")[0].variables["input"]["status"] == {"in": ["SUCCESS", "SLEEPING"]}
         await provider.aclose()
 
 

@@ -301,15 +301,19 @@ class _Serving:
         return self._answer
 
     async def _ask(self) -> str | None:
-        """The newest that is up, or else the newest."""
+        """The newest that is up. Railway promises no order, and success outlives the processes."""
         peer, service = self._endpoint.peer, self._service
         environment, service_id = decode.split(service.ref)
-        scope = {"projectId": service.project.id, "environmentId": environment, "serviceId": service_id}
+        scope = {
+            "projectId": service.project.id,
+            "environmentId": environment,
+            "serviceId": service_id,
+            "status": {"in": ["SUCCESS", "SLEEPING"]},
+        }
         data = await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, "first": 10})
         rows = wire.rows(wire.at(data, "deployments", peer), wire.DeploymentRow, peer, "deployments").items
         newest = sorted(rows, key=lambda row: decode.moment(row.created_at) or decode.NEVER, reverse=True)
-        up = (row.id for row in newest if row.status in ("SUCCESS", "SLEEPING") and not row.deployment_stopped)
-        return next(up, newest[0].id if newest else None)
+        return next((row.id for row in newest if not row.deployment_stopped), None)
 
 
 def _follows(source: LogSource) -> bool:
