@@ -36,6 +36,7 @@ TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)
 LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=60)
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_SECRET = 8
 _RETRY_S = 60.0  # after a 429 that does not say how long
 
 
@@ -59,8 +60,9 @@ class Peer:
 
     def quote(self, text: str, limit: int = 200) -> str:
         """The other side's words for a message: harmless, short, and without our token should they hold it."""
-        if self.token:
-            text = text.replace(self.token.reveal(), "***")
+        secret = self.token.reveal()
+        if len(secret) >= _SECRET:  # a shorter one would take ordinary words with it
+            text = text.replace(secret, "***")
         text = plain(text)
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
