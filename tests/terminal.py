@@ -227,6 +227,16 @@ class Terminal:
         for key in keys:
             self.type(KEYS.get(key) or key.encode())
 
+    def press_until(self, key: str, condition: Callable[[list[str]], object], timeout_s: float = 10.0) -> list[str]:
+        """Presses a key again and again, a quarter of a second apart, until a condition of the screen holds."""
+        end = now() + timeout_s
+        while not condition(lines := self.screen()):
+            if now() > end:
+                self._fail(f"{key} did nothing within {timeout_s} s")
+            self.press(key)
+            self.take(0.25)
+        return lines
+
     def resize(self, columns: int, rows: int) -> None:
         self.screen()
         self.columns, self.rows = columns, rows
