@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.conftest import RailwayDemo
 
 Json = dict[str, Any]
+TLS = ssl.create_default_context()  # made once: httpx would load the certificates again for every client
 LINE = "timestamp message severity attributes { key value } tags { serviceId deploymentId deploymentInstanceId }"
 
 
@@ -26,7 +28,7 @@ async def post(
 ) -> httpx.Response:
     """With the account token, unless `headers` are given."""
     body = {"query": document, "variables": dict(variables or {})}
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(timeout=5, verify=TLS) as client:
         return await client.post(demo.url, json=body, headers=bearer(demo.token) if headers is None else headers)
 
 
@@ -70,7 +72,8 @@ class Subscriber:
     async def is_quiet(self) -> bool:
         """Nothing comes that was sent before a ping's answer."""
         await self._socket.send('{"type":"ping"}')
-        return (await self.message())["type"] == "pong"
+        kind: str = (await self.message())["type"]
+        return kind == "pong"
 
     async def closed(self) -> int | None:
         async with asyncio.timeout(3):

@@ -119,6 +119,7 @@ def _state(world: World) -> dict[str, Any]:
                 "id": one.id,
                 "service_id": one.service_id,
                 "environment_id": one.environment.id,
+                "project_id": one.environment.project.id,
                 "latest": one.latest
                 and {"id": one.latest.id, "phase": one.latest.phase, "stopped": one.latest.stopped},
                 "active": [each.id for each in one.active],

@@ -144,13 +144,18 @@ class Log(Generic[T]):
         merged.sort(key=_at)
         return merged
 
-    def rate(self, until: int) -> float:
-        return sum(flow.rate for flow in self.flows if flow.start <= until and (flow.end is None or flow.end >= until))
+    def rate(self, at: int) -> float:
+        return sum(flow.rate for flow in self.flows if flow.start <= at and (flow.end is None or flow.end >= at))
 
     @property
     def begins(self) -> int | None:
         starts = [flow.start for flow in self.flows] + [note.at for note in self.notes]
         return min(starts, default=None)
+
+    def ends(self, by: int) -> int:
+        """Its last entry is not later than this, as far as it is written at `by`."""
+        ends = [by if flow.end is None else min(by, flow.end) for flow in self.flows]
+        return max(ends + [note.at for note in self.notes if note.at <= by], default=0)
 
     def stop(self, at: int) -> None:
         for flow in self.flows:
@@ -186,6 +191,7 @@ def tail(
     earliest = max(since, min(begins, default=until)) - 1
     if count <= 0 or earliest >= until:
         return []
+    until = max((log.ends(until) for log in logs), default=until)
     rate = sum(log.rate(until) for log in logs)
     span = round(count / rate * 1.5 * SECOND) if rate > 0 else until - earliest
     after, upper, seen = max(earliest, until - max(span, SECOND)), until, 0

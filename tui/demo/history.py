@@ -39,7 +39,11 @@ def _history(world: World, service: Service, newest: Deployment) -> list[Deploym
         made.append(one)
         if one.live_from is not None:
             replaced = one.live_from
+    made[-1].orphan = service.path == _OF_A_DELETED_SERVICE
     return made
+
+
+_OF_A_DELETED_SERVICE = "shop/production/images"  # the oldest there is of a service that is no more
 
 
 _OUTCOMES = (

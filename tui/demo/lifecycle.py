@@ -129,9 +129,9 @@ def redeploy_latest(world: World, service: Service, by: Person) -> Deployment:
 
 
 def say(world: World, deployment: Deployment, text: str, level: str = "info") -> None:
-    """One runtime line, now."""
+    """One runtime line, now; a microsecond passes, so that it can be seen."""
     _note(world, deployment, text, level)
-    world.wake()
+    world.advance(1e-6)
 
 
 def can_redeploy(deployment: Deployment) -> bool:

@@ -95,7 +95,7 @@ class _Pacer:
 
     def _tick(self) -> None:
         self._world.run()
-        tick = LOUD_TICK_S if self._world.log_rate >= 500 else TICK_S
+        tick = LOUD_TICK_S if (self._world.log_rate or 0) >= 500 else TICK_S
         self._timer = asyncio.get_running_loop().call_later(tick, self._tick)
 
     def stop(self) -> None:

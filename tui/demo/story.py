@@ -64,7 +64,7 @@ _PARTS = (
     _Part("shop", "production", "web", "node", "node", "site", 4, 2, build_s=55, age_h=27),
     _Part("shop", "production", "checkout", "python", "python", "checkout", 3, 2, age_h=31),
     _Part("shop", "production", "search", "go", "go", "api", 1, build_s=30, age_h=52),
-    _Part("shop", "production", "emails", "python", "worker", weight=0.7, replicas=2, age_h=75),
+    _Part("shop", "production", "emails", "python", "worker", weight=0.7, replicas=2, age_h=26),
     _Part("shop", "production", "worker", "python", "worker", weight=1.5, replicas=3, age_h=20),
     _Part("shop", "production", "catalog", "node", "hostile", "site", 1, age_h=0.45),
     _Part("shop", "production", "images", "go", "go", "api", 1, build_s=25, age_h=0.6),

@@ -17,6 +17,7 @@ from tui.demo.cast import uuid
 from tui.demo.clock import SECOND, WorldClock
 from tui.demo.entities import Deployment, Environment, Phase, Project, Service, Step, Workspace
 from tui.demo.faults import Faults
+from tui.demo.flows import Cycle
 
 BASE_LINES_PER_SECOND = 8.0
 REQUESTS_PER_SECOND = 3.0
@@ -72,7 +73,7 @@ class World:
         self._listeners: list[Callable[[Change], None]] = []
         self._sleepers: list[Callable[[], None]] = []
         self._weights = (1.0, 1.0)
-        self.log_rate = BASE_LINES_PER_SECOND
+        self.log_rate: float | None = None  # lines a second in all, where somebody asked for so many
         self.loud: Service | None = None  # where the lines come from that a higher log rate asks for
 
     # time
@@ -117,6 +118,10 @@ class World:
         """Called after time has passed or a fault was added. Returns what ends it."""
         self._sleepers.append(sleeper)
         return lambda: self._sleepers.remove(sleeper)
+
+    @property
+    def has_listeners(self) -> bool:
+        return bool(self._listeners or self._sleepers)
 
     def wake(self) -> None:
         for sleeper in tuple(self._sleepers):
@@ -180,16 +185,18 @@ class World:
         return BASE_LINES_PER_SECOND * service.weight / self._weights[0]
 
     def lines_per_second(self, service: Service) -> float:
-        usual = self.usual_lines_per_second(service) * min(1.0, self.log_rate / BASE_LINES_PER_SECOND)
-        if service is not self.loud or self.log_rate <= BASE_LINES_PER_SECOND:
+        usual = self.usual_lines_per_second(service)
+        if self.log_rate is None:
             return usual
-        others = sum(
-            one.lines.rate(self.now)
-            for other in self._services.values()
-            if other is not service
-            for one in other.active
-        )
-        return max(usual, self.log_rate - others)
+        crashing = (flow for one in self._running() for flow in one.lines.flows if isinstance(flow, Cycle))
+        loops = sum(flow.rate for flow in crashing if flow.end is None)
+        usual *= min(1.0, max(0.02, (self.log_rate - loops) / BASE_LINES_PER_SECOND))
+        if service is not self.loud:
+            return usual
+        return max(usual, self.log_rate - sum(one.lines.rate(self.now) for one in self._running(but=service)))
+
+    def _running(self, but: Service | None = None) -> list[Deployment]:
+        return [one for service in self._services.values() if service is not but for one in service.active]
 
     def requests_per_second(self, service: Service) -> float:
         return REQUESTS_PER_SECOND * service.weight / self._weights[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from ariadne import make_executable_schema
@@ -12,7 +13,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from tui.demo.railway.documents import Validator, parse_query
-from tui.demo.railway.errors import format_error
+from tui.demo.railway.errors import QUIET, format_error
 from tui.demo.railway.http import Abort, Hang, HttpEndpoint
 from tui.demo.railway.mutations import mutation
 from tui.demo.railway.queries import environment_type, project_type, query
@@ -30,7 +31,9 @@ def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[Ba
     served = schema()
     http = HttpEndpoint(world, tokens, served, abort=abort, hang=hang)
     socket = SocketEndpoint(world, tokens, abort)
-    socket.configure(served, query_parser=parse_query, query_validator=Validator(), error_formatter=format_error)
+    socket.configure(
+        served, query_parser=parse_query, query_validator=Validator(), error_formatter=format_error, logger=QUIET
+    )
 
     async def post(request: Request) -> Response:
         return await http(request)
@@ -41,6 +44,7 @@ def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[Ba
     return [Route(PATH, post, methods=["POST"]), WebSocketRoute(PATH, connect)]
 
 
+@cache
 def schema() -> GraphQLSchema:
     made = make_executable_schema(SDL.read_text("utf-8"), query, mutation, subscription, project_type, environment_type)
     status = made.type_map["DeploymentStatus"]

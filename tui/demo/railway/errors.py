@@ -16,6 +16,8 @@ NOT_AUTHORIZED = "Not Authorized"
 
 _traces = itertools.count(1)
 _log = logging.getLogger(__name__)
+QUIET = logging.getLogger(f"{__name__}.quiet")  # for ariadne, which would log every refusal as an error of ours
+QUIET.setLevel(logging.CRITICAL + 1)
 
 
 class Refusal(Exception):
@@ -29,7 +31,7 @@ def trace_id() -> str:
 
 def is_invalid(error: GraphQLError) -> bool:
     """The document or its variables are wrong: nothing was run."""
-    return error.original_error is None and error.path is None
+    return error.path is None
 
 
 def error_body(message: str, **more: object) -> dict[str, Any]:
@@ -48,6 +50,7 @@ def format_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:  #
         }
     message = str(error.original_error)
     if not isinstance(error.original_error, Refusal | Denied):
-        _log.debug("an error of the demo's own, or a null where none may be", exc_info=error.original_error)
+        if error.original_error is not None and not str(error.original_error).startswith("Cannot return null"):
+            _log.error("a fault of the demo's own", exc_info=error.original_error)
         message = PROBLEM
     return error_body(message, locations=locations, path=list(error.path or ()))

@@ -16,7 +16,7 @@ from tui.demo.clock import SECOND
 from tui.demo.faults import Channel, FaultKind
 from tui.demo.railway.access import Context
 from tui.demo.railway.documents import Validator, names, parse_query, parsed
-from tui.demo.railway.errors import NOT_AUTHORIZED, PROBLEM, error_body, format_error
+from tui.demo.railway.errors import NOT_AUTHORIZED, PROBLEM, QUIET, error_body, format_error
 from tui.demo.railway.tokens import Token, Tokens
 from tui.demo.world import World
 
@@ -83,7 +83,7 @@ class HttpEndpoint:
             query_parser=parse_query,
             query_validator=self._validator,
             error_formatter=format_error,
-            logger=_QUIET,
+            logger=QUIET,
         )
         errors = answer.get("errors")
         if errors and errors[0]["extensions"]["code"].startswith("GRAPHQL_"):
@@ -121,9 +121,6 @@ class HttpEndpoint:
         self._abort(request)
         await asyncio.sleep(0)
         return PlainTextResponse("", 500)  # nobody reads it any more
-
-
-_QUIET = "tui.demo.railway.graphql"  # a logger: refusals are the platform's everyday
 
 
 def _names(payload: dict[str, Any]) -> set[str]:

@@ -22,7 +22,7 @@ from graphql import (
 
 from tui.demo.clock import rfc3339
 from tui.demo.railway import words
-from tui.demo.scripts import Attributes, Line
+from tui.demo.scripts import Line
 from tui.demo.traffic import Request
 from tui.demo.world import World
 
@@ -133,6 +133,3 @@ def request_renderer(info: Info) -> Callable[[Request], str]:
 
 def _projected(row: Mapping[str, object], fields: Sequence[Field]) -> dict[str, object]:
     return {field.key: row[field.name] for field in fields}
-
-
-__all__ = ["Attributes", "Field", "line_renderer", "request_renderer", "selected"]
