@@ -157,6 +157,11 @@ class Terminal:
         self._stream.feed(_NOT_FOR_PYTE.sub(b"", fresh))
         return [line.rstrip() for line in self._screen.display]
 
+    def background(self, row: int, column: int = 0) -> str:
+        """The background of one cell of what `screen` last saw."""
+        ground: str = self._screen.buffer[row][column].bg
+        return ground
+
     # Waiting
 
     def wait_for(self, wanted: str | Callable[[list[str]], object], timeout_s: float = 10.0) -> list[str]:

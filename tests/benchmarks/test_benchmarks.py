@@ -1,0 +1,43 @@
+"""That the benchmarks run and say what they measured. How fast anything was is never asserted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import flood, idle, start
+from tests.benchmarks.report import Row, markdown, percentile
+
+
+def test_a_row_says_whether_its_goal_is_reached() -> None:
+    fast = Row("first paint", "150 ms = **1.20x**", "125 ms", 1.2, 1.3, "<= 1.3x")
+    slow = Row("first paint", "250 ms = **2.00x**", "125 ms", 2.0, 1.3, "<= 1.3x")
+    table = markdown([fast, slow]).splitlines()
+    assert table[2].endswith("| <= 1.3x | reached |")
+    assert table[3].endswith("| <= 1.3x | **missed** |")
+
+
+@pytest.mark.parametrize(("share", "value"), [(0, 1.0), (50, 3.0), (75, 4.0), (90, 4.6), (100, 5.0)])
+def test_percentiles_lie_between_the_nearest_two(share: float, value: float) -> None:
+    assert percentile([5.0, 1.0, 4.0, 2.0, 3.0], share) == pytest.approx(value)
+
+
+def test_start_measures_both_programs_each_time(tmp_path: Path) -> None:
+    rows = list(start.rows(tmp_path, rounds=1))
+    assert [row.goal for row in rows] == [1.3, 1.3, 1.6, 1.6]
+    assert all(len(times) == 1 and times[0] > 0 for row in rows for times in row.runs.values())
+
+
+def test_idle_measures_bytes_and_cpu(tmp_path: Path) -> None:
+    [written, cpu] = idle.rows(tmp_path, rounds=1, seconds=0.5)
+    assert "B/s" in written.said
+    assert len(cpu.runs["%"]) == len(cpu.runs["hello %"]) == 1
+
+
+def test_flood_finds_every_keys_effect_on_the_screen(tmp_path: Path) -> None:
+    rows = {row.name.partition(": ")[2]: row for row in flood.rows(tmp_path, presses=9, rounds=1, seconds=0.5)}
+    keys = [row for name, row in rows.items() if name.startswith("key to screen")]
+    assert len(keys) == 3
+    assert all(len(row.runs["ms"]) == 9 for row in keys)
+    assert rows["taken"].runs["lines/s"][0] > 0
