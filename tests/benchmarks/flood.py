@@ -82,7 +82,10 @@ def _services(board: Terminal, presses: int) -> list[float]:
     board.wait_for("▌1 Services")
     chance = random.Random(2)
     keys = [("j", f"2 Timeline  {_BELOW_LOUD}"), ("k", "2 Timeline  api")]
-    return [_press(board, *keys[number % 2], chance) for number in range(presses)]
+    times = [_press(board, *keys[number % 2], chance) for number in range(presses)]
+    if presses % 2:
+        _press(board, *keys[1], chance)
+    return times
 
 
 def _log(board: Terminal, presses: int) -> list[float]:
