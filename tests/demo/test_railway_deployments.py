@@ -94,6 +94,14 @@ async def test_meta_is_half_empty_at_first_and_differs_by_source(railway_demo: R
     assert queued["queuedReason"] == "Deployment queued due to upstream GitHub issues"
 
 
+async def test_what_was_uploaded_from_a_machine_has_no_commit(railway_demo: RailwayDemo) -> None:
+    services = railway_demo.world.services
+    uploaded = next(each for one in services for each in one.deployments if each.trigger == "upload")
+    meta = (await one(railway_demo, uploaded.id))["meta"]
+    assert meta["cliMessage"]
+    assert not {"commitHash", "repo", "image"} & set(meta)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "redeploy", "rollback"),
     [

@@ -188,6 +188,16 @@ async def test_faults_from_the_start_come_now_and_then_and_the_same_for_a_seed(r
     assert repeated == [status == 502 for status in told]
 
 
+async def test_faults_from_the_start_leave_a_socket_some_peace(railway_demo: RailwayDemo) -> None:
+    world = railway_demo.world
+    world.faults.start(["drop"])
+    cuts = 0
+    for _ in range(1000):  # frames in 50 seconds
+        world.advance(0.05)
+        cuts += world.faults.take(FaultKind.DROP, Channel.SOCKET, ()) is not None
+    assert 1 <= cuts <= 3
+
+
 def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="earthquake"):
         frozen_world().faults.add("earthquake")

@@ -165,7 +165,7 @@ class Deployment:
     service: Service
     number: int
     commit: Commit
-    trigger: str  # push, redeploy, rollback, deploy, cron
+    trigger: str  # push, redeploy, rollback, deploy, upload
     creator: Person
     created_at: int
     phase: Phase

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui.demo.clock import SECOND
+
 
 class FaultKind(StrEnum):
     RATE_LIMIT = "429"
@@ -23,6 +25,7 @@ class FaultKind(StrEnum):
     CLOSE = "close"  # a socket is closed in good order, in mid-stream
 
 
+_OF_SOCKETS = frozenset({FaultKind.RATE_LIMIT, FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
 STREAM_FAULTS = frozenset({FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
 
 
@@ -47,12 +50,15 @@ class Fault:
     chance: float = 1.0
     seconds: float = 3.0
     detail: str = ""
+    pause_s: float = 0.0  # not again for so long, in the world's time
     taken: int = 0
+    ready_at: int = 0
 
 
 class Faults:
-    def __init__(self, seed: int, changed: Callable[[], None]) -> None:
+    def __init__(self, seed: int, now: Callable[[], int], changed: Callable[[], None]) -> None:
         self._faults: list[Fault] = []
+        self._now = now
         self._random = random.Random(f"faults:{seed}")
         self._changed = changed
 
@@ -67,19 +73,25 @@ class Faults:
         chance: float = 1.0,
         seconds: float = 3.0,
         detail: str = "",
+        pause_s: float = 0.0,
     ) -> Fault:
         """From now on; once, unless `count` says otherwise (None: until removed). Raises ValueError: no such kind."""
         where = None if channel is None else Channel(channel)
-        fault = Fault(FaultKind(kind), operation, where, count, after, chance, seconds, detail)
+        fault = Fault(FaultKind(kind), operation, where, count, after, chance, seconds, detail, pause_s)
         self._faults.append(fault)
         self._changed()
         return fault
 
     def start(self, kinds: Iterable[str]) -> None:
-        """The command line's: each kind now and then, for as long as the world stands."""
+        """The command line's: each kind now and then, for as long as the world stands.
+
+        A socket has a chance with every frame, and would have no peace without a pause.
+        """
         for kind in kinds:
             chance = 0.5 if kind == FaultKind.SLOW else 0.1
-            self.add(kind, count=None, chance=chance, seconds=2.0)
+            self.add(kind, channel="http", count=None, chance=chance, seconds=2.0)
+            if kind in _OF_SOCKETS:
+                self.add(kind, channel="socket", count=None, chance=chance, pause_s=20.0)
 
     def remove(self, fault: Fault) -> None:
         self._faults.remove(fault)
@@ -104,9 +116,12 @@ class Faults:
             if progress is None and fault.after > 0:
                 fault.after -= 1
                 continue
+            if self._now() < fault.ready_at:
+                continue
             if fault.chance < 1.0 and self._random.random() >= fault.chance:
                 continue
             fault.taken += 1
+            fault.ready_at = self._now() + round(fault.pause_s * SECOND)
             if fault.count is not None:
                 fault.count -= 1
                 if fault.count <= 0:

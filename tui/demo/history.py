@@ -35,7 +35,7 @@ def _history(world: World, service: Service, newest: Deployment) -> list[Deploym
         branch = newest.commit.branch
         commit = new_commit(f"{world.seed}:{service.id}:{number}", branch=branch, fate=fate)
         one = _past(world, service, number, commit, at, phase, replaced)
-        one.trigger = rng.choices(("push", "redeploy", "rollback", "deploy"), (88, 6, 3, 3))[0]
+        one.trigger = rng.choices(("push", "redeploy", "rollback", "deploy", "upload"), (82, 6, 3, 3, 6))[0]
         made.append(one)
         if one.live_from is not None:
             replaced = one.live_from

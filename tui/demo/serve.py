@@ -129,6 +129,7 @@ class _Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=75,  # uvicorn's own 5 s would close a connection just when a slow poller uses it
             loop="none",
         )
         self._uvicorn = uvicorn.Server(config)

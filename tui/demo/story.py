@@ -298,6 +298,8 @@ def _live_on(world: World, seconds: float) -> None:
         newest = service.latest
         if newest is None or newest.phase is not Phase.LIVE or newest.stopped:
             return  # somebody is at it; leave it alone
+        if service is world.loud and world.log_rate is not None:
+            return  # its flood is being watched
         push(world, service, fate)
         if fate is not Fate.GOOD:
             world.after(world.random.uniform(150.0, 240.0), lambda: _mend(world, service))

@@ -62,7 +62,7 @@ class World:
         self.started_at = self.clock.now()
         self.now = self.started_at
         self.calls: Counter[tuple[str, str]] = Counter()  # (verb, id of what it was done to) -> how often
-        self.faults = Faults(seed, self.wake)
+        self.faults = Faults(seed, lambda: self.now, self.wake)
         self.workspaces: list[Workspace] = []
         self.build_ends_socket = "close"  # how a build's log stream ends: close, complete or drop
         self._services: dict[str, Service] = {}

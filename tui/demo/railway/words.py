@@ -43,7 +43,7 @@ _STEP = {
 }
 _REGION = "europe-west4-drams3a"
 _REGIONS = {"europe-west4-drams3a": {"numReplicas": 2}, "us-east4-eqdc4a": {"numReplicas": 1}}
-_REASONS = {"push": "deploy", "deploy": "deploy", "cron": "deploy"}
+_REASONS = {"push": "deploy", "upload": "deploy"}
 
 
 def workspace(one: Workspace, now: int) -> Wire:
@@ -223,6 +223,8 @@ def meta(one: Deployment) -> Wire:
         found["image"] = of.image
         if one.phase not in PENDING:
             found["imageDigest"] = one.image_digest
+    elif one.trigger == "upload":  # from somebody's own machine: no commit is known
+        found |= {"cliMessage": commit.message.partition("\n")[0], "cliCaller": "railway up"}
     else:
         found |= {"repo": of.repo, "branch": commit.branch, "commitHash": commit.sha}
         if one.phase is not Phase.INITIALIZING:
