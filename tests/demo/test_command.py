@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.demo.client import LINE, TLS, bearer
 
@@ -200,3 +202,35 @@ async def test_a_flood_of_lines_costs_less_than_half_a_core(rate: int) -> None:
                 lines += str(await socket.recv()).count('"timestamp"')
             spent = child.cpu_seconds() - spent
         assert spent / (lines / rate) < 0.5
+
+
+async def test_all_faults_at_once_never_upset_the_server() -> None:
+    """`started` sees to it that nothing was written to stderr."""
+    document = "subscription($d: String!) { deploymentLogs(deploymentId: $d) { message } }"
+    kinds = "429,5xx,slow,drop,malformed,silent,lost-reply,html,html-ok,problem,unauthorized,close"
+    async with started("--fault", kinds, "--log-rate", "500") as child:
+        one = (await child.service("shop/production/api"))["active"][0]
+
+        async def ask() -> None:
+            with contextlib.suppress(httpx.TransportError):
+                await child.http.post(child.url, json={"query": ME}, headers=bearer(child.token), timeout=0.2)
+
+        async def listen() -> None:
+            with contextlib.suppress(ConnectionClosed, InvalidStatus, TimeoutError):
+                async with (
+                    asyncio.timeout(0.5),
+                    connect(
+                        child.socket_url,
+                        subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+                        additional_headers=bearer(child.token),
+                    ) as socket,
+                ):
+                    await socket.send('{"type":"connection_init"}')
+                    payload = {"query": document, "variables": {"d": one}}
+                    await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+                    while True:
+                        await socket.recv()
+
+        for _ in range(3):
+            await asyncio.gather(*(ask() for _ in range(20)), *(listen() for _ in range(8)))
+        assert (await child.state())["log_rate"] == 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,11 @@ class _Pacer:
             self._timer.cancel()
 
 
+def _means_something(record: logging.LogRecord) -> bool:
+    """uvicorn takes an upgrade that was refused in good order for a mistake of the application's."""
+    return "without completing handshake" not in record.getMessage()
+
+
 class _Server:
     """One uvicorn server without its main loop, its signal handlers and its log."""
 
@@ -113,6 +119,7 @@ class _Server:
         from tui.demo import control
         from tui.demo.railway import app
 
+        logging.getLogger("uvicorn.error").addFilter(_means_something)
         self._stopping = asyncio.Event()
         application = Starlette(
             routes=[
@@ -145,8 +152,10 @@ class _Server:
             if connection.client is not None and getattr(one, "client", None) == tuple(connection.client):
                 one.transport.abort()
 
-    async def _hang(self) -> None:
-        await self._stopping.wait()
+    async def _hang(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def stop(self) -> None:
         self._stopping.set()

@@ -28,7 +28,9 @@ GATEWAY_PAGE = """<html><head><title>502 Bad Gateway</title></head>
 <body><center><h1>502 Bad Gateway</h1></center><hr><center>cloudflare</center></body></html>
 """
 
-Hang = Callable[[], Awaitable[None]]  # returns when the server stops
+Hang = Callable[
+    [float | None], Awaitable[None]
+]  # returns after so many seconds (None: never), or when the server stops
 Abort = Callable[[HTTPConnection], None]  # breaks the connection
 
 
@@ -92,11 +94,11 @@ class HttpEndpoint:
 
     async def _fault(self, request: Request, called: set[str]) -> Response | None:
         if (slow := self._world.faults.take(FaultKind.SLOW, Channel.HTTP, called)) is not None:
-            await asyncio.sleep(slow.seconds)
+            await self._hang(slow.seconds)
         if self._take(FaultKind.DROP, called):
             return await self._broken(request)
         if self._take(FaultKind.SILENT, called):
-            await self._hang()
+            await self._hang(None)
             return await self._broken(request)
         if (limit := self._world.faults.take(FaultKind.RATE_LIMIT, Channel.HTTP, called)) is not None:
             if limit.detail == "text":
