@@ -155,7 +155,7 @@ def _from_keyring(name: str) -> str:
             f'token = {{ keyring = "{name}" }} needs the package keyring. Run: pip install "deckwatch[keyring]"'
         ) from None
     try:
-        value = keyring.get_password(KEYRING_SERVICE, name)
+        value: str | None = keyring.get_password(KEYRING_SERVICE, name)
     except keyring.errors.KeyringError as error:
         raise CredentialError(f"The keyring cannot be read: {type(error).__name__}. Is it unlocked?") from None
     if value is None:
