@@ -59,7 +59,14 @@ class DemoProcess:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A process's environment with nothing of ours in it but this checkout and `home`."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "TZ": "UTC", **more}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONSAFEPATH": "1",
+        "TZ": "UTC",
+        **more,
+    }
 
 
 def watch(world: DemoProcess, *options: str) -> Sequence[str]:

@@ -6,13 +6,12 @@ Lower case looks, upper case and the `a` menu ask, only a confirmed sheet acts. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tui.model.action import Verb
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """`id` is the screen's `action_...` method with its arguments; `label` stands in the footer and is unique."""
 
     id: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Service
@@ -27,8 +28,7 @@ class TargetError(Exception):
         self.ambiguous = ambiguous
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """A deployment by its place in its service's timeline: `latest`, `live`, `previous`, or so many back."""
 
     word: str = "latest"

@@ -8,7 +8,8 @@ from __future__ import annotations
 import curses
 import os
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _TRUECOLOR_TERMS = ("ghostty", "alacritty", "kitty", "foot", "wezterm", "contour", "-direct")
 
@@ -17,8 +18,7 @@ class UnusableTerminal(Exception):
     """The board cannot be drawn here; the message says what to use instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     color: str  # truecolor | 256 | 16 | none
     slow_link: bool  # over SSH, or told so: fewer frames
     frames_per_second: int

@@ -89,29 +89,32 @@ def _services(board: Terminal, presses: int) -> list[float]:
 
 
 def _log(board: Terminal, presses: int) -> list[float]:
-    """Up and down again. While it is paused only a key draws lines of the log; where the cursor then stands is looked
-    up on the screen, off the clock."""
+    """Four up and four down, then from the newest line again: a paused log holds only so many new lines. While it is
+    paused only a key draws lines of the log; where the cursor then stands is looked up on the screen, off the clock."""
     chance = random.Random(3)
     times = []
-    at = _cursor(board)
     for number in range(presses):
-        step = -1 if number // 8 % 2 == 0 else 1
+        if number % 8 == 0:
+            board.press("f")
+            board.wait_for("following")
+            board.press("p")
+            board.wait_for(lambda lines: any("paused" in line for line in lines) and _cursors(board))
+            [at] = _cursors(board)
+        step = -1 if number % 8 < 4 else 1
         times.append(_press(board, "k" if step < 0 else "j", LOG_LINE.pattern, chance))
         board.quiet(0.005)
-        after = _cursor(board)
-        assert after == at + step, f"the cursor went from row {at} to {after}, not by {step}"
-        at = after
+        assert _cursors(board) == [at + step], f"the cursor went from row {at} to {_cursors(board)}, not by {step}"
+        at += step
     return times
 
 
-def _cursor(board: Terminal) -> int:
-    """The row of the log whose background is not that of the others."""
+def _cursors(board: Terminal) -> list[int]:
+    """The rows of the log whose background is not that of most."""
     lines = board.screen()
     shown = [row for row, line in enumerate(lines) if LOG_LINE.match(line)]
     grounds = [board.background(row) for row in shown]
     usual = max(set(grounds), key=grounds.count)
-    [at] = [row for row, ground in zip(shown, grounds, strict=True) if ground != usual]
-    return at
+    return [row for row, ground in zip(shown, grounds, strict=True) if ground != usual]
 
 
 def _taken(board: Terminal, rounds: int, seconds: float) -> Row:

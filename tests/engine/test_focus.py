@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.engine.world import LOST, World, deployment, line, service
 from tui.engine.store import Timeline

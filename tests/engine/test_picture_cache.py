@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.engine.world import LOST, World, deployment, service
 from tui.engine.store import Phase

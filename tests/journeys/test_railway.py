@@ -23,7 +23,6 @@ async def test_a_redeploy_is_followed_from_the_key_to_its_end(world: World) -> N
     service = world.service("platform/production/gateway")
     async with sailing(world) as voyage:
         await voyage.goes_to("platform/production/gateway")
-        await voyage.sees("22812c6")
         await voyage.pilot.press("R")
         await voyage.sees("Redeploy gateway", "deploymentRedeploy", "PRODUCTION")
         await voyage.confirms("gateway", typed=True)

@@ -415,3 +415,31 @@ async def test_what_cannot_be_done_now_is_told_in_words() -> None:
         assert "redeploy" in (provider.blocked(Verb.START, service) or "")
         assert "cancel" in (provider.blocked(Verb.REJECT, waiting) or "")
         await provider.aclose()
+
+
+async def test_a_watch_that_is_cancelled_at_whatever_step_ends() -> None:
+    """Inside the library a cancellation that comes together with an answer is swallowed."""
+
+    async def hold(socket: Stream, _: Json) -> None:
+        await socket.hold()
+
+    async with serve(world()) as server:
+        server.streams.update(OnDeployment=hold, OnDeploymentEvents=hold)
+        provider = railway(server)
+        service = await the_service(provider)
+        assert service.live is not None
+        live = service.live
+
+        async def watch() -> None:
+            async for _ in provider.watch(live):
+                pass
+
+        for steps in range(0, 120, 2):
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(watch())
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                watching.cancel()
+                await asyncio.wait([watching], timeout=5)
+                assert watching.done(), f"cancelled after {steps} steps it goes on"
+        await provider.aclose()

@@ -51,7 +51,7 @@ async def test_a_refused_token_says_so_and_what_to_do() -> None:
     account, platform = scripted()
     platform.error = Unauthorized("Scripted does not know the token of prod.", remedy="Make a new one.")
     async with running(account) as (_, pilot):
-        await sees(pilot, "does not know the token of prod. Make", "a new one.", "ctrl+r", "failed")
+        await sees(pilot, "prod: Scripted does not know the", "ctrl+r", "failed")
 
 
 async def test_when_a_platform_falls_silent_the_old_picture_stays_and_is_called_old() -> None:

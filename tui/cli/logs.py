@@ -8,10 +8,11 @@ import random
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import click
+from msgspec.structs import replace
 
 from tui.cli import output
 from tui.cli.exits import Exit, Fault, tell

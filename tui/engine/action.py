@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from tui.engine.audit import ActionPhase
 from tui.engine.verdict import MAKES_NEW, Verdict
@@ -18,8 +19,7 @@ _PHASES = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class Action:
+class Action(Struct, eq=False):
     """`deployment` is the one followed, `status` its state; `ended_at` and `ok` are set when it is over.
 
     `known` are the service's deployments from before: what is not among them may be this action's doing.

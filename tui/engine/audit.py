@@ -7,12 +7,12 @@ import fcntl
 import os
 import pwd
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 
 class ActionPhase(StrEnum):
@@ -25,8 +25,7 @@ class ActionPhase(StrEnum):
     FINAL = "final"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     """`target` is the service's path; `from_` and `to` a short revision or a deployment's id; `id` the intent's."""
 
     at: datetime

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from tui.model.clock import Clock
 from tui.model.errors import RateLimited
@@ -22,8 +23,7 @@ WINDOW_S = 3600.0  # assumed until a reset time is seen
 FOCUSED_HORIZON_S = 1200.0  # looking closely at one deployment seldom lasts longer
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetView:
+class BudgetView(Struct, frozen=True):
     """None where the platform did not say."""
 
     limit: int | None
@@ -33,8 +33,7 @@ class BudgetView:
     spent: int  # by this process since its start
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Requests made inside one `counted()` block."""
 
     requests: int = 0

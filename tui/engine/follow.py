@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.engine.action import Action
 from tui.engine.audit import ActionPhase
@@ -25,8 +27,7 @@ NEVER_APPEARED_S = 300.0
 TIMES_NOT_FOUND = 5
 
 
-@dataclass(slots=True)
-class _Watch:
+class _Watch(Struct):
     """What is known so far of one action under way."""
 
     action: Action

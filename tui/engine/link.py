@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from tui.engine.budget import Budget
 from tui.model.errors import ProviderError
@@ -18,8 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One configured account. `connect` imports the provider's libraries and builds it; it may raise ProviderError.
 
     `production`: patterns for the names of the environments that want the typed confirmation.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from tui.model.entities import Deployment
 from tui.model.log import HttpRequest, LogGap, LogLine
@@ -12,16 +13,14 @@ from tui.model.log import HttpRequest, LogGap, LogLine
 CAPACITY = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A new deployment starts here."""
 
     at: datetime | None
     deployment: Deployment
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something that happened to the stream itself."""
 
     at: datetime

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell

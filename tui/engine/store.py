@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.engine.merge import joined, newest_first, overlaid
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
@@ -24,8 +26,7 @@ class Phase(StrEnum):
     FAILED = "failed"  # no picture, and an error
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(Struct, frozen=True):
     """What is known of one account. `broken`: the fault is ours, not the platform's; the picture stays."""
 
     name: str
@@ -51,8 +52,7 @@ class AccountState:
         return None if self.snapshot is None else max(0.0, (now - self.snapshot.observed_at).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """One service's deployments, newest first, each once; `observed_at` None: only what the snapshot told so far."""
 
     service: Ref
@@ -61,7 +61,7 @@ class Timeline:
     observed_at: datetime | None = None
     loading: bool = False
     error: ProviderError | None = None
-    steps: Mapping[Ref, tuple[Step, ...]] = field(default_factory=dict, hash=False)
+    steps: Mapping[Ref, tuple[Step, ...]] = field(default_factory=dict)
 
 
 class Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tui.model.action import Verb
 from tui.model.status import Status
@@ -20,8 +20,7 @@ _GONE = frozenset({Status.REMOVED, Status.CANCELLED, Status.STOPPED, Status.SKIP
 _WENT_WELL = frozenset({Status.LIVE, Status.SLEEPING, Status.STOPPED, Status.SUPERSEDED})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     ok: bool
     message: str
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:  # an entity says which verbs are not for now, so the import goes the other way at run time
     from tui.model.entities import Deployment, Ref, Service
@@ -37,8 +38,7 @@ class Danger(StrEnum):
 ALWAYS_TYPED = frozenset({Verb.STOP, Verb.REMOVE, Verb.ROLLBACK})
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """One action somebody wants, complete: the dialog, the lease, the audit and the provider read the same value.
 
     `deployment` is the one acted upon (restarted, stopped, cancelled, approved, removed, redeployed; for a
@@ -50,7 +50,7 @@ class Intent:
     service: Service
     deployment: Deployment | None = None
     reason: str = ""
-    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    options: Mapping[str, str] = field(default_factory=dict)
     production: bool = False
 
     @property
@@ -63,8 +63,7 @@ class Intent:
         return self.service.ref
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """What an action will do, for the dialog.
 
     `call` is the request as it will be made, without secrets; `does` one sentence; `warnings` what is lost, what
@@ -82,8 +81,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # the request may or may not have arrived: never repeated, the next snapshots decide
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What the platform said to an action. `deployment` is the one to follow, where its answer names it."""
 
     intent: Intent

@@ -6,10 +6,11 @@ Every entity is frozen. Identity is `ref`, never a position in a list and never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Self, TypeVar
+
+from msgspec import Struct, field
 
 from tui.model.action import Verb
 from tui.model.status import Status
@@ -25,8 +26,7 @@ class Kind(StrEnum):
     DEPLOYMENT = "deployment"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
+class Ref(Struct, frozen=True, order=True):
     """Names one thing on one account. `id` is the provider's own and opaque; it may hold any character."""
 
     account: str
@@ -43,23 +43,20 @@ class Ref:
         return cls(account, Kind(kind), id_)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     ref: Ref
     name: str
     url: str | None = None  # its page in the platform's web interface
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     ref: Ref
     project: Ref
     name: str
     ephemeral: bool = False  # made for a pull request
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """What was deployed. `sha` is full where the platform gives it, an image digest or tag for image sources."""
 
     sha: str
@@ -75,8 +72,7 @@ class Revision:
         return self.sha[:7] if is_commit else self.sha
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """One running copy: a replica, a container, a process."""
 
     ref: Ref
@@ -85,8 +81,7 @@ class Instance:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of a deployment under way or done, in the platform's order."""
 
     name: str
@@ -97,8 +92,7 @@ class Step:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     ref: Ref
     service: Ref
     status: Status
@@ -113,7 +107,7 @@ class Deployment:
     url: str | None = None
     note: str = ""  # why it waits or failed, in the platform's words
     instances: tuple[Instance, ...] = ()
-    not_now: Mapping[Verb, str] = field(default_factory=dict, hash=False)
+    not_now: Mapping[Verb, str] = field(default_factory=dict)
     """Why a verb the provider has cannot be done on this one, as far as the platform's answer tells."""
 
     @property
@@ -129,8 +123,7 @@ class Deployment:
         return max(0.0, (end - begin).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """One service in one environment: what a row of the board shows and most actions act upon."""
 
     ref: Ref
@@ -146,7 +139,7 @@ class Service:
     latest: Deployment | None = None  # the newest, whatever became of it
     live: Deployment | None = None  # the one that serves
     instances: tuple[Instance, ...] = ()
-    not_now: Mapping[Verb, str] = field(default_factory=dict, hash=False)
+    not_now: Mapping[Verb, str] = field(default_factory=dict)
 
     @property
     def account(self) -> str:
@@ -158,8 +151,7 @@ class Service:
         return f"{self.ref.account}/{self.project_name}/{self.environment_name}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """One account as it was at `observed_at`. `problems` are sentences about what could not be read of it."""
 
     account: str
@@ -170,8 +162,7 @@ class Snapshot:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Struct, Generic[T], frozen=True):
     """Part of a longer list. `next` is given back as `before` for the following part; None: this was the last."""
 
     items: tuple[T, ...]

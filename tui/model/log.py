@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct, field
 
 from tui.model.entities import Deployment, Service
 
@@ -32,8 +33,7 @@ class Level(IntEnum):
         return self.name[0]
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """`text` is one line without its end, made harmless: SGR colours stay, every other control is gone.
 
     `at` is the platform's time, None where it gives none. `deployment` and `instance` are ids, "" where unknown.
@@ -44,11 +44,10 @@ class LogLine:
     level: Level = Level.INFO
     deployment: str = ""
     instance: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     at: datetime
     id: str
     method: str
@@ -64,8 +63,7 @@ class HttpRequest:
     detail: str = ""  # what went wrong upstream, in the platform's words
 
 
-@dataclass(frozen=True, slots=True)
-class LogGap:
+class LogGap(Struct, frozen=True):
     """Lines are missing here, and we know it: the platform dropped them, or a cut was longer than its memory."""
 
     at: datetime | None
@@ -76,8 +74,7 @@ class LogGap:
 LogEntry = LogLine | HttpRequest | LogGap
 
 
-@dataclass(frozen=True, slots=True)
-class LogSource:
+class LogSource(Struct, frozen=True):
     """Which log. With `deployment` None a runtime or HTTP log is the service's, across its deployments.
 
     `tail`: at most that many of the newest old lines come first. `since`/`until` bound the old lines instead.
@@ -95,8 +92,7 @@ class LogSource:
     follow: bool = True
 
 
-@dataclass(slots=True)
-class Cursor:
+class Cursor(Struct):
     """Where a stream stands. The caller owns it and hands the same one to the next try; the provider reads and
     writes it as it yields, and nobody else looks inside.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar, Protocol
+
+from msgspec import Struct, field
 
 from tui.credentials import Secret
 from tui.model.action import Effect, Intent, Receipt, Verb
@@ -31,8 +32,7 @@ PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.BACKGRO
 """Set by the engine around a call into a provider; read by the meter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """How to reach one account: what every provider is made from."""
 
     account: str
@@ -59,8 +59,7 @@ class Meter(Protocol):
         """What an answer's headers said; None where they said nothing. `retry_at` is set by a 429."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """How a provider does one verb. `run` raises ProviderError; OutcomeUnknown when the answer was lost."""
 
     run: Callable[[Intent], Awaitable[Receipt]]
@@ -68,8 +67,7 @@ class Handler:
     options: Mapping[str, str] = field(default_factory=dict)  # the verb's own options: name -> help
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """What `deckwatch check` says of an account. `kind` is the platform's word for the token; never the token."""
 
     kind: str

@@ -294,6 +294,7 @@ class Subscription:
         )
         try:
             await socket.connect()
+            _still_wanted()
             http.observe(endpoint.meter, httpx.Headers(socket.response_headers), endpoint.clock.now())
             await socket.listen(self._call, self._inbox)
         except (TransportError, TimeoutError) as error:
@@ -327,6 +328,14 @@ class Subscription:
         if status < 300:  # something answered the upgrade with a page
             return http.unreadable(endpoint.peer, "subscription", "no WebSocket")
         return http.status_error(endpoint.peer, status, response, mutation=False, now=now)
+
+
+def _still_wanted() -> None:
+    """gql connects inside asyncio.wait_for, which before Python 3.12 swallows a cancellation that comes together with
+    the answer: whoever cancelled would wait for ever."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _closed_by_peer(peer: Peer, closing: ConnectionClosed) -> ProviderError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
+from msgspec.structs import fields
 from rich.text import Text
 
 from tui.engine.log_buffer import BufferEntry

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
 from tui.model.entities import Deployment, Service
 from tui.model.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """A state without relying on colour: a sign, a word; and the name of its component class."""
 
     sign: str

@@ -42,7 +42,7 @@ class LineWidget(Widget):
             if name:
                 own = self.get_component_rich_style(f"line--{name}", partial=True)
                 # On the cursor every word has the cursor's colours: others may not be readable there.
-                found = found + (Style(bold=own.bold, reverse=name == "match") if base == "cursor" else own)
+                found = found + (Style(bold=own.bold, reverse=True if name == "match" else None) if base == "cursor" else own)
             if base:
                 found = found + Style(bgcolor=self.get_component_rich_style(f"line--{base}").bgcolor)
             self._styles_by_name[name, base] = found

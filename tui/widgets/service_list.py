@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.model.entities import Ref, Service
 from tui.widgets.format import LOOKS, age, attention, fit, service_state, when
@@ -11,8 +12,7 @@ from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     account: str
     project: str
     environment: str
@@ -20,8 +20,7 @@ class Heading:
     stale: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """A line of what could not be read of an account, and what to do."""
 
     text: str

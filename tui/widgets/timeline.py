@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.model.entities import Deployment, Ref, Step
 from tui.model.status import Status
@@ -12,22 +13,19 @@ from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(Struct, frozen=True):
     step: Step
     last: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NoteRow:
+class NoteRow(Struct, frozen=True):
     """Why a deployment waits or failed, in the platform's words."""
 
     text: str
     bad: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MoreRow:
+class MoreRow(Struct, frozen=True):
     """The last row, while older deployments exist."""
 
     loading: bool
