@@ -132,6 +132,13 @@ def test_without_the_extra_the_demo_says_how_to_install_it(deckwatch: Deckwatch)
     assert "starlette" in done.stderr
 
 
+def test_a_fault_that_is_not_known_is_told_before_anything_starts(deckwatch: Deckwatch) -> None:
+    ended = deckwatch("demo", "--serve-only", "--fault", "429,slwo")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no fault 'slwo'. There is: 429" in ended.err
+
+
 async def test_a_world_that_does_not_start_is_told_with_its_last_words() -> None:
     with DemoWorld(["--no-such-option"]) as world:
         with pytest.raises(Unreachable, match=r"The simulated world did not start\.") as caught:

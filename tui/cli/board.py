@@ -27,10 +27,22 @@ def watch(options: Common) -> None:
     open_board(options)
 
 
+def _faults(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Told here, not by the child: its words come when the board is drawn already."""
+    if value is None:
+        return None
+    from tui.demo.faults import FaultKind
+
+    for kind in value.split(","):
+        if kind.strip() not in list(FaultKind):
+            raise click.BadParameter(f"there is no fault {kind.strip()!r}. There is: {', '.join(FaultKind)}.")
+    return value
+
+
 @click.command()
 @click.option("--seed", type=int, metavar="N", help="Another world; the same number gives the same one.")
-@click.option("--fault", metavar="LIST", help="Faults of the platform: 429,5xx,slow,drop,malformed,silent")
-@click.option("--log-rate", type=click.FloatRange(0), metavar="N", help="Runtime lines a second in all.")
+@click.option("--fault", callback=_faults, metavar="LIST", help="Of the platform: 429,5xx,slow,drop,malformed,silent.")
+@click.option("--log-rate", type=click.IntRange(1), metavar="N", help="Runtime lines a second in all.")
 @click.option("--services", type=click.IntRange(1), metavar="N", help="Size of the world.")
 @click.option("--serve-only", is_flag=True, help="No board: serve till SIGINT or SIGTERM; addresses in the first line.")
 @common
@@ -39,7 +51,7 @@ def demo(
     *,
     seed: int | None,
     fault: str | None,
-    log_rate: float | None,
+    log_rate: int | None,
     services: int | None,
     serve_only: bool,
 ) -> None:
@@ -48,12 +60,7 @@ def demo(
 
     require_extra()
     given = {"--seed": seed, "--fault": fault, "--log-rate": log_rate, "--services": services}
-    arguments = [
-        word
-        for name, value in given.items()
-        if value is not None
-        for word in (name, f"{value:g}" if isinstance(value, float) else str(value))
-    ]
+    arguments = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     if serve_only:
         os.execve(sys.executable, command(arguments), environment())
     _need_terminal("deckwatch demo --serve-only serves the simulated world without one.")
