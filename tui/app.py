@@ -16,10 +16,8 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from tui import clipboard
 from tui.keys import ACTIONS
 from tui.screens.board import Board
-from tui.screens.first_run import FirstRunScreen
 from tui.terminal import Terminal
 from tui.widgets.log_text import Stamps
 
@@ -71,6 +69,8 @@ class DeckApp(App[int]):
 
     def on_mount(self) -> None:
         if not self.engine.accounts:
+            from tui.screens.first_run import FirstRunScreen
+
             self.push_screen(FirstRunScreen(self.config_path))
             return
         self.board = Board(
@@ -110,7 +110,7 @@ class DeckApp(App[int]):
         screen = self.screen
         if isinstance(screen, Board):
             screen.action_quit_twice()
-        elif isinstance(screen, FirstRunScreen):
+        elif not self.engine.accounts:
             self.exit(0)
         else:
             self.pop_screen()
@@ -118,6 +118,8 @@ class DeckApp(App[int]):
 
     def copy_text(self, text: str) -> str:
         """To the clipboard of the person's own machine, however many terminals are in between. Says what it did."""
+        from tui import clipboard
+
         return clipboard.copy(text, self._write_raw)
 
     def _write_raw(self, sequence: str) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.app import style_file
+from tui.widgets.line_widget import PALETTE
+
+
+class PaletteScreen(Screen[None]):
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
 
 
 class Host(App[None]):
@@ -14,6 +22,9 @@ class Host(App[None]):
     def __init__(self, widget: Widget) -> None:
         super().__init__()
         self.shown = widget
+
+    def get_default_screen(self) -> Screen[None]:
+        return PaletteScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         yield self.shown

@@ -1,5 +1,7 @@
 """The board: services, the selected service's timeline, and its logs, all three always on the screen.
 
+A sheet is imported by the key that opens it: the first paint does not wait for what it does not show.
+
 It reads the store when its version moved, sets what the widgets show, and turns keys into looks and intents.
 """
 
@@ -26,14 +28,9 @@ from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.model.target import acted_upon
 from tui.screens import words
-from tui.screens.audit import AuditScreen
-from tui.screens.choose import ActionsSheet, ChooseSheet, rollback_offers
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.deployment import DeploymentScreen
-from tui.screens.entry import EntrySheet
-from tui.screens.help import HelpSheet
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
+from tui.widgets.line_widget import PALETTE
 from tui.widgets.log_text import Stamps, as_plain
 from tui.widgets.log_view import LogView
 from tui.widgets.service_list import ServiceList, ServiceRow, Trouble, with_headings
@@ -53,6 +50,7 @@ def _keys(action: Action) -> str:
 
 
 class Board(Screen[None]):
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(_keys(action), action.id, action.label, show=False, id=action.name) for action in ACTIONS
     ]
@@ -350,6 +348,9 @@ class Board(Screen[None]):
         self.toggle_class("-zoomed")
 
     def action_drill(self) -> None:
+        from tui.screens.deployment import DeploymentScreen
+        from tui.screens.entry import EntrySheet
+
         pane = self._pane()
         if pane is self.services:
             self.timeline.focus()
@@ -416,11 +417,15 @@ class Board(Screen[None]):
         self.say("Asking every account now.")
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpSheet
+
         service = self.engine.store.service(self.service) if self.service else None
         verbs = self.engine.actions.verbs(service, self._pinned()) if service else {}
         self.app.push_screen(HelpSheet(service, verbs))
 
     def action_audit(self) -> None:
+        from tui.screens.audit import AuditScreen
+
         self.app.push_screen(AuditScreen(self.engine))
 
     # Searching
@@ -509,6 +514,8 @@ class Board(Screen[None]):
         return service, self._pinned() if self.timeline.has_focus else None
 
     def action_actions(self) -> None:
+        from tui.screens.choose import ActionsSheet
+
         if (chosen := self._chosen()) is not None:
             service, deployment = chosen
             verbs = {
@@ -543,6 +550,8 @@ class Board(Screen[None]):
         return reasons[0] if reasons else "there is no earlier deployment to go back to"
 
     def _choose_rollback(self, service: Service) -> None:
+        from tui.screens.choose import ChooseSheet, rollback_offers
+
         if (reason := self._no_rollback(service)) is not None:
             self.say(f"No rollback of {service.name}: {reason}", "alert")
             return
@@ -560,6 +569,8 @@ class Board(Screen[None]):
             self._confirm(Verb.ROLLBACK, service, deployment)
 
     def _confirm(self, verb: Verb, service: Service, deployment: Deployment | None) -> None:
+        from tui.screens.confirm import ConfirmScreen
+
         actions = self.engine.actions
         if (reason := actions.blocked(verb, service, deployment)) is not None:
             self.say(f"No {verb} of {service.name}: {reason}", "alert")

@@ -12,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.widgets.line_widget import PALETTE
+
 Result = TypeVar("Result")
 
 GUARD_S = 0.4
@@ -21,6 +23,7 @@ GUARD_S = 0.4
 class Sheet(ModalScreen[Result], Generic[Result]):
     """Subclasses give `title`, `body()` and `foot`. Escape and q go back without doing anything."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "keep", show=False)]
     foot = "esc back"
 

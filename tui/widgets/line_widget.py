@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -23,10 +21,16 @@ STYLES = (
 )  # fmt: skip
 
 
-class LineWidget(Widget):
-    """Subclasses give `spans(y)`; what `styles/deckwatch.tcss` says of `.line--NAME` gives the looks."""
+PALETTE = frozenset(f"line--{name}" for name in STYLES)
+"""The COMPONENT_CLASSES of a screen that shows LineWidgets; `styles/deckwatch.tcss` gives the looks.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{name}" for name in STYLES}
+Held once by the screen: held by each widget, these classes were half of the time to the first paint.
+"""
+
+
+class LineWidget(Widget):
+    """Subclasses give `spans(y)`. Lives on a screen with the PALETTE."""
+
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -38,15 +42,19 @@ class LineWidget(Widget):
         """The style of a component class on top of that of `base`; resolved once until the stylesheet changes."""
         found = self._styles_by_name.get((name, base))
         if found is None:
-            found = self.get_component_rich_style(f"line--{base}") if base else self.rich_style
+            found = self._component(base) if base else self.rich_style
             if name:
-                own = self.get_component_rich_style(f"line--{name}", partial=True)
-                # On the cursor every word has the cursor's colours: others may not be readable there.
-                found = found + (Style(bold=own.bold, reverse=True if name == "match" else None) if base == "cursor" else own)
+                own = self._component(name, partial=True)
+                if base == "cursor":  # every word has the cursor's colours: others may not be readable there
+                    own = Style(bold=own.bold, reverse=True if name == "match" else None)
+                found = found + own
             if base:
-                found = found + Style(bgcolor=self.get_component_rich_style(f"line--{base}").bgcolor)
+                found = found + Style(bgcolor=self._component(base).bgcolor)
             self._styles_by_name[name, base] = found
         return found
+
+    def _component(self, name: str, *, partial: bool = False) -> Style:
+        return self.screen.get_component_rich_style(f"line--{name}", partial=partial)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
