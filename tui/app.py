@@ -86,9 +86,9 @@ class DeckApp(App[int]):
     def _painted(self) -> None:
         """After the first paint: the network, and a garbage collector that leaves what is loaded alone."""
         self.engine.start()
-        gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        gc.enable()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
         """The palette: every action by name, what is not possible now with its reason."""

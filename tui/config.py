@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, get_type_hints
+
+from msgspec import Struct, field
 
 from tui.credentials import TokenSource
 from tui.toml_lines import Path, line_of
@@ -58,8 +59,7 @@ class ConfigError(Exception):
     """The message names the file, the line, and what to write instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountConfig:
+class AccountConfig(Struct, frozen=True):
     name: str
     provider: str
     token: TokenSource
@@ -70,8 +70,7 @@ class AccountConfig:
     production: tuple[str, ...] = PRODUCTION
 
 
-@dataclass(frozen=True, slots=True)
-class UiConfig:
+class UiConfig(Struct, frozen=True):
     theme: str | None = None  # None: chosen by the terminal's colours
     frames_per_second: int | None = None  # None: chosen by the link
     timestamps: Timestamps = Timestamps.LOCAL
@@ -83,8 +82,7 @@ class UiConfig:
     link: Link = Link.AUTO
 
 
-@dataclass(frozen=True, slots=True)
-class ViewConfig:
+class ViewConfig(Struct, frozen=True):
     """A saved view."""
 
     name: str
@@ -93,13 +91,12 @@ class ViewConfig:
     log_filter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """`path` is None when it was made from the environment, or from nothing at all."""
 
     accounts: tuple[AccountConfig, ...] = ()
     ui: UiConfig = UiConfig()
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # action -> its keys
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # action -> its keys
     views: tuple[ViewConfig, ...] = ()
     path: FilePath | None = None
 
@@ -215,7 +212,7 @@ class _Reader:
         )
 
     def _account(self, table: dict[str, Any], at: Path) -> AccountConfig:
-        self._known(table, [f.name for f in fields(AccountConfig)], at)
+        self._known(table, list(AccountConfig.__struct_fields__), at)
         self._required(table, ("name", "provider", "token"), at)
         token = self._token(table["token"], (*at, "token"))
         account = self._convert({**table, "token": token}, AccountConfig, at)
@@ -245,7 +242,7 @@ class _Reader:
 
     def _token(self, table: object, at: Path) -> TokenSource:
         """Nothing of its value is ever quoted: it may be the token itself, put in the wrong place."""
-        kinds = [f.name for f in fields(TokenSource)]
+        kinds = list(TokenSource.__struct_fields__)
         how = '{ env = "NAME" }, { file = "PATH" }, { command = ["pass", "show", "NAME"] } or { keyring = "NAME" }'
         if not isinstance(table, dict):
             raise self._fault(at, f"a token is not written here but found: token = {how}")
@@ -260,7 +257,7 @@ class _Reader:
         return source
 
     def _ui(self, table: dict[str, Any]) -> UiConfig:
-        self._known(table, [f.name for f in fields(UiConfig)], ("ui",))
+        self._known(table, list(UiConfig.__struct_fields__), ("ui",))
         ui = self._convert(table, UiConfig, ("ui",))
         if ui.theme is not None and ui.theme not in THEMES:
             raise self._fault(("ui", "theme"), f"there is no theme {ui.theme!r}.{_nearest(ui.theme, THEMES)}")
@@ -284,7 +281,7 @@ class _Reader:
         return keys
 
     def _view(self, table: dict[str, Any], at: Path, accounts: Collection[str]) -> ViewConfig:
-        self._known(table, [f.name for f in fields(ViewConfig)], at)
+        self._known(table, list(ViewConfig.__struct_fields__), at)
         self._required(table, ("name",), at)
         view = self._convert(table, ViewConfig, at)
         for name in view.accounts:

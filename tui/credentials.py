@@ -7,8 +7,9 @@ import shlex
 import stat
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 COMMAND_TIMEOUT_S = 30.0
 KEYRING_SERVICE = "deckwatch"
@@ -47,8 +48,7 @@ class CredentialError(Exception):
     """The token cannot be read. The message says where it was looked for and what to do now, never what was found."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSource:
+class TokenSource(Struct, frozen=True):
     """Where an account's token is kept: exactly one of the four."""
 
     env: str | None = None

@@ -5,7 +5,6 @@ Plain ssh passes TERM but not COLORTERM; several modern terminals have no termin
 
 from __future__ import annotations
 
-import curses
 import os
 from collections.abc import MutableMapping
 
@@ -62,6 +61,8 @@ def _color(environ: MutableMapping[str, str], term: str) -> str:
         return "truecolor"
     if "256" in term:
         return "256"
+    import curses  # only a terminal that says nothing better is looked up
+
     try:
         curses.setupterm(term or "unknown", 1)
         return "256" if curses.tigetnum("colors") >= 256 else "16"

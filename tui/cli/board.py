@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -123,6 +124,7 @@ def _run(engine: Callable[[], Engine], ui: UiConfig, keys: Mapping[str, tuple[st
     except UnusableTerminal as error:
         raise Fault(str(error), Exit.USAGE) from None
     prepare(terminal)  # Textual reads the environment when it is imported
+    gc.disable()  # till the first paint: what is loaded now stays
     try:
         from tui.app import run
     except ImportError as error:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from tui.cli.exits import Exit, Fault
 from tui.config import Config, ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(Struct, frozen=True):
     config: Path | None = None
     accounts: tuple[str, ...] = ()
     read_only: bool = False
@@ -26,7 +25,7 @@ class Common:
 
     def load(self) -> Config:
         """The configuration with only the accounts that were asked for. Raises Fault with exit code 2."""
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         from tui.cli.accounts import ProviderNames
         from tui.cli.keymap import names

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import click
 import msgspec
+from msgspec.structs import fields
 
 from tui.cli import output
 from tui.cli.exits import Exit, Fault, tell
