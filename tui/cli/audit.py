@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import datetime
 
 import click
 
 from tui.cli import output
-from tui.cli.exits import tell
+from tui.cli.exits import drop_unwritable, tell
 from tui.cli.options import MOMENT, Common, as_json, common
 from tui.config import state_dir
 from tui.engine.audit import AuditEntry, AuditLog, to_json
@@ -27,7 +25,7 @@ def audit(options: Common, *, since: datetime | None, json: bool) -> None:
     try:
         _print(entries, json=json)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_unwritable()
     if log.skipped:
         tell(f"deckwatch: {log.skipped} lines of {log.path} cannot be read and were left out.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import diagnostics
-from tui.cli.exits import Exit, Fault, tell
+from tui.cli.exits import Exit, Fault, drop_unwritable, tell
 from tui.cli.options import Common, common
 from tui.config import UiConfig, config_path, state_dir
 
@@ -131,4 +131,7 @@ def _run(engine: Callable[[], Engine], ui: UiConfig, keys: Mapping[str, tuple[st
         tell(f"deckwatch: the installation is not whole: {error}")
         return Exit.FAULT
 
-    return run(engine, ui=ui, terminal=terminal, keys=keys, state_dir=folder, config_path=str(config_path()))
+    try:
+        return run(engine, ui=ui, terminal=terminal, keys=keys, state_dir=folder, config_path=str(config_path()))
+    finally:
+        drop_unwritable()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -30,6 +32,16 @@ class Fault(click.ClickException):
         tell(f"deckwatch: {self.message}")
         for line in self.lines:
             tell(f"  {line}")
+
+
+def drop_unwritable() -> None:
+    """What can no longer be written (the terminal hung up, the pipe's reader left) is given up here: the
+    interpreter's own try at its end would change the exit code to 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def tell(sentence: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 from tui.cli import diagnostics
 from tui.cli.accounts import account
-from tui.cli.exits import Exit, Fault, tell
+from tui.cli.exits import Exit, Fault, drop_unwritable, tell
 from tui.cli.options import Common
 from tui.config import Config, state_dir
 from tui.engine.audit import AuditLog
@@ -138,7 +137,7 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
     try:
         code = asyncio.run(_within(config, audit, common.read_only, work))
     except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_unwritable()
         code = Exit.DONE
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Hashable
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -69,6 +70,7 @@ class Board(Screen[None]):
         self.said: tuple[str, str] = ("", "")  # the last notice and its style
         self._stamps, self._wrap = stamps, wrap
         self._due = False
+        self._drawn_at = 0.0
         self._pressed_to_quit = False
         self._ticking = False
         self._unwatch: Callable[[], None] = lambda: None
@@ -108,11 +110,16 @@ class Board(Screen[None]):
     def _store_moved(self) -> None:
         if not self._due and self.is_attached:
             self._due = True
-            self.call_later(self.set_timer, _STORE_FRAME_S, self.draw)  # from our own context, whoever calls
+            wait_s = self._drawn_at + _STORE_FRAME_S - monotonic()
+            if wait_s > 0:
+                self.call_later(self.set_timer, wait_s, self.draw)  # from our own context, whoever calls
+            else:
+                self.call_later(self.draw)
 
     def draw(self) -> None:
         """Everything that is told on the screen, from the store as it is now. Widgets redraw what differs."""
         self._due = False
+        self._drawn_at = monotonic()
         if not self.is_attached:
             return
         engine, store = self.engine, self.engine.store
