@@ -1,4 +1,4 @@
-"""A platform in memory: an implementation of the port whose answers a test sets. For screens; the wire has its own tests."""
+"""A platform in memory: an implementation of the port whose answers a test sets. The wire has its own tests."""
 
 from __future__ import annotations
 

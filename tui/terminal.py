@@ -48,7 +48,12 @@ def prepare(terminal: Terminal, environ: MutableMapping[str, str] | None = None)
     environ["TEXTUAL_FPS"] = "120"  # the screen's timer; a key is painted at once, the log at its own rate
     environ["TEXTUAL_ANIMATIONS"] = "none"
     environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
-    environ.pop("NO_COLOR", None)  # Textual's own filter for it still writes greys; the ansi theme writes none
+    if terminal.color in ("16", "none"):
+        environ["TEXTUAL_THEME"] = "ansi-dark"
+    if terminal.color == "none":
+        environ["NO_COLOR"] = "1"  # Textual's filter for it writes greys with its own themes, nothing with the ansi one
+    else:
+        environ.pop("NO_COLOR", None)
 
 
 def _color(environ: MutableMapping[str, str], term: str) -> str:

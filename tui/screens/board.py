@@ -62,13 +62,28 @@ class Board(Screen[None]):
         super().__init__()
         self.engine = engine
         self.state_dir = state_dir
-        self.frames_per_second = frames_per_second
         self.service: Ref | None = None
         self.kinds: dict[Ref, LogKind] = {}  # the log tab the user chose, by service
         self.at_newest = True  # the timeline's cursor goes along with the newest deployment
         self.tail: LogTail | None = None
         self.said: tuple[str, str] = ("", "")  # the last notice and its style
-        self._stamps, self._wrap = stamps, wrap
+        self.services = ServiceList(id="services")
+        self.timeline = Timeline(id="timeline")
+        self.log_view = LogView(id="log", frames_per_second=frames_per_second)
+        self.log_view.stamps, self.log_view.wrapping = stamps, wrap
+        self.find = Input(id="find", placeholder="search; enter keeps it, esc ends it", compact=True)
+        self.services_pane = Vertical(id="services-pane")
+        self.timeline_pane = Vertical(id="timeline-pane")
+        self.log_pane = Vertical(id="log-pane")
+        bars = ("status", "services-head", "timeline-head", "log-head", "notice", "keys")
+        (
+            self.status_bar,
+            self.services_head,
+            self.timeline_head,
+            self.log_head,
+            self.notice_bar,
+            self.keys_bar,
+        ) = (Bar(id=name) for name in bars)
         self._due = False
         self._drawn_at = 0.0
         self._pressed_to_quit = False
@@ -77,28 +92,23 @@ class Board(Screen[None]):
         self._unwatch_tail: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="status")
+        yield self.status_bar
         with Horizontal(id="upper"):
-            with Vertical(id="services-pane"):
-                yield Bar(id="services-head")
-                yield ServiceList(id="services")
-            with Vertical(id="timeline-pane"):
-                yield Bar(id="timeline-head")
-                yield Timeline(id="timeline")
-        with Vertical(id="log-pane"):
-            yield Bar(id="log-head")
-            yield LogView(id="log", frames_per_second=self.frames_per_second)
-        yield Input(id="find", placeholder="search; enter keeps it, esc ends it", compact=True)
-        yield Bar(id="notice")
-        yield Bar(id="keys")
+            with self.services_pane:
+                yield self.services_head
+                yield self.services
+            with self.timeline_pane:
+                yield self.timeline_head
+                yield self.timeline
+        with self.log_pane:
+            yield self.log_head
+            yield self.log_view
+        yield self.find
+        yield self.notice_bar
+        yield self.keys_bar
 
     def on_mount(self) -> None:
-        self.services = self.query_one(ServiceList)
-        self.timeline = self.query_one(Timeline)
-        self.log_view = self.query_one(LogView)
-        self.find = self.query_one("#find", Input)
-        self.log_view.stamps, self.log_view.wrapping = self._stamps, self._wrap
-        self.services.focus()
+        self.set_focus(self.services)
         self._unwatch = self.engine.store.watch(self._store_moved)
         self.call_after_refresh(self.draw)
 
@@ -170,17 +180,13 @@ class Board(Screen[None]):
         engine, store = self.engine, self.engine.store
         now = engine.clock.now()
         width = self.size.width
-        self.query_one("#status", Bar).show(*words.status_bar(engine, now, width))
+        self.status_bar.show(*words.status_bar(engine, now, width))
         focused = self.focused
         timeline = store.timeline(self.service) if self.service else None
         service = store.service(self.service) if self.service else None
-        self.query_one("#services-head", Bar).show(
-            *words.services_head(len(store.services()), focused=focused is self.services)
-        )
-        self.query_one("#timeline-head", Bar).show(
-            *words.timeline_head(service, timeline, now, focused=focused is self.timeline)
-        )
-        self.query_one("#log-head", Bar).show(
+        self.services_head.show(*words.services_head(len(store.services()), focused=focused is self.services))
+        self.timeline_head.show(*words.timeline_head(service, timeline, now, focused=focused is self.timeline))
+        self.log_head.show(
             *words.log_head(
                 self.tail.source.kind if self.tail else self.kind,
                 service,
@@ -195,14 +201,14 @@ class Board(Screen[None]):
         action = words.action_line(engine, now)
         trouble = [(f" ! {sentence}", "alert") for sentence in words.troubles(store, now)[:1]]
         said = [self.said] if self.said[0] else []
-        self.query_one("#notice", Bar).show(said or action or trouble, action if said else [])
-        self.query_one("#keys", Bar).show(words.keys_bar(width))
+        self.notice_bar.show(said or action or trouble, action if said else [])
+        self.keys_bar.show(words.keys_bar(width))
         for pane, widget in (
-            ("#services-pane", self.services),
-            ("#timeline-pane", self.timeline),
-            ("#log-pane", self.log_view),
+            (self.services_pane, self.services),
+            (self.timeline_pane, self.timeline),
+            (self.log_pane, self.log_view),
         ):
-            self.query_one(pane).set_class(focused is widget, "-focused")
+            pane.set_class(focused is widget, "-focused")
             if focused is widget:  # while a sheet or the search has the focus, the layout stays
                 self.set_class(widget is self.timeline, "-timeline-focused")
                 self.set_class(widget is self.log_view, "-log-focused")
@@ -309,7 +315,7 @@ class Board(Screen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
 
-    # Looking
+    # Looking. The focus moves by set_focus: focus() would move it only after the keys typed ahead.
 
     def _pane(self) -> ServiceList | Timeline | LogView:
         focused = self.focused
@@ -334,14 +340,14 @@ class Board(Screen[None]):
         if self.focused is self.log_view:
             self.log_view.sideways(step)
         else:
-            (self.timeline if step > 0 else self.services).focus()
+            self.set_focus(self.timeline if step > 0 else self.services)
 
     def action_next_pane(self, step: int) -> None:
         panes: list[Widget] = [self.services, self.timeline, self.log_view]
-        panes[(panes.index(self._pane()) + step) % 3].focus()
+        self.set_focus(panes[(panes.index(self._pane()) + step) % 3])
 
     def action_pane(self, number: int) -> None:
-        (self.services, self.timeline, self.log_view)[number - 1].focus()
+        self.set_focus((self.services, self.timeline, self.log_view)[number - 1])
 
     def action_log_tab(self, step: int) -> None:
         if self.service is None:
@@ -360,7 +366,7 @@ class Board(Screen[None]):
 
         pane = self._pane()
         if pane is self.services:
-            self.timeline.focus()
+            self.set_focus(self.timeline)
         elif pane is self.timeline and self.service and isinstance(self.timeline.selected, Ref):
             self.app.push_screen(DeploymentScreen(self.engine, self.service, self.timeline.selected))
         elif pane is self.log_view and self.log_view.buffer is not None and self.log_view.cursor is not None:
@@ -378,7 +384,7 @@ class Board(Screen[None]):
         elif self.log_view.has_focus and not self.log_view.following:
             self.log_view.follow()
         elif not self.services.has_focus:
-            self.services.focus()
+            self.set_focus(self.services)
         else:
             self.action_quit_twice("q")
 
@@ -441,13 +447,13 @@ class Board(Screen[None]):
         self._searched = self._pane()
         self.find.value = ""
         self.find.add_class("-open")
-        self.query_one("#notice").add_class("-hidden")
-        self.find.focus()
+        self.notice_bar.add_class("-hidden")
+        self.set_focus(self.find)
 
     def _end_search(self) -> None:
         self.find.remove_class("-open")
-        self.query_one("#notice").remove_class("-hidden")
-        self._searched.focus()
+        self.notice_bar.remove_class("-hidden")
+        self.set_focus(self._searched)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if isinstance(self._searched, LogView) and event.value:
