@@ -60,6 +60,7 @@ class ScriptedProvider(Provider):
         self.taken: dict[Ref, tuple[Step, ...]] = {}
         self.lines: dict[tuple[Ref, LogKind], list[LogEntry]] = {}
         self.problems: tuple[str, ...] = ()
+        self.unread: tuple[Ref, ...] = ()
         self.error: ProviderError | None = None
         self.log_error: ProviderError | None = None
         self.history_error: ProviderError | None = None
@@ -78,7 +79,11 @@ class ScriptedProvider(Provider):
         if self.error is not None:
             raise self.error
         return Snapshot(
-            self.connection.account, self.clock.now(), services=tuple(self.services), problems=self.problems
+            self.connection.account,
+            self.clock.now(),
+            services=tuple(self.services),
+            problems=self.problems,
+            unread=self.unread,
         )
 
     async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:

@@ -66,6 +66,17 @@ async def test_when_a_platform_falls_silent_the_old_picture_stays_and_is_called_
         await until(pilot, lambda: "STALE" not in screen_text(pilot.app))
 
 
+async def test_an_environment_that_does_not_answer_stays_on_the_board_as_old_and_is_not_acted_on() -> None:
+    account, platform = scripted(service("api"), service("web", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "web", "● prod")
+        platform.unread = (platform.services[1].environment,)
+        platform.services = platform.services[:1]
+        await sees(pilot, "staging  stale", "web")
+        await pilot.press("j", "R")
+        await sees(pilot, "staging could not be read the last time")
+
+
 async def test_one_failing_account_leaves_the_others_alone() -> None:
     good, _ = scripted(service("api", account="good"), account="good")
     bad, platform = scripted(account="bad")

@@ -13,14 +13,14 @@ from tui.widgets.timeline import MoreRow, NoteRow, StepRow, with_steps
 
 
 def test_a_heading_stands_wherever_the_environment_changes() -> None:
-    services = [service("api"), service("web"), service("api", environment="staging")]
-    rows = with_headings(services, production={services[0].ref: True}, stale=frozenset({"prod"}))
+    services = [service("api"), service("web"), service("docs", environment="staging")]
+    rows = with_headings(services, production={services[0].ref: True}, stale=frozenset(s.ref for s in services[:2]))
     headings = [row for row in rows if isinstance(row, Heading)]
     assert [(h.environment, h.production, h.stale) for h in headings] == [
         ("production", True, True),
-        ("staging", True, True),
+        ("staging", True, False),
     ]
-    assert [getattr(row, "name", None) for row in rows] == [None, "api", "web", None, "api"]
+    assert [getattr(row, "name", None) for row in rows] == [None, "api", "web", None, "docs"]
 
 
 def test_steps_stand_below_what_is_under_way_and_the_failed_one_below_what_failed() -> None:

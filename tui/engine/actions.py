@@ -80,6 +80,8 @@ class ActionService:
             return f"{service.account} is read-only by the configuration."
         if (reason := self._picture_in_doubt(service.account)) is not None:
             return reason
+        if self._store.is_old(service):
+            return f"{service.environment_name} could not be read the last time; wait for fresh data."
         if (held := self._running.get(service.ref)) is not None:
             since_s = (self._clock.now() - held.asked_at).total_seconds()
             return f"{held.intent.verb} of {service.name} is under way since {since_s:.0f} s."

@@ -97,6 +97,11 @@ class Store:
     def service(self, ref: Ref) -> Service | None:
         return self._by_ref.get(ref)
 
+    def is_old(self, service: Service) -> bool:
+        """Its environment could not be read the last time: it is shown as it was before."""
+        snapshot = self._accounts[service.account].snapshot
+        return snapshot is not None and service.environment in snapshot.unread
+
     def timeline(self, ref: Ref) -> Timeline | None:
         """None for a service nobody knows; before its first page, what the snapshot tells."""
         if (timeline := self._timelines.get(ref)) is not None:
@@ -128,6 +133,7 @@ class Store:
 
     def put(self, snapshot: Snapshot, *, from_cache: bool = False) -> None:
         before = self._accounts[snapshot.account]
+        snapshot = _with_old(snapshot, before.snapshot)
         after = replace(
             before,
             snapshot=snapshot,
@@ -263,6 +269,14 @@ class Store:
             self.heartbeat += 1
         for callback in tuple(self._watchers):
             callback()
+
+
+def _with_old(snapshot: Snapshot, old: Snapshot | None) -> Snapshot:
+    """With the services, as they were, of the environments that could not be read this time."""
+    if old is None or not snapshot.unread:
+        return snapshot
+    kept = tuple(service for service in old.services if service.environment in snapshot.unread)
+    return replace(snapshot, services=snapshot.services + kept)
 
 
 def _same(one: Snapshot, other: Snapshot) -> bool:

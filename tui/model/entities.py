@@ -152,7 +152,11 @@ class Service(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """One account as it was at `observed_at`. `problems` are sentences about what could not be read of it."""
+    """One account as it was at `observed_at`. `problems` are sentences about what could not be read of it.
+
+    `unread` are environments that are there but did not answer this time: their services are not in it, and whoever
+    has older ones keeps them as old.
+    """
 
     account: str
     observed_at: datetime
@@ -160,6 +164,7 @@ class Snapshot(Struct, frozen=True):
     environments: tuple[Environment, ...] = ()
     services: tuple[Service, ...] = ()
     problems: tuple[str, ...] = ()
+    unread: tuple[Ref, ...] = ()
 
 
 class Page(Struct, Generic[T], frozen=True):

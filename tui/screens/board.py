@@ -140,7 +140,7 @@ class Board(Screen[None]):
         rows: list[ServiceRow] = with_headings(
             services,
             production={s.ref: engine.actions.is_production(s) for s in services},
-            stale=frozenset(a.name for a in store.accounts.values() if a.snapshot and words.is_old(a, now)),
+            stale=frozenset(s.ref for s in services if store.is_old(s) or words.is_old(store.accounts[s.account], now)),
         )
         for sentence in words.troubles(store, now):
             lines = textwrap.wrap(sentence, width) or [""]

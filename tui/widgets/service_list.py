@@ -31,11 +31,11 @@ ServiceRow = Heading | Service | Trouble
 
 
 def with_headings(
-    services: Sequence[Service], *, production: Mapping[Ref, bool], stale: frozenset[str]
+    services: Sequence[Service], *, production: Mapping[Ref, bool], stale: frozenset[Ref]
 ) -> list[ServiceRow]:
     """Services in their order, with a heading wherever account, project or environment changes.
 
-    `production` tells by service; `stale` names the accounts whose picture is old.
+    `production` and `stale` tell by service what is production, and of what the picture is old.
     """
     rows: list[ServiceRow] = []
     place: tuple[str, Ref] | None = None
@@ -48,7 +48,7 @@ def with_headings(
                     service.project_name,
                     service.environment_name,
                     production.get(service.ref, False),
-                    service.account in stale,
+                    service.ref in stale,
                 )
             )
         rows.append(service)

@@ -74,6 +74,7 @@ class Inventory:
             environments=tuple(place.environment for place in scope.places),
             services=tuple(services),
             problems=tuple(problems),
+            unread=tuple(reading.place.environment.ref for reading in readings if reading.error is not None),
         )
 
     async def _weigh(self, readings: list[_Reading]) -> None:
