@@ -18,7 +18,7 @@ def test_a_heading_stands_wherever_the_environment_changes() -> None:
     headings = [row for row in rows if isinstance(row, Heading)]
     assert [(h.environment, h.production, h.stale) for h in headings] == [
         ("production", True, True),
-        ("staging", True, False),
+        ("staging", False, False),
     ]
     assert [getattr(row, "name", None) for row in rows] == [None, "api", "web", None, "docs"]
 
