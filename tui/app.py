@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui.keys import ACTIONS
 from tui.screens.board import Board
@@ -105,6 +107,14 @@ class DeckApp(App[int]):
 
     async def _act(self, screen: Board, action: str) -> None:
         await self.run_action(action, screen)
+
+    def on_key(self, event: Key) -> None:
+        """A key typed ahead was sent to what had the focus then: what is printable belongs to the field that has it
+        now, and must not be taken for a command."""
+        focused = self.focused
+        if isinstance(focused, Input) and event.is_printable and event.character:
+            event.prevent_default()
+            focused.insert_text_at_cursor(event.character)
 
     def action_quit_twice(self) -> None:
         screen = self.screen

@@ -59,6 +59,12 @@ def test_keys_typed_ahead_act_where_the_keys_before_them_led(board: Open) -> Non
     terminal.wait_for("2 Timeline  web staging", timeout_s=4)
 
 
+def test_a_search_typed_ahead_is_a_search(board: Open) -> None:
+    terminal = board()
+    terminal.type(b"/production/checkout\r")
+    terminal.wait_for("2 Timeline  checkout production", timeout_s=4)
+
+
 def test_resizing_draws_for_the_new_size(board: Open) -> None:
     terminal = board(120, 40)
     terminal.resize(200, 50)

@@ -19,7 +19,7 @@ from tui.app import DeckApp
 from tui.config import UiConfig
 from tui.engine.engine import Account
 from tui.model.action import Verb
-from tui.model.entities import Step
+from tui.model.entities import Kind, Ref, Step
 from tui.model.errors import Refused, Unauthorized, Unreachable
 from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
@@ -184,7 +184,8 @@ def _log_cut(platform: ScriptedProvider, clock: FrozenClock) -> Before:
 
 
 def _partly(platform: ScriptedProvider, clock: FrozenClock) -> Before:
-    platform.problems = ("the environment pr-312 is restricted: the token may not see it",)
+    platform.problems = ("the environment pr-312 could not be read: it does not answer",)
+    platform.unread = (Ref("prod", Kind.ENVIRONMENT, "pr-312"),)
     return _keys(then=("pr-312",))
 
 

@@ -72,6 +72,7 @@ class Board(Screen[None]):
         self.log_view = LogView(id="log", frames_per_second=frames_per_second)
         self.log_view.stamps, self.log_view.wrapping = stamps, wrap
         self.find = Input(id="find", placeholder="search; enter keeps it, esc ends it", compact=True)
+        self.find.display = False
         self.services_pane = Vertical(id="services-pane")
         self.timeline_pane = Vertical(id="timeline-pane")
         self.log_pane = Vertical(id="log-pane")
@@ -199,7 +200,7 @@ class Board(Screen[None]):
             )
         )
         action = words.action_line(engine, now)
-        trouble = [(f" ! {sentence}", "alert") for sentence in words.troubles(store, now)[:1]]
+        trouble = [(f" ! {sentence}", "alert") for sentence in words.alerts(store, now)[:1]]
         said = [self.said] if self.said[0] else []
         self.notice_bar.show(said or action or trouble, action if said else [])
         self.keys_bar.show(words.keys_bar(width))
@@ -375,7 +376,7 @@ class Board(Screen[None]):
             self.log_view.pause()
 
     def action_back(self) -> None:
-        if self.find.has_focus or self.find.has_class("-open"):
+        if self.find.display:
             self._end_search()
         elif self.has_class("-zoomed"):
             self.remove_class("-zoomed")
@@ -446,13 +447,13 @@ class Board(Screen[None]):
     def action_search(self) -> None:
         self._searched = self._pane()
         self.find.value = ""
-        self.find.add_class("-open")
-        self.notice_bar.add_class("-hidden")
+        self.find.display = True  # at once: the keys typed ahead are its own
+        self.notice_bar.display = False
         self.set_focus(self.find)
 
     def _end_search(self) -> None:
-        self.find.remove_class("-open")
-        self.notice_bar.remove_class("-hidden")
+        self.find.display = False
+        self.notice_bar.display = True
         self.set_focus(self._searched)
 
     def on_input_changed(self, event: Input.Changed) -> None:

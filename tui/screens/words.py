@@ -46,17 +46,28 @@ def _and_now(error: ProviderError, next_try_at: datetime | None, now: datetime) 
 
 def troubles(store: Store, now: datetime) -> list[str]:
     """A sentence for each account that cannot be read, and for what of it could not be. Below the services."""
+    return [sentence for account in store.accounts.values() for sentence in _troubles(store, account, now)]
+
+
+def alerts(store: Store, now: datetime) -> list[str]:
+    """Those of the troubles that came up while the board was open, for the line at the bottom: what a token may never
+    see is said below the services, and once is enough."""
+    troubled = [a for a in store.accounts.values() if a.error is not None or (a.snapshot and a.snapshot.unread)]
+    sentences = {a.name: _troubles(store, a, now) for a in troubled}
+    return [told for a in troubled for told in (sentences[a.name][:1] if a.error else sentences[a.name][-1:])]
+
+
+def _troubles(store: Store, account: AccountState, now: datetime) -> list[str]:
     sentences = []
-    for account in store.accounts.values():
-        if account.error is not None and account.snapshot is not None:
-            old = age(account.snapshot.observed_at, now)
-            sentences.append(
-                f"{account.name}: shown as it was {old} ago. {_and_now(account.error, account.next_try_at, now)}"
-            )
-        elif account.error is not None and store.services():
-            sentences.append(f"{account.name}: {_and_now(account.error, account.next_try_at, now)}")
-        if account.snapshot is not None:
-            sentences.extend(f"{account.name}: {problem}" for problem in account.snapshot.problems)
+    if account.error is not None and account.snapshot is not None:
+        old = age(account.snapshot.observed_at, now)
+        sentences.append(
+            f"{account.name}: shown as it was {old} ago. {_and_now(account.error, account.next_try_at, now)}"
+        )
+    elif account.error is not None and store.services():
+        sentences.append(f"{account.name}: {_and_now(account.error, account.next_try_at, now)}")
+    if account.snapshot is not None:
+        sentences.extend(f"{account.name}: {problem}" for problem in account.snapshot.problems)
     return sentences
 
 
