@@ -27,7 +27,9 @@ async def test_a_redeploy_is_asked_with_its_target_its_call_and_the_focus_on_kee
     async with running(account, size=size) as (_, pilot):
         await sees(pilot, "api")
         await pilot.press("R")
-        await sees(pilot, "Redeploy api", "prod / shop / staging", 'redeploy(id: "api-1")', "[ Keep (esc)]", "Scripted")
+        await sees(
+            pilot, "Redeploy api", "prod / shop / staging", 'redeploy(id: "api-1")', "[ Keep (esc) ]", "Scripted"
+        )
         await armed(pilot)
         await pilot.press("enter")
         await sees(pilot, "Kept: nothing was done.")

@@ -45,7 +45,8 @@ class AuditList(LineTable[tuple[int, AuditEntry]]):
         if entry.from_ or entry.to:
             spans.append((f"{entry.from_ or ''} → {entry.to} " if entry.to else f"{entry.from_} ", "link"))
         spans.append((f"{entry.status or ''} ", style))
-        spans.append((f"{entry.message} ", ""))
+        if entry.message != entry.status:
+            spans.append((f"{entry.message} ", ""))
         spans.append((f"{entry.user} {entry.reason}".rstrip(), "dim"))
         return spans, ""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -31,7 +32,7 @@ from tui.model.target import acted_upon
 from tui.screens import words
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
-from tui.widgets.line_widget import PALETTE
+from tui.widgets.line_widget import PALETTE, LineWidget
 from tui.widgets.log_text import Stamps, as_plain
 from tui.widgets.log_view import LogView
 from tui.widgets.service_list import ServiceList, ServiceRow, Trouble, with_headings
@@ -44,6 +45,7 @@ KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
 _STORE_FRAME_S = 0.1  # changes of the store are drawn at most that often
 _SETTLE_S = 0.15  # a cursor that rests that long opens the log under it
 _TWICE_S = 2.0
+_RUNNING = (Status.BUILDING, Status.DEPLOYING, Status.REMOVING)
 
 
 def _keys(action: Action) -> str:
@@ -51,6 +53,9 @@ def _keys(action: Action) -> str:
 
 
 class Board(Screen[None]):
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """The panes draw what the focus changes; Textual would repaint the whole screen."""
+
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(_keys(action), action.id, action.label, show=False, id=action.name) for action in ACTIONS
@@ -111,7 +116,11 @@ class Board(Screen[None]):
     def on_mount(self) -> None:
         self.set_focus(self.services)
         self._unwatch = self.engine.store.watch(self._store_moved)
-        self.call_after_refresh(self.draw)
+        self.call_after_refresh(self._first_draw)
+
+    def _first_draw(self) -> None:
+        self.draw()
+        self._paint_now()
 
     def on_unmount(self) -> None:
         self._unwatch()
@@ -185,8 +194,14 @@ class Board(Screen[None]):
         focused = self.focused
         timeline = store.timeline(self.service) if self.service else None
         service = store.service(self.service) if self.service else None
-        self.services_head.show(*words.services_head(len(store.services()), focused=focused is self.services))
-        self.timeline_head.show(*words.timeline_head(service, timeline, now, focused=focused is self.timeline))
+        self.services_head.show(
+            *words.services_head(len(store.services()), focused=focused is self.services),
+            base="head-focused" if focused is self.services else "",
+        )
+        self.timeline_head.show(
+            *words.timeline_head(service, timeline, now, focused=focused is self.timeline),
+            base="head-focused" if focused is self.timeline else "",
+        )
         self.log_head.show(
             *words.log_head(
                 self.tail.source.kind if self.tail else self.kind,
@@ -197,13 +212,21 @@ class Board(Screen[None]):
                 now,
                 focused=focused is self.log_view,
                 width=width,
-            )
+            ),
+            base="head-focused" if focused is self.log_view else "",
         )
         action = words.action_line(engine, now)
         trouble = [(f" ! {sentence}", "alert") for sentence in words.alerts(store, now)[:1]]
         said = [self.said] if self.said[0] else []
         self.notice_bar.show(said or action or trouble, action if said else [])
         self.keys_bar.show(words.keys_bar(width))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Which pane the layout is for, where it matters: a class on the screen restyles and repaints all of it."""
+        if not (self.has_class("-zoomed") or self.has_class("-xs")):
+            return
+        focused = self.focused
         for pane, widget in (
             (self.services_pane, self.services),
             (self.timeline_pane, self.timeline),
@@ -215,13 +238,13 @@ class Board(Screen[None]):
                 self.set_class(widget is self.log_view, "-log-focused")
 
     def _tick(self) -> None:
-        """Ages move: every second while something is under way, else every five."""
+        """Ages move: every second while an action or the rollout that is looked at is under way, else every ten."""
         if not self._ticking:
             self._ticking = True
-            moving = bool(self.engine.actions.running) or any(
-                s.latest is not None and s.latest.status.in_flight for s in self.engine.store.services()
-            )
-            self.set_timer(1.0 if moving else 5.0, self._ticked)
+            service = self.engine.store.service(self.service) if self.service else None
+            latest = service.latest if service else None
+            moving = bool(self.engine.actions.running) or (latest is not None and latest.status in _RUNNING)
+            self.set_timer(1.0 if moving else 10.0, self._ticked)
 
     def _ticked(self) -> None:
         self._ticking = False
@@ -279,6 +302,7 @@ class Board(Screen[None]):
         self._draw_timeline()
         self._log_soon()
         self._draw_bars()
+        self._paint_now()
 
     def _log_soon(self) -> None:
         """Never another service's lines under this one's name: the pane empties at once, and fills when the cursor
@@ -311,7 +335,17 @@ class Board(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         if self.is_attached:
-            self.call_later(self._draw_bars)
+            self._draw_bars()
+            self._paint_now()
+
+    def _paint_now(self) -> None:
+        """A key's whole answer at once: all that says something else now. Private names, as LineWidget.paint_now."""
+        if not (self.is_current and hasattr(self, "_on_timer_update")):
+            return
+        for widget in self.query(LineWidget):
+            if widget._repaint_required:
+                self._dirty_widgets.add(widget)
+        self._on_timer_update()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
@@ -360,6 +394,7 @@ class Board(Screen[None]):
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")
+        self._arrange()
 
     def action_drill(self) -> None:
         from tui.screens.deployment import DeploymentScreen

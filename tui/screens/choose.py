@@ -72,7 +72,7 @@ class ChooseSheet(Sheet[Hashable]):
     def on_mount(self) -> None:
         super().on_mount()
         table = self.query_one(Offers)
-        table.styles.height = max(1, len(self.offers))
+        table.styles.height = max(1, min(len(self.offers), self.app.size.height - 9))
         table.focus()
         table.show(self.offers, self.now, ("there is nothing to choose from",))
         first = next((offer.key for offer in self.offers if offer.reason is None), None)
@@ -143,7 +143,7 @@ def _deployment_spans(deployment: Deployment, now: datetime, mark: str) -> tuple
         (fit(status_word(deployment.status, deployment.status_raw), 10), look.style),
         (f"{age(when(deployment), now):>4}  ", "dim"),
         (fit(revision.short if revision else deployment.id, 8), "link"),
-        (f" {mark}", "live"),
+        (f" {mark:<10}", "live"),
         (fit((revision.author or "") if revision else "", 10) + " ", "dim"),
         ((revision.message or "") if revision else "", ""),
     )

@@ -33,10 +33,10 @@ class Choices(LineWidget, can_focus=True):
     def spans(self, y: int) -> tuple[list[Span], str]:
         if y:
             return [], ""
-        keep = f"[ Keep {'(esc)' if not self.doing else ''}]".replace(" ]", " ]")
+        keep = "[ Keep (esc) ]"
         do = f"[ {self.verb} ]"
         if not self.possible:
-            return [("  " + keep, "tab-chosen"), ("   ", ""), (do, "dim")], ""
+            return [("  ", ""), (keep, "tab-chosen"), ("   ", ""), (do, "dim")], ""
         return [
             ("  ", ""),
             (keep, "tab" if self.doing else "tab-chosen"),
@@ -111,10 +111,12 @@ class ConfirmScreen(Sheet[Intent | None]):
         for warning in self.effect.warnings:
             text.append("! ", "bold")
             text.append(warning + "\n")
+        text.rstrip()
         return text
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.set_class(self.intent.production, "-production")
         self.query_one(Choices).focus()
         self._unwatch = self.store.watch(lambda: self.call_later(self.check))
         self.set_timer(GUARD_S, self.arm)
@@ -178,12 +180,12 @@ class ConfirmScreen(Sheet[Intent | None]):
             self.dismiss(self.intent)
 
     def on_key(self, event: events.Key) -> None:
-        if not self.armed:
+        if not self.armed and event.key != "escape":
             event.stop()
             event.prevent_default()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.armed or action == "quit_twice"
+        return self.armed or action in ("quit_twice", "keep")
 
     def action_other(self) -> None:
         choices = self.query_one(Choices)

@@ -22,9 +22,10 @@ class Bar(LineWidget):
         super().__init__(id=id)
         self.left: list[Span] = []
         self.right: list[Span] = []
+        self.base = ""
 
-    def show(self, left: list[Span], right: list[Span] | None = None) -> None:
-        self.left, self.right = left, right or []
+    def show(self, left: list[Span], right: list[Span] | None = None, base: str = "") -> None:
+        self.left, self.right, self.base = left, right or [], base
         self.redraw_changed()
 
     def spans(self, y: int) -> tuple[list[Span], str]:
@@ -43,7 +44,7 @@ class Bar(LineWidget):
             shown.append((text, style))
             room -= cells
         shown.append((" " * max(0, room), ""))
-        return [*shown, *right], ""
+        return [*shown, *right], self.base
 
 
 def _width(spans: Sequence[Span]) -> int:

@@ -234,10 +234,12 @@ class LogView(LineWidget, can_focus=True):
         self._redraw()
 
     def on_focus(self) -> None:
-        self._redraw()
+        if self.cursor is not None:
+            self._redraw()
 
     def on_blur(self) -> None:
-        self._redraw()
+        if self.cursor is not None:
+            self._redraw()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
