@@ -55,6 +55,7 @@ class Steady(Generic[T]):
     write: Callable[[int, int], T]
     salt: int
     end: int | None = None
+    twins: bool = True  # the same entry twice now and then; never where an entry has an id of its own
 
     @property
     def rate(self) -> float:
@@ -68,7 +69,7 @@ class Steady(Generic[T]):
         if self.period <= SECOND // 500:
             return self.write(number, base)
         # Every so often the same line twice with one and the same time: legal, and not to be taken for a repeat.
-        turn = number % 61
+        turn = number % 61 if self.twins else 0
         if turn == 59:
             return self.write(number, base + self.period)
         if turn == 60:

@@ -29,7 +29,7 @@ def write_requests(world: World, deployment: Deployment, start: int) -> None:
     failing = deployment.commit.fate is Fate.ERRORS
     write = requests(service.routes, service.host, ids, deployment.id, salt, failing=failing)
     period = round(SECOND / world.requests_per_second(service))
-    deployment.requests.flows.append(Steady(start, period, write, salt))
+    deployment.requests.flows.append(Steady(start, period, write, salt, twins=False))
 
 
 def set_log_rate(world: World, lines_per_second: float) -> None:

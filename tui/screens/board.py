@@ -18,18 +18,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.engine.log_tail import LogTail
 from tui.keys import ACTIONS, Action
-from tui.model.action import Intent, Verb
-from tui.model.entities import Deployment, Ref, Service
+from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
 from tui.model.status import Status
-from tui.model.target import acted_upon
 from tui.screens import words
+from tui.screens.acting import ActingScreen
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
@@ -52,7 +50,7 @@ def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(Screen[None]):
+class Board(ActingScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -276,6 +274,9 @@ class Board(Screen[None]):
         if self.at_newest or not isinstance(self.timeline.selected, Ref):
             return None
         return self.engine.store.deployment(self.timeline.selected)
+
+    def chosen_deployment(self) -> Deployment | None:
+        return self._pinned() if self.timeline.has_focus else None
 
     def on_moved(self, event: Moved) -> None:
         if isinstance(event, Chosen):
@@ -552,87 +553,3 @@ class Board(Screen[None]):
             self.say("There are no log lines to save.")
             return
         self.say(words.save_log(buffer, service, self.kind, self.state_dir, self.engine.clock.now()))
-
-    # Acting: each of these opens a sheet, none acts
-
-    def _chosen(self) -> tuple[Service, Deployment | None] | None:
-        service = self.engine.store.service(self.service) if self.service else None
-        if service is None:
-            self.say("Choose a service first.")
-            return None
-        return service, self._pinned() if self.timeline.has_focus else None
-
-    def action_actions(self) -> None:
-        from tui.screens.choose import ActionsSheet
-
-        if (chosen := self._chosen()) is not None:
-            service, deployment = chosen
-            verbs = {
-                verb: self.engine.actions.blocked(verb, service, acted_upon(verb, service, deployment)) for verb in Verb
-            }
-            verbs[Verb.ROLLBACK] = self._no_rollback(service)
-            self.app.push_screen(ActionsSheet(service, verbs, self.engine.clock.now()), self._verb_taken)
-
-    def _verb_taken(self, verb: Hashable | None) -> None:
-        if isinstance(verb, Verb):
-            self.action_act(verb)
-
-    def action_act(self, verb: str) -> None:
-        """Opens the sheet for one verb, or says why it cannot be done now."""
-        chosen = self._chosen()
-        if chosen is None:
-            return
-        service, deployment = chosen
-        wanted = Verb(verb)
-        if wanted is Verb.ROLLBACK:
-            self._choose_rollback(service)
-            return
-        self._confirm(wanted, service, acted_upon(wanted, service, deployment))
-
-    def _no_rollback(self, service: Service) -> str | None:
-        """Why there is nothing to go back to."""
-        timeline = self.engine.store.timeline(service.ref)
-        older = [d for d in timeline.deployments if not d.is_live] if timeline else []
-        reasons = [self.engine.actions.blocked(Verb.ROLLBACK, service, d) for d in older]
-        if any(reason is None for reason in reasons):
-            return None
-        return reasons[0] if reasons else "there is no earlier deployment to go back to"
-
-    def _choose_rollback(self, service: Service) -> None:
-        from tui.screens.choose import ChooseSheet, rollback_offers
-
-        if (reason := self._no_rollback(service)) is not None:
-            self.say(f"No rollback of {service.name}: {reason}", "alert")
-            return
-        timeline = self.engine.store.timeline(service.ref)
-        deployments = timeline.deployments if timeline else ()
-        now = self.engine.clock.now()
-        reasons = {d.id: self.engine.actions.blocked(Verb.ROLLBACK, service, d) for d in deployments}
-        sheet = ChooseSheet(
-            f"Roll back {service.name} to which deployment?", rollback_offers(service, deployments, reasons, now), now
-        )
-        self.app.push_screen(sheet, partial(self._rollback_chosen, service))
-
-    def _rollback_chosen(self, service: Service, key: Hashable | None) -> None:
-        if isinstance(key, Ref) and (deployment := self.engine.store.deployment(key)):
-            self._confirm(Verb.ROLLBACK, service, deployment)
-
-    def _confirm(self, verb: Verb, service: Service, deployment: Deployment | None) -> None:
-        from tui.screens.confirm import ConfirmScreen
-
-        actions = self.engine.actions
-        if (reason := actions.blocked(verb, service, deployment)) is not None:
-            self.say(f"No {verb} of {service.name}: {reason}", "alert")
-            return
-        intent = actions.intent(verb, service, deployment)
-        title = self.engine.store.accounts[service.account].title
-        sheet = ConfirmScreen(intent, actions.effect(intent), title, actions, self.engine.store)
-        self.app.push_screen(sheet, self._confirmed)
-
-    def _confirmed(self, intent: Intent | None) -> None:
-        if intent is None:
-            self.say("Kept: nothing was done.")
-        else:
-            self.said = ("", "")
-            self.engine.actions.start(intent)
-            self._draw_bars()
