@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from tui.demo.railway.tokens import Tokens
 from tui.demo.serve import serve
 from tui.demo.story import frozen_world
 from tui.demo.world import World
+
+# A shell that runs the tests in the background has SIGINT ignored, and so would every program started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
