@@ -251,7 +251,7 @@ class Board(ActingScreen):
 
     def say(self, text: str, style: str = "notice") -> None:
         """One line at the bottom, till the next key that says something."""
-        self.said = (f" {text}", style)
+        self.said = (f" {text}" if text else "", style)
         self._draw_bars()
 
     # What is selected
