@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tui.model.entities import Deployment, Ref, Service, Step
-from tui.model.status import Status
 from tui.screens.sheet import ReadSheet, field
-from tui.widgets.format import LOOKS, age, duration, status_word
+from tui.widgets.format import LOOKS, age, duration, status_word, step_look
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
-
-_STEP_SIGNS = {Status.LIVE: "✓", Status.FAILED: "✗", Status.SKIPPED: "-", Status.QUEUED: "·"}
 
 
 class DeploymentScreen(ReadSheet):
@@ -97,6 +94,6 @@ def _step(text: Text, step: Step) -> None:
     took = ""
     if step.started_at and step.finished_at:
         took = duration((step.finished_at - step.started_at).total_seconds())
-    text.append(f"  {_STEP_SIGNS.get(step.status, '▸')} {step.name.lower().replace('_', ' '):<24}{took:>7}")
+    text.append(f"  {step_look(step.status)[0]} {step.name.lower().replace('_', ' '):<24}{took:>7}")
     told = step.error or step.detail
     text.append(f"  {told}\n" if told else "\n", "bold" if step.error else "dim")

@@ -39,6 +39,19 @@ LOOKS: dict[Status, Look] = {
 }
 
 
+_STEP_SIGNS = {
+    Status.LIVE: ("✓", "live"),
+    Status.FAILED: ("✗", "bad"),
+    Status.SKIPPED: ("-", "idle"),
+    Status.QUEUED: ("·", "waiting"),
+}
+
+
+def step_look(status: Status) -> tuple[str, str]:
+    """A step's sign and the name of its component class. What is none of the table is under way."""
+    return _STEP_SIGNS.get(status, ("▸", "flight"))
+
+
 def status_word(status: Status, raw: str) -> str:
     """Our word; for a state we do not know, the platform's own."""
     return raw.lower() if status is Status.UNKNOWN and raw else LOOKS[status].word

@@ -17,7 +17,7 @@ Span = tuple[str, str]
 STYLES = (
     "live", "flight", "waiting", "approval", "bad", "idle", "dim", "strong", "production", "heading", "link",
     "cursor", "cursor-blurred", "match", "level-debug", "level-warn", "level-error", "rule", "notice", "alert",
-    "tab", "tab-chosen", "head-focused", "thumb", "bar", "key",
+    "tab", "tab-chosen", "head-focused", "key",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tui.model.entities import Deployment, Ref, Step
 from tui.model.status import Status
-from tui.widgets.format import LOOKS, age, duration, fit, status_word, when
+from tui.widgets.format import LOOKS, age, duration, fit, status_word, step_look, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
@@ -32,13 +32,6 @@ class MoreRow(Struct, frozen=True):
 
 
 TimelineRow = Deployment | StepRow | NoteRow | MoreRow
-
-_STEP_SIGNS = {
-    Status.LIVE: ("✓", "live"),
-    Status.FAILED: ("✗", "bad"),
-    Status.SKIPPED: ("-", "idle"),
-    Status.QUEUED: ("·", "waiting"),
-}
 
 
 def with_steps(
@@ -111,7 +104,7 @@ class Timeline(LineTable[TimelineRow]):
 
     def _step(self, item: StepRow) -> list[Span]:
         step = item.step
-        sign, style = _STEP_SIGNS.get(step.status, ("▸", "flight"))
+        sign, style = step_look(step.status)
         end = step.finished_at or (self.now if step.status.in_flight else None)
         taken = duration((end - step.started_at).total_seconds()) if end and step.started_at else ""
         told = step.error or step.detail
