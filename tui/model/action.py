@@ -67,12 +67,13 @@ class Effect(Struct, frozen=True):
     """What an action will do, for the dialog.
 
     `call` is the request as it will be made, without secrets; `does` one sentence; `warnings` what is lost, what
-    is not undone.
+    is not undone. `danger` TYPE where it reaches further than its verb says (a kill that is host-wide).
     """
 
     call: str
     does: str
     warnings: tuple[str, ...] = ()
+    danger: Danger = Danger.ASK
 
 
 class Outcome(StrEnum):
@@ -82,10 +83,20 @@ class Outcome(StrEnum):
 
 
 class Receipt(Struct, frozen=True):
-    """What the platform said to an action. `deployment` is the one to follow, where its answer names it."""
+    """What the platform said to an action. `deployment` is the one to follow, where its answer names it; `operation`
+    the platform's own name for what goes on now, for `Provider.progress`.
+    """
 
     intent: Intent
     outcome: Outcome
     at: datetime
     message: str = ""
     deployment: Ref | None = None
+    operation: str = ""
+
+
+class Progress(Struct, frozen=True):
+    """How an operation goes. `ok` None: it goes on."""
+
+    ok: bool | None = None
+    message: str = ""

@@ -92,6 +92,27 @@ class Step(Struct, frozen=True):
     error: str = ""
 
 
+class Approval(Struct, frozen=True):
+    """What one person said to a deployment that waits for approval."""
+
+    by: str
+    approved: bool  # False: rejected
+    at: datetime | None = None
+    comment: str = ""
+
+
+class ApprovalRule(Struct, frozen=True):
+    """Who must approve, how many of them, and who has. `who` is a user, a group or a role, in the platform's words."""
+
+    who: str
+    required: int
+    given: tuple[Approval, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.required - sum(each.approved for each in self.given))
+
+
 class Deployment(Struct, frozen=True):
     ref: Ref
     service: Ref
@@ -107,6 +128,7 @@ class Deployment(Struct, frozen=True):
     url: str | None = None
     note: str = ""  # why it waits or failed, in the platform's words
     instances: tuple[Instance, ...] = ()
+    approvals: tuple[ApprovalRule, ...] = ()
     not_now: Mapping[Verb, str] = field(default_factory=dict)
     """Why a verb the provider has cannot be done on this one, as far as the platform's answer tells."""
 
@@ -140,6 +162,7 @@ class Service(Struct, frozen=True):
     live: Deployment | None = None  # the one that serves
     instances: tuple[Instance, ...] = ()
     not_now: Mapping[Verb, str] = field(default_factory=dict)
+    observed_at: datetime | None = None  # None: with the snapshot; else when it was read, where that is earlier
 
     @property
     def account(self) -> str:
@@ -151,11 +174,35 @@ class Service(Struct, frozen=True):
         return f"{self.ref.account}/{self.project_name}/{self.environment_name}/{self.name}"
 
 
-class Snapshot(Struct, frozen=True):
-    """One account as it was at `observed_at`. `problems` are sentences about what could not be read of it.
+class ChangeKind(StrEnum):
+    COMMIT = "commit"
+    MERGE_REQUEST = "merge_request"
 
-    `unread` are environments that are there but did not answer this time: their services are not in it, and whoever
-    has older ones keeps them as old.
+
+class Change(Struct, frozen=True):
+    """One thing that a deployment brought. `id` as people write it: `!12`, `7f3a2c1`."""
+
+    kind: ChangeKind
+    id: str
+    title: str
+    author: str | None = None
+    at: datetime | None = None  # merged, committed
+    url: str | None = None
+
+
+class Changes(Struct, frozen=True):
+    """What a deployment brought, newest first. `note` says what could not be told, in words."""
+
+    items: tuple[Change, ...] = ()
+    compare_url: str | None = None
+    note: str = ""
+
+
+class Snapshot(Struct, frozen=True):
+    """One account as it was at `observed_at`, the time of its oldest part.
+
+    `problems` are sentences about what could not be read of it. `unread` are environments that are there but did not
+    answer this time: their services are not in it, and whoever has older ones keeps them as old.
     """
 
     account: str

@@ -13,9 +13,9 @@ from typing import ClassVar, Protocol
 from msgspec import Struct, field
 
 from tui.credentials import Secret
-from tui.model.action import Effect, Intent, Receipt, Verb
+from tui.model.action import Effect, Intent, Progress, Receipt, Verb
 from tui.model.clock import Clock
-from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
+from tui.model.entities import Change, ChangeKind, Changes, Deployment, Page, Ref, Service, Snapshot, Step
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 
 
@@ -40,6 +40,16 @@ class Connection(Struct, frozen=True):
     url: str | None = None  # None: the platform's own
     projects: tuple[str, ...] = ()  # what to show; empty: everything the credential sees
     ca_file: Path | None = None
+    live_logs: str | None = None  # a second address, for platforms that push their logs from one; None: not wanted
+
+
+class Polling(Struct, frozen=True):
+    """How often a platform wants to be asked, at most. Seconds."""
+
+    snapshot_s: float = 10.0
+    moving_s: float = 5.0  # snapshots, while something is in flight
+    focused_s: float = 2.0  # the deployment in flight that somebody looks at
+    requests_per_hour: int | None = None  # the budget where the platform's answers name none; None: two a second
 
 
 class Meter(Protocol):
@@ -79,9 +89,10 @@ class Credential(Struct, frozen=True):
 class Provider(ABC):
     """One account on one platform.
 
-    A provider keeps its sockets and what it must remember between calls (a token's kind, an etag), never a picture:
-    that is the engine's. It never retries; each call either answers or raises one ProviderError. All text it
-    returns has passed `model.text`: nothing a platform sends reaches a screen raw.
+    A provider keeps its sockets and what it must remember between calls (a token's kind, an etag, rows that the
+    platform tells only changes of); the picture itself is the engine's. It never retries; each call either answers
+    or raises one ProviderError. All text it returns has passed `model.text`: nothing a platform sends reaches a
+    screen raw.
 
     Verbs and log kinds the platform does not have are in `lacks`, each with a sentence that says what to do
     instead. Together with `handlers` and `log_kinds` it names every Verb and every LogKind once.
@@ -91,6 +102,7 @@ class Provider(ABC):
     title: ClassVar[str]  # as the platform writes itself
     log_kinds: ClassVar[frozenset[LogKind]]
     lacks: ClassVar[Mapping[Verb | LogKind, str]]
+    polling: ClassVar[Polling] = Polling()
     handlers: Mapping[Verb, Handler]
 
     @abstractmethod
@@ -112,6 +124,9 @@ class Provider(ABC):
         """The account now, in as few requests as the platform allows. What one environment refuses is a sentence
         in `problems`, the rest is still there."""
 
+    def focus(self, service: Ref | None) -> None:  # noqa: B027 - most platforms answer all at once
+        """Which of its services somebody looks at, so that a snapshot can read that one oftener than the rest."""
+
     @abstractmethod
     async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
         """Newest first, at most `limit`. `before` is the `next` of the page in front."""
@@ -123,6 +138,22 @@ class Provider(ABC):
     async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
         """The build and deploy steps so far, in order; empty where the platform has none."""
         return ()
+
+    async def changes(self, deployment: Deployment, before: Deployment | None) -> Changes:
+        """What `deployment` brought over `before`, the one that was live until then (None: not known).
+
+        Unless a platform knows more, that is the commit it was made from.
+        """
+        revision = deployment.revision
+        if revision is None:
+            return Changes(note=f"{self.title} does not say what this deployment was made from.")
+        title = (revision.message or "").partition("\n")[0]
+        commit = Change(ChangeKind.COMMIT, revision.short, title, revision.author, deployment.created_at, revision.url)
+        return Changes((commit,), note=f"{self.title} tells only the commit a deployment was made from.")
+
+    async def progress(self, receipt: Receipt) -> Progress:
+        """How an accepted action with an `operation` goes. Raises NotFound when the platform knows it no longer."""
+        return Progress(ok=True)
 
     def watch(self, deployment: Deployment) -> AsyncIterator[None]:
         """Yields once whenever the platform says that this deployment or its steps changed: read them again then.

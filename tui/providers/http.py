@@ -33,7 +33,6 @@ from tui.model.text import plain
 
 USER_AGENT = f"deckwatch/{__version__}"
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)
-LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=60)
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _SECRET = 8
@@ -91,7 +90,12 @@ Hook = Callable[[httpx.Response], Awaitable[None]]
 
 
 async def open_client(
-    peer: Peer, *, headers: Mapping[str, str], ca_file: Path | None = None, on_response: Sequence[Hook] = ()
+    peer: Peer,
+    *,
+    headers: Mapping[str, str],
+    ca_file: Path | None = None,
+    on_response: Sequence[Hook] = (),
+    keepalive_s: float = 60.0,
 ) -> httpx.AsyncClient:
     """One account's client. Redirects are never followed: they could carry the token elsewhere."""
     secure = urlsplit(peer.url).scheme != "http"
@@ -101,7 +105,7 @@ async def open_client(
         verify=verify,
         headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
         timeout=TIMEOUT,
-        limits=LIMITS,
+        limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=keepalive_s),
         follow_redirects=False,
         event_hooks={"response": list(on_response)},
     )
@@ -112,15 +116,20 @@ async def open_client(
 
 def observe(meter: Meter, headers: Mapping[str, str], now: datetime, *, limited: bool = False) -> datetime | None:
     """Tell the meter what an answer's headers say of the budget; gives when to come back, if `limited`."""
-    resets_at = moment(headers.get("x-ratelimit-reset"), now)
+    resets_at = moment(_rate_limit(headers, "reset"), now)
     retry_at: datetime | None = None
     if limited:
         retry_at = moment(headers.get("retry-after"), now) or resets_at or now + timedelta(seconds=_RETRY_S)
-    limit = _count(headers.get("x-ratelimit-limit"))
-    remaining = _count(headers.get("x-ratelimit-remaining"))
+    limit = _count(_rate_limit(headers, "limit"))
+    remaining = _count(_rate_limit(headers, "remaining"))
     if limit is not None or remaining is not None or resets_at is not None or retry_at is not None:
         meter.observe(limit=limit, remaining=remaining, resets_at=resets_at, retry_at=retry_at)
     return retry_at
+
+
+def _rate_limit(headers: Mapping[str, str], name: str) -> str | None:
+    """Some platforms write the header with an X, some without."""
+    return headers.get(f"x-ratelimit-{name}") or headers.get(f"ratelimit-{name}")
 
 
 def moment(text: str | None, now: datetime) -> datetime | None:
@@ -172,7 +181,7 @@ def status_error(
     match status:
         case 429:
             headers = response.headers if response is not None else {}
-            retry_at = moment(headers.get("retry-after"), now) or moment(headers.get("x-ratelimit-reset"), now)
+            retry_at = moment(headers.get("retry-after"), now) or moment(_rate_limit(headers, "reset"), now)
             return rate_limited(peer, retry_at or now + timedelta(seconds=_RETRY_S))
         case 401:
             return Unauthorized(f"{account}: {title} does not accept the token ({said}).", remedy=peer.credential)
