@@ -20,6 +20,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture
 def world() -> World:
     """Stands still at `tui.demo.story.FROZEN_AT` (2026-08-22T02:14:07Z) until `world.advance(seconds)`."""
+    return frozen_world(platforms=("railway",))
+
+
+@pytest.fixture
+def whole_world() -> World:
+    """The same night on all four platforms."""
     return frozen_world()
 
 
@@ -46,4 +52,4 @@ class RailwayDemo:
 async def railway_demo(world: World) -> AsyncIterator[RailwayDemo]:
     async with serve(world, platforms=("railway",)) as serving:
         address = serving.addresses["railway"]
-        yield RailwayDemo(world, address.url, address.token, serving.tokens)
+        yield RailwayDemo(world, address.url, address.token, serving.tokens["railway"])

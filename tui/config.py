@@ -31,6 +31,7 @@ THEMES = frozenset(
 """Textual's own, named here so that a config is checked without loading Textual."""
 
 URL_REQUIRED = frozenset({"dokploy"})  # nobody's cloud: there is no address of the platform's own
+LIVE_LOGS = frozenset({"cloud66"})  # the rest push their logs from the same address, or not at all
 PROJECTS_REQUIRED = frozenset({"gitlab"})  # everything a GitLab token sees is thousands of projects
 
 
@@ -67,6 +68,7 @@ class AccountConfig(Struct, frozen=True):
     projects: tuple[str, ...] = ()
     read_only: bool = False
     ca_file: FilePath | None = None
+    live_logs: str | None = None  # cloud66: where deploy logs are pushed from; None: not wanted
     production: tuple[str, ...] = PRODUCTION
 
 
@@ -224,8 +226,9 @@ class _Reader:
                 f"there is no provider {account.provider!r}.{_nearest(account.provider, self._providers)}",
             )
         self._check_needs(account, at)
-        if account.url is not None and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", account.url):
-            raise self._fault((*at, "url"), "a url is https://HOST or https://HOST/PATH, without user or query.")
+        for key, address in (("url", account.url), ("live_logs", account.live_logs)):
+            if address is not None and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", address):
+                raise self._fault((*at, key), f"{key} is https://HOST or https://HOST/PATH, without user or query.")
         if account.ca_file is not None and not account.ca_file.expanduser().is_file():
             raise self._fault((*at, "ca_file"), f"there is no file {account.ca_file}.")
         return account
@@ -239,6 +242,9 @@ class _Reader:
             raise self._fault(
                 at, f'account {account.name!r}: {account.provider} needs projects, as in projects = ["acme/shop"]'
             )
+
+        if account.live_logs is not None and account.provider not in LIVE_LOGS:
+            raise self._fault((*at, "live_logs"), f"{account.provider} has no live_logs of its own: leave it out.")
 
     def _token(self, table: object, at: Path) -> TokenSource:
         """Nothing of its value is ever quoted: it may be the token itself, put in the wrong place."""

@@ -231,7 +231,7 @@ async def test_every_fault_is_the_error_that_says_what_to_do(
 async def test_each_kind_of_token_is_told_apart_and_shows_what_it_sees(
     world: World, serving: Serving, kind: str
 ) -> None:
-    token = getattr(serving.tokens, kind)
+    token = getattr(serving.tokens["railway"], kind)
     async with railway(serving, world, token.value) as provider:
         credential = await provider.check()
         snapshot = await provider.snapshot()

@@ -16,7 +16,7 @@ INSTANCES = """query($id: String!, $first: Int, $after: String) { environment(id
 
 
 def environment_id(demo: RailwayDemo, path: str) -> str:
-    return next(one.id for one in demo.world.environments if f"{one.project.name}/{one.name}" == path)
+    return next(one.id for one in demo.world.estate("railway").environments if f"{one.project.name}/{one.name}" == path)
 
 
 async def instances(demo: RailwayDemo, path: str) -> dict[str, Json]:
@@ -151,7 +151,7 @@ async def test_an_unknown_and_a_malformed_id(railway_demo: RailwayDemo, id_: str
 
 
 async def test_environments_can_be_asked_for_by_kind(railway_demo: RailwayDemo) -> None:
-    project = railway_demo.world.projects[0].id
+    project = railway_demo.world.estate("railway").projects[0].id
     document = "query($p: String!, $e: Boolean) { environments(projectId: $p, isEphemeral: $e) { edges { node { name"
     document += " meta { prNumber branch } } } } }"
     found = (await ask(railway_demo, document, p=project, e=True))["environments"]["edges"]

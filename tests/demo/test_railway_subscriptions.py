@@ -350,7 +350,7 @@ async def test_time_that_really_passes_brings_lines_by_itself() -> None:
     world = new_world(log_rate=2000)
     async with serve(world) as serving:
         address = serving.addresses["railway"]
-        demo = RailwayDemo(world, address.url, address.token, serving.tokens)
+        demo = RailwayDemo(world, address.url, address.token, serving.tokens["railway"])
         async with subscribe(demo, RUNTIME, d=live(demo, "shop/production/api").id) as subscriber:
             seen = await subscriber.lines("deploymentLogs")
             while len(seen) < 500:

@@ -362,7 +362,7 @@ def test_there_are_as_many_services_as_asked_for(count: int) -> None:
     world = frozen_world(services=count)
     assert len(world.services) == count
     assert len({service.id for service in world.services}) == count
-    assert len(world.environments) < 60
+    assert len(world.estate("railway").environments) < 60
 
 
 def lines_in(world: World, seconds: int) -> int:

@@ -56,7 +56,7 @@ def _connector(config: AccountConfig) -> Callable[[Meter], Awaitable[Provider]]:
             kind = await asyncio.to_thread(providers.load, config.provider)
         except (ValueError, ImportError) as error:
             raise ProviderError(f"The provider {config.provider} cannot be loaded: {error}") from error
-        connection = Connection(config.name, token, config.url, config.projects, config.ca_file)
+        connection = Connection(config.name, token, config.url, config.projects, config.ca_file, config.live_logs)
         return kind(connection, meter=meter, clock=SystemClock())
 
     return connect

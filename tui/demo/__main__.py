@@ -14,29 +14,31 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tui.demo.clock import WorldClock
 from tui.demo.faults import FaultKind
-from tui.demo.railway.tokens import HOBBY_LIMIT, Tokens
-from tui.demo.serve import PLATFORMS, listen, serve, url_of
+from tui.demo.parts import PLATFORMS
+from tui.demo.serve import Address, access, address, listen, serve
 from tui.demo.story import FROZEN_AT, new_world
-
-ALL_PLATFORMS = ("railway", "gitlab", "cloud66", "dokploy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     clock = WorldClock(FROZEN_AT, frozen=True) if options.frozen else WorldClock()
-    world = new_world(options.seed, services=options.services, clock=clock, log_rate=options.log_rate)
+    platforms = tuple(options.platforms)
+    world = new_world(
+        options.seed, services=options.services, clock=clock, log_rate=options.log_rate, platforms=platforms
+    )
     world.faults.start(options.fault)
-    tokens = Tokens(world, options.rate_limit)
-    sockets = {platform: listen() for platform in PLATFORMS}
+    tokens = {platform: access(world, platform, options.rate_limit) for platform in platforms}
+    sockets = {platform: listen() for platform in platforms}
     with tempfile.TemporaryDirectory(prefix="deckwatch-demo-") as folder:
-        addresses = {platform: (url_of(platform, one), tokens.account.value) for platform, one in sockets.items()}
+        addresses = {platform: address(platform, one, tokens[platform].usual) for platform, one in sockets.items()}
         config = _write_config(Path(folder), addresses)
-        announced: dict[str, object] = dict.fromkeys(ALL_PLATFORMS)
-        announced |= {platform: {"url": url, "token": token} for platform, (url, token) in addresses.items()}
+        announced: dict[str, object] = dict.fromkeys(PLATFORMS)
+        announced |= {platform: asdict(one) for platform, one in addresses.items()}
         sys.stdout.write(json.dumps({**announced, "config": str(config)}) + "\n")
         sys.stdout.flush()
 
@@ -70,15 +72,17 @@ async def _watch_stdin(stopped: asyncio.Event) -> None:
         stopped.set()
 
 
-def _write_config(folder: Path, addresses: dict[str, tuple[str, str]]) -> Path:
+def _write_config(folder: Path, addresses: dict[str, Address]) -> Path:
     """The folder is 0700 as made; the files are 0600. All of it goes when the world ends."""
     entries = []
-    for platform, (url, token) in addresses.items():
+    for platform, one in addresses.items():
         secret = folder / f"{platform}.token"
-        _write_private(secret, token + "\n")
+        _write_private(secret, one.token + "\n")
         entries.append(
-            f'[[account]]\nname = "demo-{platform}"\nprovider = "{platform}"\nurl = "{url}"\n'
+            f'[[account]]\nname = "demo-{platform}"\nprovider = "{platform}"\nurl = "{one.url}"\n'
             f'token = {{ file = "{secret}" }}\n'
+            + (f"projects = {json.dumps(one.projects)}\n" if one.projects else "")
+            + (f'live_logs = "{one.live_logs}"\n' if one.live_logs else "")
         )
     config = folder / "config.toml"
     _write_private(config, "\n".join(entries))
@@ -97,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--services", type=_positive, metavar="N", help="how many there are")
     parser.add_argument("--log-rate", type=_positive, metavar="N", help="runtime lines a second in all")
     parser.add_argument("--fault", type=_faults, default=[], metavar="LIST", help=", ".join(FaultKind))
-    parser.add_argument("--rate-limit", type=_positive, default=HOBBY_LIMIT, metavar="N", help="requests an hour")
+    parser.add_argument("--rate-limit", type=_positive, metavar="N", help="requests a window and token")
+    parser.add_argument("--platforms", type=_platforms, default=PLATFORMS, metavar="LIST", help=", ".join(PLATFORMS))
     parser.add_argument("--frozen", action="store_true", help="time stands still until told to pass")
     parser.add_argument("--until-eof", action="store_true", help="stop when stdin ends, too")
     return parser
@@ -108,6 +113,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError("less than one")
     return number
+
+
+def _platforms(text: str) -> list[str]:
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found or not set(found) <= set(PLATFORMS):
+        raise ValueError("no such platform")
+    return found
 
 
 def _faults(text: str) -> list[str]:

@@ -57,6 +57,7 @@ class StepName(StrEnum):
 class Workspace:
     id: str
     name: str
+    platform: str  # which platform's protocol serves it
     projects: list[Project] = field(default_factory=list)
 
 
@@ -127,6 +128,7 @@ class Service:
     build_s: float = 40.0
     cron: str | None = None
     sleeps: bool = False
+    kind: str = ""  # the platform's own kind of service; "" is its usual one
     recent: list[Deployment] = field(default_factory=list)  # newest first
     old: Callable[[], list[Deployment]] = field(default=list, repr=False)  # makes the history, newest first
     hidden_latest: bool = False  # the newest deployment was removed by somebody
@@ -141,9 +143,14 @@ class Service:
     @property
     def deployments(self) -> list[Deployment]:
         """All of them, newest first."""
+        return self.recent + self.history
+
+    @property
+    def history(self) -> list[Deployment]:
+        """Those from before the world began."""
         if self._history is None:
             self._history = self.old()
-        return self.recent + self._history
+        return self._history
 
     @property
     def latest(self) -> Deployment | None:
@@ -153,6 +160,10 @@ class Service:
     def active(self) -> list[Deployment]:
         """Those that are deployed and run, newest first."""
         return [one for one in self.recent if one.phase in UP and not one.stopped]
+
+    @property
+    def platform(self) -> str:
+        return self.environment.project.platform
 
     @property
     def path(self) -> str:
@@ -174,6 +185,7 @@ class Deployment:
     reason: str = ""  # why it is queued
     word: str = ""  # the platform says this instead of the phase: a status from the future
     orphan: bool = False  # its service is no more
+    external: bool = False  # something else made it; the platform was only told
     instances: list[Instance] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     build: tuple[int, int] | None = None  # from, to

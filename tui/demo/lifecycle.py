@@ -107,6 +107,54 @@ def approve(world: World, deployment: Deployment) -> None:
     _then(world, deployment, 2.0, lambda: _build(world, deployment))
 
 
+def reject(world: World, deployment: Deployment) -> None:
+    world.calls["reject", deployment.id] += 1
+    if deployment.phase is not Phase.NEEDS_APPROVAL:
+        raise Denied("Deployment does not need approval")
+    deployment.plan += 1
+    deployment.reason = "rejected"
+    _enter(world, deployment, Phase.FAILED)
+
+
+def start(world: World, deployment: Deployment) -> None:
+    """What was stopped runs again."""
+    world.calls["start", deployment.id] += 1
+    if deployment.phase not in UP or not deployment.stopped:
+        raise Denied("Deployment is not stopped")
+    deployment.plan += 1
+    deployment.stopped = False
+    for instance in deployment.instances:
+        instance.state = InstanceState.RESTARTING
+    _enter(world, deployment, Phase.DEPLOYING)
+    _then(world, deployment, 3.0, lambda: _come_up(world, deployment, first=False))
+
+
+def record(world: World, service: Service, commit: Commit, by: Person, phase: Phase) -> Deployment:
+    """A deployment that something outside of the world made, and tells of. It writes nothing here."""
+    world.calls["record", service.id] += 1
+    number = service.next_number
+    service.next_number += 1
+    id_ = world.new_deployment_id(service)
+    one = Deployment(id_, service, number, commit, "api", by, world.now, Phase.BUILDING, world.now, external=True)
+    world.add_deployment(one)
+    _become(world, one, phase)
+    return one
+
+
+def set_status(world: World, deployment: Deployment, phase: Phase) -> None:
+    """Of an external deployment: whoever made it says how it goes."""
+    world.calls["set-status", deployment.id] += 1
+    if not deployment.external:
+        raise Denied("Only an external deployment is told how it goes")
+    _become(world, deployment, phase)
+
+
+def forget(world: World, deployment: Deployment) -> None:
+    """The record goes, and nothing else."""
+    world.calls["remove", deployment.id] += 1
+    world.forget(deployment)
+
+
 def deploy(world: World, service: Service, by: Person, commit_sha: str | None = None) -> Deployment:
     """The head of the branch, or one commit that was deployed before."""
     world.calls["deploy", service.id] += 1
@@ -195,6 +243,17 @@ def push(world: World, service: Service, fate: Fate = Fate.GOOD, message: str | 
     seed = f"{world.seed}:{service.id}:{service.next_number}"
     commit = new_commit(seed, branch=_branch(service), fate=fate, message=message)
     return begin(world, service, commit, "push", commit.author)
+
+
+def _become(world: World, deployment: Deployment, phase: Phase) -> None:
+    if phase is Phase.LIVE:
+        deployment.live_from = world.now
+        for former in deployment.service.active:
+            if former is not deployment:
+                _retire(world, former)
+    if phase is Phase.REMOVED:
+        deployment.removed_at = world.now
+    _enter(world, deployment, phase)
 
 
 def _build(world: World, deployment: Deployment) -> None:

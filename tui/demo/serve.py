@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.demo.world import World
 
 if TYPE_CHECKING:  # all of these are loaded after the addresses are known, so that a start is quick
     from starlette.requests import HTTPConnection
 
-    from tui.demo.railway.tokens import Tokens
-
-PLATFORMS = ("railway",)
+PATHS = {"railway": "/graphql/v2", "gitlab": "", "cloud66": "/api/3", "dokploy": ""}
+"""What an account's url has behind the host."""
+PROJECTS = {"gitlab": ("acme/*",)}
+"""What an account must name to be shown anything."""
+LIVE_LOGS = {"cloud66": "/push"}
+"""Where a platform pushes its logs from, if it has a place of its own for that."""
 TICK_S = 0.02
 LOUD_TICK_S = 0.01  # from 500 lines a second on
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """How a client reaches the world as one platform."""
+
     url: str
     token: str
+    projects: tuple[str, ...] = ()
+    live_logs: str | None = None
 
 
 def listen() -> socket.socket:
@@ -37,43 +45,61 @@ def listen() -> socket.socket:
     return made
 
 
-def url_of(platform: str, listening: socket.socket) -> str:
-    path = {"railway": "/graphql/v2"}[platform]
+def address(platform: str, listening: socket.socket, token: str) -> Address:
     host, port = listening.getsockname()
-    return f"http://{host}:{port}{path}"
+    root = f"http://{host}:{port}"
+    live = LIVE_LOGS.get(platform)
+    return Address(root + PATHS[platform], token, PROJECTS.get(platform, ()), live and root + live)
+
+
+class Access(Protocol):
+    """Who may come in on one platform, and how often."""
+
+    @property
+    def usual(self) -> str:
+        """The token that may do everything."""
+
+
+def access(world: World, platform: str, limit: int | None = None) -> Access:
+    """`limit`: requests a window and token, as the platform counts them; None: its usual one."""
+    tokens = importlib.import_module(f"tui.demo.{platform}.tokens")
+    made: Access = tokens.Tokens(world) if limit is None else tokens.Tokens(world, limit)
+    return made
 
 
 @dataclass(slots=True)
 class Serving:
-    """What `serve` yields: `addresses` by platform, and Railway's `tokens`."""
+    """What `serve` yields, by platform."""
 
     addresses: dict[str, Address]
-    tokens: Tokens
+    tokens: dict[str, Any]
 
 
 @contextlib.asynccontextmanager
 async def serve(
     world: World,
-    platforms: Sequence[str] = PLATFORMS,
+    platforms: Sequence[str] | None = None,
     *,
     rate_limit: int | None = None,
     sockets: dict[str, socket.socket] | None = None,
-    tokens: Tokens | None = None,
+    tokens: dict[str, Any] | None = None,
 ) -> AsyncIterator[Serving]:
-    """Serves until left. `rate_limit`: Railway requests an hour and token. `sockets`: already listening ones."""
-    from tui.demo.railway.tokens import HOBBY_LIMIT, Tokens
+    """Serves until left: `platforms`, or else those that the world has. `rate_limit`: requests a window and token.
 
-    tokens = tokens or Tokens(world, rate_limit or HOBBY_LIMIT)
+    `sockets`: already listening ones.
+    """
+    platforms = platforms or tuple(dict.fromkeys(one.platform for one in world.workspaces))
     listening = sockets or {platform: listen() for platform in platforms}
+    tokens = tokens or {platform: access(world, platform, rate_limit) for platform in listening}
     servers: list[_Server] = []
     pacer = _Pacer(world)
     try:
-        for one in listening.values():
-            server = _Server(world, tokens)
+        for platform, one in listening.items():
+            server = _Server(world, platform, tokens[platform])
             await server.start(one)
             servers.append(server)
         pacer.start()
-        addresses = {name: Address(url_of(name, one), tokens.account.value) for name, one in listening.items()}
+        addresses = {name: address(name, one, tokens[name].usual) for name, one in listening.items()}
         yield Serving(addresses, tokens)
     finally:
         pacer.stop()
@@ -112,13 +138,13 @@ def _means_something(record: logging.LogRecord) -> bool:
 class _Server:
     """One uvicorn server without its main loop, its signal handlers and its log."""
 
-    def __init__(self, world: World, tokens: Tokens) -> None:
+    def __init__(self, world: World, platform: str, tokens: Access) -> None:
         import uvicorn
         from starlette.applications import Starlette
 
         from tui.demo import control
-        from tui.demo.railway import app
 
+        app = importlib.import_module(f"tui.demo.{platform}.app")
         logging.getLogger("uvicorn.error").addFilter(_means_something)
         self._stopping = asyncio.Event()
         application = Starlette(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tui.demo.cast import HOSTILE_MESSAGE, Commit, Fate, Person, new_commit, uuid
@@ -11,6 +10,7 @@ from tui.demo.clock import DAY, HOUR, MINUTE, SECOND, WorldClock
 from tui.demo.entities import Environment, InstanceState, Phase, Project, PullRequest, Service, Workspace
 from tui.demo.history import settle
 from tui.demo.lifecycle import begin, let_go, push
+from tui.demo.parts import LIVELY, PLATFORMS, Part, cast_of
 from tui.demo.world import World
 from tui.demo.writing import set_log_rate
 
@@ -19,11 +19,16 @@ _BEFORE = 60 * MINUTE  # so long has the story been going on when somebody first
 
 
 def new_world(
-    seed: int = 1, *, services: int | None = None, clock: WorldClock | None = None, log_rate: float | None = None
+    seed: int = 1,
+    *,
+    services: int | None = None,
+    clock: WorldClock | None = None,
+    log_rate: float | None = None,
+    platforms: tuple[str, ...] = PLATFORMS,
 ) -> World:
     """`services`: how many in all; None is the story's own score. `log_rate`: runtime lines a second in all."""
     world = World(seed, clock)
-    _build(world, services)
+    _build(world, cast_of(platforms, services))
     for scene in _SCENES:
         scene(world)
     world.run_until(world.started_at)
@@ -33,94 +38,37 @@ def new_world(
     return world
 
 
-def frozen_world(seed: int = 1, *, services: int | None = None, log_rate: float | None = None) -> World:
+def frozen_world(
+    seed: int = 1,
+    *,
+    services: int | None = None,
+    log_rate: float | None = None,
+    platforms: tuple[str, ...] = PLATFORMS,
+) -> World:
     """Stands still at `FROZEN_AT` until advanced."""
     clock = WorldClock(FROZEN_AT, frozen=True)
-    return new_world(seed, services=services, clock=clock, log_rate=log_rate)
+    return new_world(seed, services=services, clock=clock, log_rate=log_rate, platforms=platforms)
 
 
 # who is there
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    project: str
-    environment: str
-    name: str
-    language: str
-    flavour: str
-    routes: str | None = None
-    weight: float = 1.0
-    replicas: int = 1
-    image: str | None = None
-    build_s: float = 35.0
-    cron: str | None = None
-    sleeps: bool = False
-    age_h: float = 30.0
+_DOMAINS = {
+    "railway": "up.railway.app",
+    "gitlab": "acme.example",
+    "cloud66": "outlet.example",
+    "dokploy": "tools.example",
+}
 
 
-_PARTS = (
-    _Part("shop", "production", "api", "python", "python", "api", 4, 2, age_h=9),
-    _Part("shop", "production", "web", "node", "node", "site", 4, 2, build_s=55, age_h=27),
-    _Part("shop", "production", "checkout", "python", "python", "checkout", 3, 2, age_h=31),
-    _Part("shop", "production", "search", "go", "go", "api", 1, build_s=30, age_h=52),
-    _Part("shop", "production", "emails", "python", "worker", weight=0.7, replicas=2, age_h=26),
-    _Part("shop", "production", "worker", "python", "worker", weight=1.5, replicas=3, age_h=20),
-    _Part("shop", "production", "catalog", "node", "hostile", "site", 1, age_h=0.45),
-    _Part("shop", "production", "images", "go", "go", "api", 1, build_s=25, age_h=0.6),
-    _Part("shop", "production", "nightly-report", "python", "worker", cron="0 2 * * *", age_h=0.3),
-    _Part("shop", "production", "postgres", "postgres", "postgres", weight=0.4, image="postgres:17.6", age_h=600),
-    _Part("shop", "production", "redis", "redis", "redis", weight=0.2, image="redis:8.2-alpine", age_h=600),
-    _Part("platform", "production", "gateway", "go", "go", "api", 2, 2, build_s=28, age_h=6),
-    _Part("platform", "production", "auth", "go", "auth", "api", 1, 2, build_s=28, age_h=100),
-    _Part("platform", "production", "metrics", "go", "go", weight=0.5, build_s=22, age_h=44),
-    _Part("platform", "production", "scheduler", "python", "worker", weight=0.5, age_h=90),
-    _Part("shop", "staging", "api", "python", "python", "api", 0.4, age_h=2),
-    _Part("shop", "staging", "web", "node", "node", "site", 0.3, sleeps=True, age_h=15),
-    _Part("shop", "staging", "checkout", "python", "python", "checkout", 0.3, age_h=5),
-    _Part("shop", "staging", "postgres", "postgres", "postgres", weight=0.1, image="postgres:17.6", age_h=600),
-    _Part("shop", "pr-312", "api", "python", "python", "api", 0.1, age_h=1.6),
-    _Part("shop", "pr-312", "web", "node", "node", "site", 0.1, build_s=50, age_h=1.6),
-    _Part("platform", "staging", "gateway", "go", "go", "api", 0.3, build_s=28, age_h=8),
-)
-_LIVELY = (
-    "shop/production/api",
-    "shop/production/images",
-    "shop/production/catalog",
-    "platform/production/gateway",
-    "platform/production/metrics",
-    "shop/staging/api",
-    "shop/staging/checkout",
-)
-_DOMAINS = {"railway": "up.railway.app"}
-_NOUNS = (
-    "billing",
-    "ledger",
-    "stock",
-    "parcel",
-    "label",
-    "returns",
-    "tax",
-    "loyalty",
-    "audit",
-    "export",
-    "import",
-    "feed",
-)
-_ROLES = ("api", "worker", "web", "sync")
-
-
-def _build(world: World, services: int | None) -> None:
+def _build(world: World, parts: list[Part]) -> None:
     """Places and people as they are an hour before the curtain."""
     world.now = world.started_at - _BEFORE
-    acme = Workspace(uuid(world.seed, "workspace", "acme"), "acme")
-    world.workspaces.append(acme)
-    parts = list(_PARTS) if services is None else list(_PARTS[:services])
-    parts += [_extra(number) for number in range((services or 0) - len(_PARTS))]
     for part in parts:
-        _add(world, acme, part)
+        _add(world, _workspace(world, part.platform), part)
     world.weigh()
-    _side_rooms(world, acme)
+    if railway := world.estate("railway").workspaces:
+        _side_rooms(world, railway[0])
     world.loud = world.services[0]
     for part, service in zip(parts, world.services, strict=True):
         commit = None
@@ -137,18 +85,21 @@ def _build(world: World, services: int | None) -> None:
             one.lines.stop(one.changed_at + 8 * SECOND)
 
 
-def _extra(number: int) -> _Part:
-    team, place = divmod(number, 100)
-    name = f"{_NOUNS[place % len(_NOUNS)]}-{_ROLES[place // len(_NOUNS) % len(_ROLES)]}-{place:02d}"
-    environment = "production" if place < 50 else "staging"
-    return _Part(f"team-{team + 1:02d}", environment, name, "go", "go", "api", 0.2, age_h=1 + number % 300)
+def _workspace(world: World, platform: str) -> Workspace:
+    """acme's on one platform."""
+    found = world.estate(platform).workspaces
+    if not found:
+        id_ = uuid(world.seed, "workspace", *(() if platform == "railway" else (platform,)), "acme")
+        found = [Workspace(id_, "acme", platform)]
+        world.workspaces += found
+    return found[0]
 
 
-def _add(world: World, workspace: Workspace, part: _Part) -> Service:
+def _add(world: World, workspace: Workspace, part: Part) -> Service:
     project = next((one for one in workspace.projects if one.name == part.project), None)
     if project is None:
         id_ = uuid(world.seed, "project", part.project)
-        project = Project(id_, part.project, workspace, "railway", world.started_at - 400 * DAY)
+        project = Project(id_, part.project, workspace, part.platform, world.started_at - 400 * DAY)
         workspace.projects.append(project)
     environment = next((one for one in project.environments if one.name == part.environment), None)
     if environment is None:
@@ -169,6 +120,7 @@ def _add(world: World, workspace: Workspace, part: _Part) -> Service:
         build_s=part.build_s,
         cron=part.cron,
         sleeps=part.sleeps,
+        kind=part.kind,
     )
     if part.routes:
         service.host = f"{part.name}-{environment.name}-{id_[:4]}.{_DOMAINS[project.platform]}"
@@ -179,10 +131,11 @@ def _add(world: World, workspace: Workspace, part: _Part) -> Service:
 def _environment(world: World, project: Project, name: str) -> Environment:
     id_ = uuid(world.seed, "environment", project.name, name)
     environment = Environment(id_, name, project, world.started_at - 399 * DAY)
-    if name.startswith("pr-"):
+    if name.startswith(("pr-", "review/")):
         environment.created_at = world.started_at - 2 * DAY
+        number = int(name[3:]) if name.startswith("pr-") else 87
         environment.pull_request = PullRequest(
-            int(name[3:]), "One-page checkout", f"{project.workspace.name}/{project.name}", "feat/one-page-checkout"
+            number, "One-page checkout", f"{project.workspace.name}/{project.name}", "feat/one-page-checkout"
         )
     project.environments.append(environment)
     return environment
@@ -242,6 +195,47 @@ def _a_rollout_is_under_way(world: World, service: Service) -> None:
     push(world, service, Fate.GOOD, "Show delivery dates on product pages (#552)")
 
 
+@_scene("payments/production/web", 0.25)
+def _a_rollout_on_gitlab(world: World, service: Service) -> None:
+    push(world, service, Fate.GOOD, "Ask for the card's country first (!231)")
+
+
+@_scene("payments/production/settlement", 11)
+def _awaits_two_approvals(world: World, service: Service) -> None:
+    commit = new_commit(f"{world.seed}:settlement", message="Settle in batches of 500 (!227)")
+    begin(world, service, commit, "push", commit.author, hold=Phase.NEEDS_APPROVAL)
+
+
+@_scene("payments/production/fraud", 16)
+def _a_pipeline_fails(world: World, service: Service) -> None:
+    push(world, service, Fate.BUILD_FAILS, "Score by merchant category (!229)")
+
+
+@_scene("outlet/production/storefront", 0.25)
+def _a_rollout_on_cloud66(world: World, service: Service) -> None:
+    push(world, service, Fate.GOOD, "Lazy-load the size guide")
+
+
+@_scene("outlet/staging/backoffice", 12)
+def _a_stack_fails(world: World, service: Service) -> None:
+    push(world, service, Fate.UNHEALTHY, "Bulk price edits")
+
+
+@_scene("tools/production/wiki", 0.25)
+def _a_rollout_on_dokploy(world: World, service: Service) -> None:
+    push(world, service, Fate.GOOD, "Search in attachments")
+
+
+@_scene("tools/production/deploy-bot", 19)
+def _done_but_crash_looping(world: World, service: Service) -> None:
+    push(world, service, Fate.CRASHES, "Announce rollbacks in the channel")
+
+
+@_scene("tools/staging/wiki", 8)
+def _a_build_fails_on_dokploy(world: World, service: Service) -> None:
+    push(world, service, Fate.BUILD_FAILS, "Move to pnpm")
+
+
 @_scene("platform/production/scheduler", 14)
 def _nothing_to_build(world: World, service: Service) -> None:
     commit = new_commit(f"{world.seed}:skipped", message="Correct a typo in the README")
@@ -282,12 +276,20 @@ _SCENES: tuple[Scene, ...] = (
     _waiting_for_ci,
     _queued,
     _needs_approval,
+    _a_rollout_on_gitlab,
+    _awaits_two_approvals,
+    _a_pipeline_fails,
+    _a_rollout_on_cloud66,
+    _a_stack_fails,
+    _a_rollout_on_dokploy,
+    _done_but_crash_looping,
+    _a_build_fails_on_dokploy,
 )
 
 
 def _live_on(world: World, seconds: float) -> None:
     """From now on somebody pushes something every minute or two."""
-    lively = [service for service in world.services if service.path in _LIVELY]
+    lively = [service for service in world.services if service.path in LIVELY]
     if not lively:
         return
 

@@ -72,7 +72,7 @@ class World:
         self._order = itertools.count()
         self._listeners: list[Callable[[Change], None]] = []
         self._sleepers: list[Callable[[], None]] = []
-        self._weights = (1.0, 1.0)
+        self._weights: dict[str, tuple[float, float]] = {}  # by platform: of lines, of requests
         self.log_rate: float | None = None  # lines a second in all, where somebody asked for so many
         self.loud: Service | None = None  # where the lines come from that a higher log rate asks for
 
@@ -129,13 +129,9 @@ class World:
 
     # what is in it
 
-    @property
-    def projects(self) -> list[Project]:
-        return [project for workspace in self.workspaces for project in workspace.projects]
-
-    @property
-    def environments(self) -> list[Environment]:
-        return [environment for project in self.projects for environment in project.environments]
+    def estate(self, platform: str) -> Estate:
+        """What one platform shows of the world."""
+        return Estate([one for one in self.workspaces if one.platform == platform])
 
     @property
     def services(self) -> list[Service]:
@@ -173,16 +169,25 @@ class World:
                 service.recent.remove(forgotten)
                 self._deployments.pop(forgotten.id, None)
 
+    def forget(self, deployment: Deployment) -> None:
+        """As if it had never been."""
+        for kept in (deployment.service.recent, deployment.service.history):
+            if deployment in kept:
+                kept.remove(deployment)
+        self._deployments.pop(deployment.id, None)
+
     # how much is written
 
     def weigh(self) -> None:
         """To be called once all services are there."""
-        lines = sum(service.weight for service in self._services.values())
-        requests = sum(service.weight for service in self._services.values() if service.routes)
-        self._weights = (lines or 1.0, requests or 1.0)
+        for platform in {one.platform for one in self.workspaces}:
+            services = self.estate(platform).services
+            lines = sum(service.weight for service in services)
+            requests = sum(service.weight for service in services if service.routes)
+            self._weights[platform] = (lines or 1.0, requests or 1.0)
 
     def usual_lines_per_second(self, service: Service) -> float:
-        return BASE_LINES_PER_SECOND * service.weight / self._weights[0]
+        return BASE_LINES_PER_SECOND * service.weight / self._weights[service.platform][0]
 
     def lines_per_second(self, service: Service) -> float:
         usual = self.usual_lines_per_second(service)
@@ -190,7 +195,8 @@ class World:
             return usual
         crashing = (flow for one in self._running() for flow in one.lines.flows if isinstance(flow, Cycle))
         loops = sum(flow.rate for flow in crashing if flow.end is None)
-        usual *= min(1.0, max(0.02, (self.log_rate - loops) / BASE_LINES_PER_SECOND))
+        base = BASE_LINES_PER_SECOND * len(self._weights)
+        usual *= min(1.0, max(0.02, (self.log_rate - loops) / base))
         if service is not self.loud:
             return usual
         return max(usual, self.log_rate - sum(one.lines.rate(self.now) for one in self._running(but=service)))
@@ -199,7 +205,26 @@ class World:
         return [one for service in self._services.values() if service is not but for one in service.active]
 
     def requests_per_second(self, service: Service) -> float:
-        return REQUESTS_PER_SECOND * service.weight / self._weights[1]
+        return REQUESTS_PER_SECOND * service.weight / self._weights[service.platform][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """What one platform shows of a world."""
+
+    workspaces: list[Workspace]
+
+    @property
+    def projects(self) -> list[Project]:
+        return [project for workspace in self.workspaces for project in workspace.projects]
+
+    @property
+    def environments(self) -> list[Environment]:
+        return [environment for project in self.projects for environment in project.environments]
+
+    @property
+    def services(self) -> list[Service]:
+        return [service for environment in self.environments for service in environment.services]
 
 
 _REMEMBERED = 400  # of a service's deployments since the start: the board may stay open for days

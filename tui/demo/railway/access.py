@@ -12,7 +12,7 @@ from graphql import GraphQLResolveInfo
 from tui.demo.entities import Deployment, Environment, Project, Service
 from tui.demo.railway.errors import NOT_AUTHORIZED, PROBLEM, Refusal
 from tui.demo.railway.tokens import Token, TokenKind
-from tui.demo.world import World
+from tui.demo.world import Estate, World
 
 T = TypeVar("T")
 
@@ -27,6 +27,10 @@ class Context:
     token: Token | None
     complaint: str = NOT_AUTHORIZED  # what is wrong with the credential, in Railway's words
     feed: Any = None  # the log stream a subscription asks for
+
+    @property
+    def estate(self) -> Estate:
+        return self.world.estate("railway")
 
     def caller(self, *kinds: TokenKind) -> Token:
         """Whoever asks, if they are one of `kinds`. Raises Refusal."""
@@ -45,7 +49,7 @@ class Context:
 
     def environment(self, id_: str) -> Environment:
         token = self.caller()
-        known = {one.id: one for one in self.world.environments}
+        known = {one.id: one for one in self.estate.environments}
         found = _known(id_, known.__getitem__, "Environment not found")
         if not token.sees(found):
             raise Refusal(NOT_AUTHORIZED)
@@ -53,7 +57,7 @@ class Context:
 
     def project(self, id_: str) -> Project:
         token = self.caller()
-        known = {one.id: one for one in self.world.projects}
+        known = {one.id: one for one in self.estate.projects}
         found = _known(id_, known.__getitem__, "Project not found")
         if token.environment is not None and token.environment.project is not found:
             raise Refusal(NOT_AUTHORIZED)

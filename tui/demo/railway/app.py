@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from tui.demo.gate import Abort, Hang
 from tui.demo.railway.documents import Validator, parse_query
 from tui.demo.railway.errors import QUIET, format_error
-from tui.demo.railway.http import Abort, Hang, HttpEndpoint
+from tui.demo.railway.http import HttpEndpoint
 from tui.demo.railway.mutations import mutation
 from tui.demo.railway.queries import environment_type, project_type, query
 from tui.demo.railway.socket import SocketEndpoint

@@ -27,7 +27,7 @@ _BEARERS = (TokenKind.ACCOUNT, TokenKind.WORKSPACE)
 def api_token(_root: object, info: Info) -> Wire:
     asked = context(info)
     asked.caller(*_BEARERS)
-    return {"workspaces": [{"id": one.id, "name": one.name} for one in asked.world.workspaces]}
+    return {"workspaces": [{"id": one.id, "name": one.name} for one in asked.estate.workspaces]}
 
 
 @query.field("projectToken")
@@ -53,8 +53,8 @@ def me(_root: object, info: Info) -> Wire:
     asked = context(info)
     token = asked.caller(TokenKind.ACCOUNT)
     now = asked.world.now
-    workspaces = [words.workspace(one, now) for one in asked.world.workspaces]
-    created = rfc3339_ms(asked.world.workspaces[0].projects[0].created_at)
+    workspaces = [words.workspace(one, now) for one in asked.estate.workspaces]
+    created = rfc3339_ms(asked.estate.workspaces[0].projects[0].created_at)
     return {
         **words.person(token.person),
         "createdAt": created,
@@ -98,7 +98,7 @@ def projects(
     del userId, includeDeleted, orderBy
     found: list[Project] = []
     if workspaceId is not None:
-        home = [one for one in asked.world.workspaces if one.id == workspaceId]
+        home = [one for one in asked.estate.workspaces if one.id == workspaceId]
         if not home:
             raise Refusal(NOT_AUTHORIZED)
         found = home[0].projects
@@ -158,7 +158,7 @@ def service_instances(of: Wire, info: Info, **page: Unpack[Page]) -> Wire:
 def service(_root: object, info: Info, id: str) -> Wire:
     asked = context(info)
     token = asked.caller()
-    for one in asked.world.services:
+    for one in asked.estate.services:
         if one.service_id == id and token.sees(one.environment):
             return words.service(one, asked.world.now)
     raise Refusal("Service not found")
@@ -176,7 +176,7 @@ def deployments(_root: object, info: Info, input: Wire, **page: Unpack[Page]) ->
     token = asked.caller()
     if not token.lists_deployments:
         raise Refusal(NOT_AUTHORIZED)
-    services = asked.world.services
+    services = asked.estate.services
     if (id_ := input.get("environmentId")) is not None:
         services = asked.environment(id_).services
     if (id_ := input.get("projectId")) is not None:
@@ -308,7 +308,7 @@ def metrics(
     end = min(asked.world.now if end is None else end, asked.world.now)
     if (end - start) // SECOND // step > 10_000:
         raise Refusal(PROBLEM)
-    services = [one for one in asked.world.services if token.sees(one.environment)]
+    services = [one for one in asked.estate.services if token.sees(one.environment)]
     if projectId is not None:
         services = [one for one in services if one.environment.project.id == projectId]
     if environmentId is not None:

@@ -70,8 +70,14 @@ class Tokens:
         person = PEOPLE[0]
         self.account = Token(value(TokenKind.ACCOUNT), TokenKind.ACCOUNT, person, limit)
         self.workspace = Token(value(TokenKind.WORKSPACE), TokenKind.WORKSPACE, person, limit)
-        self.project = Token(value(TokenKind.PROJECT), TokenKind.PROJECT, person, limit, world.environments[0])
+        self.project = Token(
+            value(TokenKind.PROJECT), TokenKind.PROJECT, person, limit, world.estate("railway").environments[0]
+        )
         self._bearers = {token.value: token for token in (self.account, self.workspace)}
+
+    @property
+    def usual(self) -> str:
+        return self.account.value
 
     def caller(self, headers: Mapping[str, str]) -> Token | None:
         """Whoever's token the headers carry. None: they carry none. Raises LookupError with Railway's words."""
