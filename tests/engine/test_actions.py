@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.engine.world import LOST, World, deployment, service
 from tui.engine.actions import Action
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog
-from tui.model.action import Intent, Outcome, Receipt, Verb
+from tui.model.action import Intent, Outcome, Progress, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Ref, Service
 from tui.model.errors import (
     Forbidden,
@@ -588,3 +588,50 @@ async def test_effects_are_the_providers_and_what_it_lacks_is_refused() -> None:
         assert engine.actions.effect(intend(world, Verb.STOP)).call == "stop()"
         with pytest.raises(ProviderError, match="cancel instead"):
             engine.actions.effect(intend(world, Verb.REJECT))
+
+
+# Operations: what a platform tells by a name of its own
+
+
+def _operating(world: World, *told: Progress | Exception) -> None:
+    async def answer(intent: Intent) -> Receipt:
+        return Receipt(intent, Outcome.ACCEPTED, world.clock.now(), operation="op-7")
+
+    world.platform.answer = answer
+    world.platform.operations = list(told)
+
+
+@pytest.mark.parametrize(("ok", "verb"), [(True, Verb.RESTART), (False, Verb.RESTART), (True, Verb.ROLLBACK)])
+async def test_an_operation_decides_the_end_whatever_the_deployments_show(ok: bool, verb: Verb) -> None:
+    world = World()
+    _operating(world, Progress(), Progress(message="half done"), LOST, Progress(ok, "that is all"))
+    async with world.engine as engine:
+        await ready(world)
+        action = await ended(world, engine.actions.start(intend(world, verb)))
+    assert (action.ok, action.message) == (ok, "that is all")
+    assert phases(world) == ["asked", "accepted", "final"]
+
+
+async def test_an_operation_that_makes_a_deployment_names_it_too() -> None:
+    world = World()
+    _operating(world, Progress(), Progress(), Progress(ok=True))
+    async with world.engine as engine:
+        await ready(world)
+        action = engine.actions.start(intend(world, Verb.REDEPLOY))
+        world.platform.put(deployment("d2", Status.BUILDING, created_at=world.clock.now()), LIVE)
+        await ended(world, action)
+    assert action.deployment == Ref("prod", Kind.DEPLOYMENT, "d2")
+
+
+async def test_what_was_queued_is_followed_under_the_id_it_gets_later() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        action = engine.actions.start(intend(world, Verb.REDEPLOY))
+        queued = deployment("job-1", Status.QUEUED, created_at=world.clock.now())
+        world.platform.put(queued, LIVE)
+        await world.clock.until(lambda: action.deployment == queued.ref)
+        world.platform.becomes[queued.ref] = deployment("d2", created_at=world.clock.now(), is_live=True)
+        await ended(world, action)
+    assert action.ok
+    assert action.deployment == Ref("prod", Kind.DEPLOYMENT, "d2")

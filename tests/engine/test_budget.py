@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tests.clocks import START, FakeClock
-from tui.engine.budget import BURST, Budget, counted
+from tui.engine.budget import Budget, counted
 from tui.model.errors import RateLimited
-from tui.model.provider import PRIORITY, Priority
+from tui.model.provider import PRIORITY, Polling, Priority
+
+BURST = Polling().burst
 
 
 def known(clock: FakeClock, *, limit: int = 1000, remaining: int = 1000, resets_in_s: float = 3600) -> Budget:
@@ -167,3 +169,29 @@ async def test_a_reset_without_a_time_is_assumed_an_hour_later() -> None:
     assert budget.view().resets_at == START + timedelta(hours=1)
     await clock.advance(3600)
     assert budget.view().remaining == 100
+
+
+async def test_a_limit_that_is_only_assumed_bounds_an_hour_and_is_not_shown() -> None:
+    clock = FakeClock()
+    budget = Budget("prod", clock)
+    budget.suit(Polling(requests_per_hour=1000, burst=50))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(spend(budget, Priority.BACKGROUND, 50))
+        await clock.settle()
+        assert budget.view().spent == 50
+    assert (budget.view().limit, budget.view().remaining) == (None, None)
+    assert budget.interval_s(10, at_least=1) > 60, "ten requests a time are as often as half of the hour's thousand"
+    async with asyncio.TaskGroup() as group:
+        group.create_task(spend(budget, Priority.BACKGROUND, 850))
+        await clock.advance(300)
+    with pytest.raises(RateLimited):
+        await spend(budget, Priority.BACKGROUND)
+
+
+async def test_what_a_platform_says_of_its_limit_takes_the_place_of_what_was_assumed() -> None:
+    clock = FakeClock()
+    budget = Budget("prod", clock)
+    budget.suit(Polling(requests_per_hour=1000))
+    await spend(budget, Priority.FOCUSED, 5)
+    budget.observe(limit=2000, remaining=1700, resets_at=clock.now() + timedelta(seconds=60))
+    assert (budget.view().limit, budget.view().remaining) == (2000, 1700)

@@ -240,3 +240,14 @@ async def test_the_steps_of_any_deployment_can_be_asked_for() -> None:
         engine.steps(LIVE.ref)
         await world.clock.settle()
         assert timeline(world).steps == {LIVE.ref: (Step("build", Status.LIVE),)}
+
+
+async def test_each_account_is_told_which_of_its_services_is_looked_at() -> None:
+    world = World("prod", "other")
+    async with world.engine as engine:
+        await focused(world)
+        await world.clock.advance(15)
+        engine.focus(None)
+        await world.clock.advance(1)
+    assert world.platforms["prod"].focused == [None, API, None]
+    assert world.platforms["other"].focused == [None]

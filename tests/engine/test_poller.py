@@ -11,7 +11,7 @@ from tests.engine.world import LOST, World, deployment, service
 from tui.engine.store import Phase
 from tui.model.action import Verb
 from tui.model.errors import ProviderError, RateLimited, Unauthorized, UnexpectedReply
-from tui.model.provider import Priority
+from tui.model.provider import Polling, Priority
 from tui.model.status import Status
 
 
@@ -194,3 +194,27 @@ async def test_a_one_shot_snapshot_is_in_the_store_and_its_error_is_raised() -> 
         with pytest.raises(ProviderError, match="does not answer"):
             await engine.snapshot("prod")
         assert engine.store.accounts["prod"].error is LOST
+
+
+async def test_a_platform_is_asked_as_often_as_it_wants_to_be() -> None:
+    world = World()
+    world.platform.polling = Polling(snapshot_s=20, moving_s=7)  # type: ignore[misc]
+    async with world.engine as engine:
+        engine.start()
+        await world.clock.advance(45)
+        assert polls(world) == [0, 20, 40]
+        world.platform.put(deployment("d2", Status.BUILDING))
+        engine.refresh()
+        await world.clock.advance(15)
+    assert [round(each) for each in polls(world)[3:]] == [45, 52, 59]
+
+
+async def test_a_picture_whose_oldest_part_is_as_old_as_planned_is_fresh() -> None:
+    world = World()
+    world.platform.polling = Polling(spread_s=60)  # type: ignore[misc]
+    async with world.engine as engine:
+        engine.start()
+        await world.clock.advance(1)
+        state = engine.store.accounts["prod"]
+        assert state.phase(START + timedelta(seconds=110)) is Phase.FRESH
+        assert state.phase(START + timedelta(seconds=130)) is Phase.STALE

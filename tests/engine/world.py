@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tests.clocks import START, FakeClock
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
-from tui.model.action import Effect, Intent, Outcome, Receipt, Verb
+from tui.model.action import Effect, Intent, Outcome, Progress, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Page, Ref, Revision, Service, Snapshot, Step
 from tui.model.errors import NotFound, Unreachable
 from tui.model.log import Cursor, LogEntry, LogKind, LogLine, LogSource
@@ -149,11 +149,24 @@ class Platform(Provider):
         self._hour = -1
         self._used = 0
         self.closed = 0
+        self.focused: list[Ref | None] = []
+        self.becomes: dict[Ref, Deployment] = {}  # what a deployment is called by now
+        self.operations: list[Progress | Exception] = []  # what progress tells, one after the other
         self.answer: Callable[[Intent], Awaitable[Receipt]] = self.accept
         self.handlers = {
             verb: Handler(self._run, lambda intent: Effect(f"{intent.verb}()", "does it")) for verb in Verb
         }
         del self.handlers[Verb.REJECT]
+
+    def focus(self, service: Ref | None) -> None:
+        self.focused.append(service)
+
+    async def progress(self, receipt: Receipt) -> Progress:
+        await self._request("progress")
+        told = self.operations.pop(0)
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def accept(self, intent: Intent) -> Receipt:
         return Receipt(intent, Outcome.ACCEPTED, self.clock.now())
@@ -191,6 +204,8 @@ class Platform(Provider):
 
     async def deployment(self, ref: Ref, service: Service) -> Deployment:
         await self._request("deployment")
+        if (now := self.becomes.get(ref)) is not None:
+            return now
         for each in self.lists[service.ref]:
             if each.ref == ref:
                 return each

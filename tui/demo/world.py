@@ -72,7 +72,7 @@ class World:
         self._order = itertools.count()
         self._listeners: list[Callable[[Change], None]] = []
         self._sleepers: list[Callable[[], None]] = []
-        self._weights: dict[str, tuple[float, float]] = {}  # by platform: of lines, of requests
+        self._weights = (1.0, 1.0)
         self.log_rate: float | None = None  # lines a second in all, where somebody asked for so many
         self.loud: Service | None = None  # where the lines come from that a higher log rate asks for
 
@@ -180,14 +180,12 @@ class World:
 
     def weigh(self) -> None:
         """To be called once all services are there."""
-        for platform in {one.platform for one in self.workspaces}:
-            services = self.estate(platform).services
-            lines = sum(service.weight for service in services)
-            requests = sum(service.weight for service in services if service.routes)
-            self._weights[platform] = (lines or 1.0, requests or 1.0)
+        lines = sum(service.weight for service in self._services.values())
+        requests = sum(service.weight for service in self._services.values() if service.routes)
+        self._weights = (lines or 1.0, requests or 1.0)
 
     def usual_lines_per_second(self, service: Service) -> float:
-        return BASE_LINES_PER_SECOND * service.weight / self._weights[service.platform][0]
+        return BASE_LINES_PER_SECOND * service.weight / self._weights[0]
 
     def lines_per_second(self, service: Service) -> float:
         usual = self.usual_lines_per_second(service)
@@ -195,8 +193,7 @@ class World:
             return usual
         crashing = (flow for one in self._running() for flow in one.lines.flows if isinstance(flow, Cycle))
         loops = sum(flow.rate for flow in crashing if flow.end is None)
-        base = BASE_LINES_PER_SECOND * len(self._weights)
-        usual *= min(1.0, max(0.02, (self.log_rate - loops) / base))
+        usual *= min(1.0, max(0.02, (self.log_rate - loops) / BASE_LINES_PER_SECOND))
         if service is not self.loud:
             return usual
         return max(usual, self.log_rate - sum(one.lines.rate(self.now) for one in self._running(but=service)))
@@ -205,7 +202,7 @@ class World:
         return [one for service in self._services.values() if service is not but for one in service.active]
 
     def requests_per_second(self, service: Service) -> float:
-        return REQUESTS_PER_SECOND * service.weight / self._weights[service.platform][1]
+        return REQUESTS_PER_SECOND * service.weight / self._weights[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from msgspec import Struct
 
 from tui.model.clock import Clock
 from tui.model.errors import RateLimited
-from tui.model.provider import PRIORITY, Priority
+from tui.model.provider import PRIORITY, Polling, Priority
 
 RESERVE = 0.10  # of the window: only actions may use it
 BACKGROUND_SHARE = 0.50  # of the window: the polls; the rest is for what somebody looks at
 LONGEST_WAIT_S = 5.0  # a request that must wait longer is refused instead
-BURST = 8  # a first screen needs several requests at once
 UNKNOWN_RATE = 2.0  # requests a second where the platform tells no limit
 KNOWN_RATE = 5.0  # where it does: half of the lowest limit per second among the platforms (10/s)
 WINDOW_S = 3600.0  # assumed until a reset time is seen
@@ -63,22 +62,33 @@ class Budget:
         self._account = account
         self._clock = clock
         self._limit: int | None = None
+        self._assumed = False  # nobody told us the limit
         self._remaining = 0
         self._resets_at: datetime | None = None
         self._retry_at: datetime | None = None
         self._window_s = WINDOW_S
-        self._tokens = float(BURST)
+        self._burst = Polling().burst
+        self._tokens = float(self._burst)
         self._filled_at = clock.monotonic()
         self._queue: list[tuple[Priority, int]] = []
         self._ticket = 0
         self._spent = 0
 
+    def suit(self, polling: Polling) -> None:
+        """What the platform stands at once, and in an hour where its answers name no limit."""
+        self._tokens += polling.burst - self._burst
+        self._burst = polling.burst
+        if polling.requests_per_hour is not None and self._limit is None:
+            self.observe(limit=polling.requests_per_hour)
+            self._assumed = True
+
     def view(self) -> BudgetView:
         self._roll()
+        told = self._limit is not None and not self._assumed
         return BudgetView(
-            limit=self._limit,
-            remaining=None if self._limit is None else max(0, self._remaining),
-            resets_at=self._resets_at,
+            limit=self._limit if told else None,
+            remaining=max(0, self._remaining) if told else None,
+            resets_at=self._resets_at if told else None,
             retry_at=self._retry_at,
             spent=self._spent,
         )
@@ -104,8 +114,10 @@ class Budget:
     ) -> None:
         now = self._clock.now()
         if limit is not None and limit > 0:
-            if self._limit is None and remaining is None:
+            if (self._limit is None or self._assumed) and remaining is None:
                 self._remaining = limit
+            if self._assumed:
+                self._assumed, self._resets_at = False, None
             self._limit = limit
         if remaining is not None and self._limit is not None:
             self._remaining = remaining
@@ -166,11 +178,11 @@ class Budget:
 
     @property
     def _rate(self) -> float:
-        return UNKNOWN_RATE if self._limit is None else KNOWN_RATE
+        return UNKNOWN_RATE if self._limit is None and not self._assumed else KNOWN_RATE
 
     def _fill(self) -> None:
         now = self._clock.monotonic()
-        self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * self._rate)
+        self._tokens = min(float(self._burst), self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
 
     def _roll(self) -> None:

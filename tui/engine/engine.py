@@ -22,7 +22,7 @@ from tui.engine.poller import Poller
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Ref, Snapshot
-from tui.model.provider import Priority, Provider
+from tui.model.provider import Polling, Priority, Provider
 
 __all__ = ["Account", "Engine"]
 
@@ -43,14 +43,15 @@ class Engine:
         clock: Clock | None = None,
         read_only: bool = False,
         random: Random | None = None,
-        poll_s: float = 10.0,
+        poll_s: float | None = None,
         cache: Path | None = None,
     ) -> None:
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
         self._random = random or Random()
-        self.store = Store([AccountState(each.name, each.provider, each.title, poll_s) for each in accounts])
+        first_s = poll_s or Polling().snapshot_s
+        self.store = Store([AccountState(each.name, each.provider, each.title, first_s) for each in accounts])
         self.budgets = {each.name: Budget(each.name, self.clock) for each in accounts}
         self._links = {each.name: Link(each, self.budgets[each.name]) for each in accounts}
         self._pollers = {

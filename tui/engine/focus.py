@@ -20,7 +20,6 @@ from tui.model.status import Status
 DEBOUNCE_S = 0.15  # holding a key down the list must not spend a request a row
 OLD_S = 30.0
 BETWEEN_READS_S = 1.0
-STEPS_POLL_S = 2.0
 LISTENING_POLL_S = 30.0  # while the platform tells of changes, in case it forgets to
 
 log = logging.getLogger(__name__)
@@ -68,6 +67,8 @@ class Focus:
                 pass
             async with asyncio.TaskGroup() as group:
                 kept = self._service
+                for account, link in self._links.items():
+                    link.turn_to(kept if kept is not None and kept.account == account else None)
                 keeping = [] if kept is None else [self._keep_timeline(kept), self._keep_steps(kept)]
                 tasks = [group.create_task(each) for each in keeping]
                 await self._turned.wait()
@@ -207,7 +208,7 @@ class Focus:
             unwatch()
 
     def _pace_s(self, service: Service, *, told: bool) -> float:
-        at_least = LISTENING_POLL_S if told else STEPS_POLL_S
+        at_least = LISTENING_POLL_S if told else self._link(service.ref).polling.focused_s
         return self._link(service.ref).budget.interval_s(2, at_least=at_least, priority=Priority.FOCUSED)
 
     async def _listen(self, deployment: Deployment, bell: Bell) -> None:

@@ -38,6 +38,7 @@ class _Watch(Struct):
     status_before: Status | None = None
     moved: bool = False
     not_found: int = 0
+    operation: Receipt | None = None  # the platform tells itself how it ends
 
     @property
     def looks_for_new(self) -> bool:
@@ -64,6 +65,8 @@ class Follower:
 
     async def follow(self, action: Action, receipt: Receipt, timeout_s: float) -> Verdict:
         watch = self._watch(action, receipt)
+        if receipt.operation and watch.sure:
+            watch.operation = receipt
         backoff = self._backoff()
         link = self._links[action.intent.service.account]
         while True:
@@ -104,6 +107,8 @@ class Follower:
         )
 
     async def _look(self, watch: _Watch, elapsed_s: float) -> Verdict | None:
+        if watch.operation is not None:
+            return await self._ask(watch, watch.operation)
         if watch.looks_for_new:
             await self._find(watch)
             if watch.target is None:
@@ -124,6 +129,20 @@ class Follower:
         if not watch.sure:
             return None
         return verdict(action.intent.verb, watch.status_before, status, elapsed_s=elapsed_s, moved=watch.moved)
+
+    async def _ask(self, watch: _Watch, receipt: Receipt) -> Verdict | None:
+        """An operation has a name of its own, and its end does not show on any deployment."""
+        action = watch.action
+        if watch.looks_for_new:
+            await self._find(watch)
+        progress = await self._links[action.intent.service.account].call(
+            Priority.ACTION, lambda provider: provider.progress(receipt)
+        )
+        if progress.ok is not None:
+            return Verdict(progress.ok, progress.message or ("done" if progress.ok else "failed"))
+        if progress.message and progress.message != action.message:
+            self._say(action, progress.message)
+        return None
 
     async def _find(self, watch: _Watch) -> None:
         """The deployment that came after the action was asked for."""
@@ -157,6 +176,10 @@ class Follower:
             Priority.ACTION, lambda provider: provider.deployment(target, service)
         )
         self._store.put_deployment(deployment)
+        if deployment.ref != target:  # what was queued has become a deployment, with an id of its own
+            watch.target = deployment.ref
+            if watch.action.deployment == target:
+                watch.action.deployment = deployment.ref
         if watch.before is not None and _instances(deployment) != _instances(watch.before):
             watch.moved = True
         return deployment.status
@@ -178,7 +201,7 @@ class Follower:
     def _given_up(self, watch: _Watch, elapsed_s: float, timeout_s: float) -> Verdict | None:
         if not watch.sure and elapsed_s >= NO_TRACE_S:
             return Verdict(False, f"no trace of it after {elapsed_s:.0f} s")
-        if watch.looks_for_new and elapsed_s >= NEVER_APPEARED_S:
+        if watch.looks_for_new and watch.operation is None and elapsed_s >= NEVER_APPEARED_S:
             return Verdict(False, f"it was accepted, but no new deployment came within {elapsed_s:.0f} s")
         if elapsed_s >= timeout_s:
             state = "unknown" if watch.action.status is None else watch.action.status.value.replace("_", " ")

@@ -11,8 +11,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from tui.engine.budget import Budget
+from tui.model.entities import Ref
 from tui.model.errors import ProviderError
-from tui.model.provider import PRIORITY, Meter, Priority, Provider
+from tui.model.provider import PRIORITY, Meter, Polling, Priority, Provider
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ class Link:
         self.budget = budget
         self.connected: Provider | None = None
         self._connecting = asyncio.Lock()
+        self._focus: Ref | None = None
         self._told: set[tuple[str, str]] = set()
 
     async def provider(self) -> Provider:
@@ -52,8 +54,30 @@ class Link:
         async with self._connecting:
             if self.connected is None:
                 with self.contained():
-                    self.connected = await self.account.connect(self.budget)
+                    connected = await self.account.connect(self.budget)
+                    self.budget.suit(connected.polling)
+                    self.connected = connected
+                self._hint(connected)
             return self.connected
+
+    @property
+    def polling(self) -> Polling:
+        return Polling() if self.connected is None else self.connected.polling
+
+    def turn_to(self, service: Ref | None) -> None:
+        """Somebody looks at this service; None: at none of this account's."""
+        if service != self._focus:
+            self._focus = service
+            if self.connected is not None:
+                self._hint(self.connected)
+
+    def _hint(self, provider: Provider) -> None:
+        """Where the provider should look more closely. What it makes of that must not stop anything."""
+        try:
+            with self.contained():
+                provider.focus(self._focus)
+        except ProviderError as error:
+            log.info("%s: %s", self.account.name, error)
 
     async def call(self, priority: Priority, ask: Callable[[Provider], Awaitable[T]]) -> T:
         """Raises ProviderError and nothing else."""

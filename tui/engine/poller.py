@@ -16,15 +16,17 @@ from tui.model.errors import ProviderError, RateLimited, Unauthorized
 from tui.model.provider import Priority
 
 BETWEEN_POLLS_S = 1.0
-IN_FLIGHT_POLL_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class Poller:
-    """One account's loop. `poke()` when the platform surely has news, `refresh()` when a person wants to know."""
+    """One account's loop, as often as the platform wants to be asked, or every `poll_s`.
 
-    def __init__(self, link: Link, store: Store, clock: Clock, backoff: Backoff, *, poll_s: float) -> None:
+    `poke()` when the platform surely has news, `refresh()` when a person wants to know.
+    """
+
+    def __init__(self, link: Link, store: Store, clock: Clock, backoff: Backoff, *, poll_s: float | None) -> None:
         self._link = link
         self._store = store
         self._clock = clock
@@ -96,9 +98,11 @@ class Poller:
         moving = snapshot is not None and any(
             service.latest is not None and service.latest.status.in_flight for service in snapshot.services
         )
-        wish_s = min(self._poll_s, IN_FLIGHT_POLL_S) if moving else self._poll_s
+        polling = self._link.polling
+        idle_s = polling.snapshot_s if self._poll_s is None else self._poll_s
+        wish_s = min(idle_s, polling.moving_s) if moving else idle_s
         interval_s = self._link.budget.interval_s(self._requests, at_least=wish_s)
-        self._store.put_interval(self._state.name, interval_s)
+        self._store.put_interval(self._state.name, interval_s, polling.spread_s)
         return interval_s
 
     def _wait_after(self, error: ProviderError) -> float | None:

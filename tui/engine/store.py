@@ -37,6 +37,7 @@ class AccountState(Struct, frozen=True):
     from_cache: bool = False  # the picture is a former session's, not confirmed yet
     error: ProviderError | None = None  # of the last try
     failed_at: datetime | None = None
+    spread_s: float = 0.0  # how much older than the rest a part of a good picture may be
     next_try_at: datetime | None = None  # None with an error: only a refresh tries again
     broken: bool = False
 
@@ -44,7 +45,7 @@ class AccountState(Struct, frozen=True):
         age_s = self.age_s(now)
         if age_s is None:
             return Phase.LOADING if self.error is None else Phase.FAILED
-        old = age_s > max(STALE_INTERVALS * self.poll_s, STALE_AT_LEAST_S)
+        old = age_s > max(STALE_INTERVALS * self.poll_s, STALE_AT_LEAST_S) + self.spread_s
         return Phase.STALE if old or self.from_cache or self.error is not None else Phase.FRESH
 
     def age_s(self, now: datetime) -> float | None:
@@ -174,8 +175,8 @@ class Store:
         )
         self._tell()
 
-    def put_interval(self, account: str, poll_s: float) -> None:
-        self._accounts[account] = replace(self._accounts[account], poll_s=poll_s)
+    def put_interval(self, account: str, poll_s: float, spread_s: float = 0.0) -> None:
+        self._accounts[account] = replace(self._accounts[account], poll_s=poll_s, spread_s=spread_s)
 
     def put_loading(self, service: Ref, loading: bool) -> None:
         timeline = self._own_timeline(service)

@@ -49,6 +49,8 @@ class Polling(Struct, frozen=True):
     snapshot_s: float = 10.0
     moving_s: float = 5.0  # snapshots, while something is in flight
     focused_s: float = 2.0  # the deployment in flight that somebody looks at
+    spread_s: float = 0.0  # how much older than the rest a part of a good snapshot may be
+    burst: int = 8  # requests at once, as a first picture needs them
     requests_per_hour: int | None = None  # the budget where the platform's answers name none; None: two a second
 
 
