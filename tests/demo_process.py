@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent.parent
 DECKWATCH = (sys.executable, "-m", "tui")
 
 
 class DemoProcess:
-    """Serves while entered. `config` is the path of a configuration file with an account for what it serves."""
+    """Serves `platforms` while entered. `config` is the path of a configuration file with an account for each."""
 
-    def __init__(self, *options: str, home: Path) -> None:
+    def __init__(self, *options: str, home: Path, platforms: str = "railway") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tui.demo", "--until-eof", *options],
+            [sys.executable, "-m", "tui.demo", "--until-eof", "--platforms", platforms, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(home),
@@ -29,7 +30,7 @@ class DemoProcess:
         self.pid = self._process.pid
         assert self._process.stdout is not None
         announced = json.loads(self._process.stdout.readline())
-        self.url: str = announced["railway"]["url"]
+        self.url: str = announced[platforms.split(",")[0]]["url"]
         self.config: str = announced["config"]
 
     def __enter__(self) -> Self:
@@ -54,7 +55,8 @@ class DemoProcess:
             return json.load(answer)
 
     def _address(self, name: str) -> str:
-        return self.url.removesuffix("/graphql/v2") + f"/_demo/{name}"
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/_demo/{name}"
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

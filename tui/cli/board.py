@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +68,11 @@ def demo(
     _need_terminal("deckwatch demo --serve-only serves the simulated world without one.")
     diagnostics.nowhere()
     with DemoWorld(arguments) as world:
+        from tui.cli.accounts import TITLES
         from tui.engine.audit import AuditLog
         from tui.engine.engine import Account, Engine
 
-        async def connect(meter: Meter) -> Provider:
+        async def connect(platform: str, meter: Meter) -> Provider:
             import asyncio
 
             from tui import providers
@@ -78,12 +80,18 @@ def demo(
             from tui.model.clock import SystemClock
             from tui.model.provider import Connection
 
-            kind = await asyncio.to_thread(providers.load, "railway")
-            place = await world.place("railway")
-            return kind(Connection("demo", Secret(place.token), place.url), meter=meter, clock=SystemClock())
+            kind = await asyncio.to_thread(providers.load, platform)
+            place = await world.place(platform)
+            connection = Connection(
+                f"demo-{platform}", Secret(place.token), place.url, place.projects, live_logs=place.live_logs
+            )
+            return kind(connection, meter=meter, clock=SystemClock())
 
         def engine() -> Engine:
-            accounts = [Account("demo", "railway", "Railway", connect)]
+            accounts = [
+                Account(f"demo-{platform}", platform, TITLES[platform], partial(connect, platform))
+                for platform in TITLES
+            ]
             return Engine(accounts, audit=AuditLog(None), read_only=options.read_only)
 
         sys.exit(_run(engine, UiConfig(), {}, None))

@@ -23,8 +23,12 @@ ENDS_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    """Where the world speaks one platform's language, and what an account needs besides."""
+
     url: str
     token: str
+    projects: tuple[str, ...] = ()
+    live_logs: str | None = None
 
 
 def require_extra() -> None:
@@ -123,6 +127,10 @@ class DemoWorld:
 def _places(line: bytes) -> dict[str, Place]:
     try:
         document = json.loads(line)
-        return {name: Place(each["url"], each["token"]) for name, each in document.items() if isinstance(each, dict)}
+        return {
+            name: Place(each["url"], each["token"], tuple(each.get("projects", ())), each.get("live_logs"))
+            for name, each in document.items()
+            if isinstance(each, dict)
+        }
     except (ValueError, KeyError, AttributeError):
         raise Unreachable("The simulated world did not say where it is.", remedy="Start the demo again.") from None
