@@ -16,6 +16,7 @@ from tui.demo.lifecycle import record, stop
 from tui.demo.serve import Serving, serve
 from tui.demo.world import World
 from tui.model.action import Verb
+from tui.model.clock import Clock
 from tui.model.entities import Service as ShownService
 from tui.model.entities import Snapshot
 from tui.model.log import LogKind
@@ -62,7 +63,7 @@ class Profile:
     mutations: tuple[str, ...] = ("POST", "PUT", "DELETE")
     keeps: int | None = None
     limited: Callable[[object], str] | None = None
-    own_word: bool = True  # a status from the future can be sent
+    unknown: str = "90000007"  # an id that no deployment has
     cuts: Mapping[LogKind, str] = field(default_factory=dict)  # which channel a log's faults go by
     whole_build_log: bool = True  # lines written before somebody looked are still there
     build_log_faults: tuple[str, ...] = ("drop", "close", "malformed")
@@ -144,6 +145,7 @@ RAILWAY = Profile(
         "serviceInstanceDeployV2",
         "deploymentApprove",
     ),
+    unknown="00000000-0000-4000-8000-000000000000",
     cuts={LogKind.RUNTIME: "socket", LogKind.HTTP: "socket", LogKind.BUILD: "socket"},
 )
 
@@ -254,12 +256,13 @@ def made(
     *,
     token: str | None = None,
     url: str | None = None,
+    clock: Clock | None = None,
 ) -> Provider:
     place = serving.addresses[profile.name]
     connection = Connection(
         ACCOUNT, Secret(token or place.token), url or place.url, place.projects, live_logs=place.live_logs
     )
-    return providers.load(profile.name)(connection, meter=meter, clock=WorldTime(world))
+    return providers.load(profile.name)(connection, meter=meter, clock=clock or WorldTime(world))
 
 
 @asynccontextmanager

@@ -15,9 +15,10 @@ from textual.pilot import Pilot
 from tests.screens.running import TRUECOLOR, screen_text
 from tui import providers
 from tui.app import DeckApp
+from tui.cli.accounts import TITLES
 from tui.config import UiConfig
 from tui.credentials import Secret
-from tui.demo.serve import serve
+from tui.demo.serve import Address, serve
 from tui.demo.world import World
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
@@ -90,16 +91,23 @@ class Voyage:
 async def sailing(
     world: World, *, size: tuple[int, int] = (120, 40), token: str | None = None
 ) -> AsyncIterator[Voyage]:
+    """One account a platform of the world, called after it; the only one is called "demo"."""
     async with serve(world, rate_limit=1_000_000) as serving:
-        place = serving.addresses["railway"]
         clock: Clock = WorldTime(world)
 
-        async def connect(meter: Meter) -> Provider:
-            connection = Connection("demo", Secret(token or place.token), place.url)
-            return providers.load("railway")(connection, meter=meter, clock=clock)
+        def account(platform: str, place: Address) -> Account:
+            name = "demo" if len(serving.addresses) == 1 else platform
 
-        account = Account("demo", "railway", "Railway", connect)
-        async with Engine([account], clock=clock, audit=AuditLog(None), poll_s=10) as engine:
+            async def connect(meter: Meter) -> Provider:
+                connection = Connection(
+                    name, Secret(token or place.token), place.url, place.projects, live_logs=place.live_logs
+                )
+                return providers.load(platform)(connection, meter=meter, clock=clock)
+
+            return Account(name, platform, TITLES[platform], connect)
+
+        accounts = [account(platform, place) for platform, place in serving.addresses.items()]
+        async with Engine(accounts, clock=clock, audit=AuditLog(None), poll_s=10) as engine:
             app = DeckApp(engine, terminal=TRUECOLOR, ui=UiConfig())
             async with app.run_test(size=size) as pilot:
                 yield Voyage(app, pilot, world)

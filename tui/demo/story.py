@@ -25,16 +25,21 @@ def new_world(
     clock: WorldClock | None = None,
     log_rate: float | None = None,
     platforms: tuple[str, ...] = PLATFORMS,
+    calm: bool = False,
 ) -> World:
-    """`services`: how many in all; None is the story's own score. `log_rate`: runtime lines a second in all."""
+    """`services`: how many in all; None is the story's own score. `log_rate`: runtime lines a second in all.
+
+    `calm`: nothing happens but what somebody orders.
+    """
     world = World(seed, clock)
     _build(world, cast_of(platforms, services))
-    for scene in _SCENES:
+    for scene in () if calm else _SCENES:
         scene(world)
     world.run_until(world.started_at)
     if log_rate is not None:
         set_log_rate(world, log_rate)
-    _live_on(world, 40.0)
+    if not calm:
+        _live_on(world, 40.0)
     return world
 
 
@@ -44,10 +49,11 @@ def frozen_world(
     services: int | None = None,
     log_rate: float | None = None,
     platforms: tuple[str, ...] = PLATFORMS,
+    calm: bool = False,
 ) -> World:
     """Stands still at `FROZEN_AT` until advanced."""
     clock = WorldClock(FROZEN_AT, frozen=True)
-    return new_world(seed, services=services, clock=clock, log_rate=log_rate, platforms=platforms)
+    return new_world(seed, services=services, clock=clock, log_rate=log_rate, platforms=platforms, calm=calm)
 
 
 # who is there
