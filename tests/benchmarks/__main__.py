@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import flood, idle, start
+from tests.benchmarks import fleet, flood, idle, start
 from tests.benchmarks.report import Row, as_json, machine, markdown
 
-PARTS = ("start", "idle", "flood")
+PARTS = ("start", "idle", "fleet", "flood")
 
 
 def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -24,6 +24,8 @@ def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row
                 yield from start.rows(own, rounds=rounds)
             case "idle":
                 yield from idle.rows(own, rounds=rounds, seconds=seconds)
+            case "fleet":
+                yield from fleet.rows(own, rounds=rounds, seconds=seconds)
             case "flood":
                 yield from flood.rows(own, presses=presses, rounds=rounds, seconds=seconds / 2)
 

@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.seed, services=options.services, clock=clock, log_rate=options.log_rate, platforms=platforms
     )
     world.faults.start(options.fault)
+    if options.latency:
+        world.faults.add("slow", channel="http", count=None, seconds=options.latency / 1000)
     tokens = {platform: access(world, platform, options.rate_limit) for platform in platforms}
     sockets = {platform: listen() for platform in platforms}
     with tempfile.TemporaryDirectory(prefix="deckwatch-demo-") as folder:
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fault", type=_faults, default=[], metavar="LIST", help=", ".join(FaultKind))
     parser.add_argument("--rate-limit", type=_positive, metavar="N", help="requests a window and token")
     parser.add_argument("--platforms", type=_platforms, default=PLATFORMS, metavar="LIST", help=", ".join(PLATFORMS))
+    parser.add_argument("--latency", type=_positive, metavar="MS", help="before every answer over HTTP")
     parser.add_argument("--frozen", action="store_true", help="time stands still until told to pass")
     parser.add_argument("--until-eof", action="store_true", help="stop when stdin ends, too")
     return parser
