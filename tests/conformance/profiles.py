@@ -257,10 +257,11 @@ def made(
     token: str | None = None,
     url: str | None = None,
     clock: Clock | None = None,
+    account: str = ACCOUNT,
 ) -> Provider:
     place = serving.addresses[profile.name]
     connection = Connection(
-        ACCOUNT, Secret(token or place.token), url or place.url, place.projects, live_logs=place.live_logs
+        account, Secret(token or place.token), url or place.url, place.projects, live_logs=place.live_logs
     )
     return providers.load(profile.name)(connection, meter=meter, clock=clock or WorldTime(world))
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # 6 ms that the first paint need not wait for
 
 PROVIDERS: dict[str, str] = {
     "railway": "tui.providers.railway:RailwayProvider",
+    "gitlab": "tui.providers.gitlab:GitLabProvider",
+    "cloud66": "tui.providers.cloud66:Cloud66Provider",
+    "dokploy": "tui.providers.dokploy:DokployProvider",
 }
 """Name -> "module:Class". Other packages add theirs as entry points of the group `deckwatch.providers`."""
 
