@@ -24,14 +24,23 @@ TEMPLATE = """\
 
 # [[account]]
 # name = "prod"                           # unique; shown everywhere
-# provider = "railway"
+# provider = "railway"                    # railway | gitlab | cloud66 | dokploy
+# url = "https://..."                     # the platform's own by default; dokploy has none
 # token = { env = "RAILWAY_API_TOKEN" }   # or { file = "~/.secrets/railway" }  (mode 0600)
 #                                         # or { command = ["pass", "show", "railway"] }
 #                                         # or { keyring = "railway" }
 # projects = ["shop"]                     # only these; without it all that the token sees
+#                                         # gitlab must name them: ["acme/shop", "acme/payments/*"]
 # read_only = false                       # true: look, don't touch
 # ca_file = "/etc/ssl/corp.pem"           # TLS is always verified
 # production = ["production", "prod*"]    # environments where an action wants the service's name typed
+
+# [[account]]
+# name = "stacks"
+# provider = "cloud66"
+# token = { env = "CLOUD66_TOKEN" }
+# live_logs = "https://sockets.cloud66.com/push"   # deploy logs as they are written: Cloud 66 does not document it,
+#                                         # and without it there are only those that are kept
 
 [ui]
 # theme = "nord"

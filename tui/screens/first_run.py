@@ -32,6 +32,9 @@ class FirstRunScreen(Screen[None]):
         for name, what in (
             ("RAILWAY_API_TOKEN", "Railway, an account or workspace token"),
             ("RAILWAY_TOKEN", "Railway, a project token"),
+            ("GITLAB_TOKEN", "GitLab, with GITLAB_HOST"),
+            ("CLOUD66_TOKEN", "Cloud 66"),
+            ("DOKPLOY_API_KEY", "Dokploy, with DOKPLOY_URL"),
         ):
             text.append(f"    {name:<20}", "bold")
             text.append(f"{what}\n")
