@@ -32,7 +32,7 @@ def test_every_example_in_the_written_file_is_good_when_its_mark_is_taken_away(d
     text = marked.sub("", deckwatch.config.read_text())
     text = re.sub("^ca_file.*$", "", text, flags=re.MULTILINE)  # the one example that names a file
 
-    config = parse(text, deckwatch.config, providers=["railway"], actions=names())
+    config = parse(text, deckwatch.config, providers=["railway", "cloud66"], actions=names())
 
     assert (config.accounts[0].name, config.ui.theme, config.keys, config.views[0].name) == (
         "prod",
