@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tui.model.entities import Deployment, Kind, Ref, Revision
+from tui.model.entities import Deployment, Kind, Ref, Revision, compare_url
 from tui.model.status import Status
 
 NOW = datetime(2026, 8, 22, 2, 14, 7, tzinfo=UTC)
@@ -43,3 +43,22 @@ def test_a_duration_that_cannot_be_known_is_not_guessed() -> None:
     ref = Ref("prod", Kind.DEPLOYMENT, "d")
     assert Deployment(ref, SERVICE, Status.LIVE, "SUCCESS", created_at=NOW).duration_s(NOW) is None
     assert Deployment(ref, SERVICE, Status.BUILDING, "BUILDING").duration_s(NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "page"),
+    [
+        (
+            "https://github.com/a/b/commit/111",
+            "https://github.com/a/b/commit/222",
+            "https://github.com/a/b/compare/111...222",
+        ),
+        ("https://g.x/a/b/-/commit/111", "https://g.x/a/b/-/commit/222", "https://g.x/a/b/-/compare/111...222"),
+        ("https://g.x/a/b/-/commit/111", "https://g.x/a/c/-/commit/222", None),
+        ("https://g.x/a/b/-/commit/111", "https://g.x/a/b/-/commit/111", None),
+        ("https://g.x/a/b", "https://g.x/a/b", None),
+        (None, "https://g.x/a/b/-/commit/222", None),
+    ],
+)
+def test_two_commits_of_one_repository_can_be_compared(before: str | None, now: str, page: str | None) -> None:
+    assert compare_url(Revision("111", url=before), Revision("222", url=now)) == page

@@ -72,6 +72,15 @@ class Revision(Struct, frozen=True):
         return self.sha[:7] if is_commit else self.sha
 
 
+def compare_url(before: Revision, now: Revision) -> str | None:
+    """The page that compares two commits, where both are on the same GitHub, GitLab or their like."""
+    old, _, old_sha = (before.url or "").rpartition("/commit/")
+    new, _, new_sha = (now.url or "").rpartition("/commit/")
+    if not old or old != new or not old_sha or not new_sha or old_sha == new_sha:
+        return None
+    return f"{new}/compare/{old_sha}...{new_sha}"
+
+
 class Instance(Struct, frozen=True):
     """One running copy: a replica, a container, a process."""
 

@@ -15,7 +15,18 @@ from msgspec import Struct, field
 from tui.credentials import Secret
 from tui.model.action import Effect, Intent, Progress, Receipt, Verb
 from tui.model.clock import Clock
-from tui.model.entities import Change, ChangeKind, Changes, Deployment, Page, Ref, Service, Snapshot, Step
+from tui.model.entities import (
+    Change,
+    ChangeKind,
+    Changes,
+    Deployment,
+    Page,
+    Ref,
+    Service,
+    Snapshot,
+    Step,
+    compare_url,
+)
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 
 
@@ -151,7 +162,8 @@ class Provider(ABC):
             return Changes(note=f"{self.title} does not say what this deployment was made from.")
         title = (revision.message or "").partition("\n")[0]
         commit = Change(ChangeKind.COMMIT, revision.short, title, revision.author, deployment.created_at, revision.url)
-        return Changes((commit,), note=f"{self.title} tells only the commit a deployment was made from.")
+        compare = compare_url(before.revision, revision) if before is not None and before.revision else None
+        return Changes((commit,), compare, f"{self.title} tells only the commit a deployment was made from.")
 
     async def progress(self, receipt: Receipt) -> Progress:
         """How an accepted action with an `operation` goes. Raises NotFound when the platform knows it no longer."""
