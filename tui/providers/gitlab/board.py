@@ -1,0 +1,122 @@
+"""What was read, as the board wants it: projects, environments, services, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from tui.model.clock import Clock
+from tui.model.entities import Environment, Kind, Project, Ref, Service, Snapshot
+from tui.model.status import Status
+from tui.model.text import plain
+from tui.providers.gitlab import decode, reasons
+from tui.providers.gitlab.decode import Place
+from tui.providers.gitlab.watched import Watched
+from tui.providers.gitlab.wire import EnvironmentRow
+
+_TIERS = ("production", "staging", "testing", "development")
+
+
+def snapshot(
+    account: str, watched: Sequence[Watched], problems: Iterable[str], clock: Clock, place: Callable[[Ref], Place]
+) -> Snapshot:
+    now, elapsed = clock.now(), clock.monotonic()
+    projects: dict[str, Project] = {}
+    environments: list[Environment] = []
+    services: list[Service] = []
+    unread: list[Ref] = []
+    told = list(problems)
+    oldest = elapsed
+    for one in watched:
+        namespace, _ = decode.names(one.project)
+        project = projects.setdefault(namespace, _project(account, namespace, one))
+        found = sorted(one.environments.values(), key=_order)
+        its = [_environment(account, one.project.id, row, project) for row in found]
+        environments += its
+        if one.error is not None or one.read_at is None:
+            unread += [each.ref for each in its]
+            told.append(f"{plain(one.name)} could not be read. {one.error or ''}".rstrip())
+            continue
+        oldest = min(oldest, one.read_at)
+        read_at = _then(now, elapsed, one.read_at)
+        services += [
+            replace(_service(account, one, row, project, environment, place), observed_at=read_at)
+            for row, environment in zip(found, its, strict=True)
+        ]
+    observed_at = _then(now, elapsed, oldest)
+    return Snapshot(
+        account=account,
+        observed_at=observed_at,
+        projects=tuple(projects.values()),
+        environments=tuple(environments),
+        services=tuple(
+            replace(each, observed_at=None) if each.observed_at == observed_at else each for each in services
+        ),
+        problems=tuple(told),
+        unread=tuple(unread),
+    )
+
+
+def _then(now: datetime, elapsed: float, at: float) -> datetime:
+    return now - timedelta(seconds=max(0.0, elapsed - at))
+
+
+def _project(account: str, namespace: str, one: Watched) -> Project:
+    """A namespace: a group, or a person."""
+    url = decode.link(one.project.web_url)
+    return Project(Ref(account, Kind.PROJECT, namespace), namespace, url.rpartition("/")[0] if url else None)
+
+
+def _environment(account: str, project: int, row: EnvironmentRow, namespace: Project) -> Environment:
+    ref = decode.place_ref(account, Kind.ENVIRONMENT, project, row.id)
+    return Environment(ref, namespace.ref, plain(row.name), ephemeral=decode.is_ephemeral(row))
+
+
+def _service(
+    account: str,
+    one: Watched,
+    row: EnvironmentRow,
+    project: Project,
+    environment: Environment,
+    place: Callable[[Ref], Place],
+) -> Service:
+    ref = decode.place_ref(account, Kind.SERVICE, one.project.id, row.id)
+    here = place(ref)
+    latest, live = (
+        decode.deployment(found, here, whole=found.id in one.singly_at) if found is not None else None
+        for found in (one.latest(row.id), one.live(row.id))
+    )
+    if live is not None and not live.is_live:  # the environment was stopped
+        live = None
+    state = decode.state(row)
+    shown = live or latest
+    match state:
+        case "stopped":
+            status, raw = Status.STOPPED, "stopped"
+        case "stopping":
+            status, raw = Status.REMOVING, "stopping"
+        case _ if shown is None:
+            status, raw = Status.STOPPED, "no deployment"
+        case _:
+            status, raw = shown.status, shown.status_raw
+    return Service(
+        ref=ref,
+        project=project.ref,
+        environment=environment.ref,
+        name=decode.names(one.project)[1],
+        project_name=project.name,
+        environment_name=environment.name,
+        status=status,
+        status_raw=plain(raw),
+        url=decode.link(row.external_url),
+        latest=latest,
+        live=live,
+        not_now=reasons.of_service(latest, live, state),
+    )
+
+
+def _order(row: EnvironmentRow) -> tuple[int, str]:
+    tier = row.tier or row.name
+    return (_TIERS.index(tier) if tier in _TIERS else len(_TIERS), row.name)

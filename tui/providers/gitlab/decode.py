@@ -1,0 +1,305 @@
+"""GitLab's rows as our entities: statuses, what serves, revisions, approvals, steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from tui.model.entities import Approval, ApprovalRule, Deployment, Kind, Ref, Revision, Step
+from tui.model.status import Status
+from tui.model.text import plain
+from tui.providers.gitlab import reasons
+from tui.providers.gitlab.wire import ApprovalRow, DeploymentRow, EnvironmentRow, JobRow, ProjectRow
+
+STATUS: dict[str, Status] = {
+    "created": Status.QUEUED,
+    "running": Status.DEPLOYING,
+    "success": Status.LIVE,
+    "failed": Status.FAILED,
+    "canceled": Status.CANCELLED,
+    "skipped": Status.SKIPPED,
+    "blocked": Status.NEEDS_APPROVAL,
+}
+"""All seven. SUCCESS is refined: it stays when a newer one took over, and when the environment was stopped."""
+
+_WAITS_FOR_A_MACHINE = frozenset({"waiting_for_resource", "preparing", "waiting_for_callback", "scheduled"})
+_OF_JOB = {
+    "success": "success",
+    "failed": "failed",
+    "canceled": "canceled",
+    "skipped": "skipped",
+    "running": "running",
+    "canceling": "running",
+    "manual": "blocked",
+}
+_STEP = {
+    "running": Status.BUILDING,
+    "canceling": Status.BUILDING,
+    "success": Status.LIVE,
+    "failed": Status.FAILED,
+    "canceled": Status.CANCELLED,
+    "skipped": Status.SKIPPED,
+}
+_JOB_NOTE = {
+    "waiting_for_resource": "Its job waits for a resource group that another deployment holds.",
+    "scheduled": "Its job is delayed and starts by itself.",
+    "pending": "Its job waits for a runner.",
+    "preparing": "Its job is being prepared.",
+    "waiting_for_callback": "Its job waits for a callback.",
+    "canceling": "Its job is being canceled.",
+}
+UNDER_WAY = frozenset({"created", "running", "blocked"})
+NEVER = datetime.min.replace(tzinfo=UTC)
+_FINISHED = frozenset({"success", "failed", "canceled", "skipped"})
+
+
+class Place(Struct, frozen=True):
+    """Where a deployment row belongs, and what is known beside the row.
+
+    `live` is the id of the deployment that serves; `state` the environment's; `rollback` whether the project's
+    settings let older deployments run again, None where that is not known; `detailed` whether the row was read on
+    its own, with its approvals.
+    """
+
+    service: Ref
+    web_url: str | None
+    live: int | None = None
+    state: str = "available"
+    rollback: bool | None = None
+    approvals: bool = True  # the server has them
+
+
+def moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def link(text: str | None) -> str | None:
+    """An address of the web, or None."""
+    found = plain(text or "")
+    return found if found.startswith(("https://", "http://")) else None
+
+
+# -- refs ---------------------------------------------------------------------------------------------
+
+
+def place_ref(account: str, kind: Kind, project: int, environment: int) -> Ref:
+    """A row of the board is one environment of one project: `7:42`."""
+    return Ref(account, kind, f"{project}:{environment}")
+
+
+def split(service: Ref) -> tuple[int, int]:
+    """(project id, environment id) of a service's ref; zeros for what is none."""
+    project, _, environment = service.id.partition(":")
+    known = project.isdecimal() and environment.isdecimal()
+    return (int(project), int(environment)) if known else (0, 0)
+
+
+def names(row: ProjectRow) -> tuple[str, str]:
+    """(the namespace's path, the project's own path)."""
+    namespace, _, own = plain(row.path_with_namespace).rpartition("/")
+    if row.namespace is not None and row.namespace.full_path:
+        namespace = plain(row.namespace.full_path)
+    return namespace, plain(row.path or "") or own
+
+
+def rollback_allowed(row: ProjectRow) -> bool | None:
+    """None where the server does not tell: then it is tried."""
+    if row.ci_forward_deployment_enabled is None or row.ci_forward_deployment_rollback_allowed is None:
+        return None if row.ci_forward_deployment_enabled is not False else True
+    return not row.ci_forward_deployment_enabled or row.ci_forward_deployment_rollback_allowed
+
+
+# -- deployments --------------------------------------------------------------------------------------
+
+
+def word(row: DeploymentRow) -> str:
+    """The status in GitLab's words; old servers tell only that of the job. "" where nothing tells."""
+    if row.status:
+        return row.status
+    if row.deployable is None:
+        return ""
+    return _OF_JOB.get(row.deployable.status, "created")
+
+
+def detailed(row: DeploymentRow) -> bool:
+    """It was read on its own, from a server that has approvals."""
+    return row.pending_approval_count is not None or row.approval_summary is not None
+
+
+def approvals(row: DeploymentRow) -> tuple[ApprovalRule, ...]:
+    """The rules; where the server has none but counts, one rule that says what the count says."""
+    rules = row.approval_summary.rules if row.approval_summary is not None else None
+    if rules:
+        return tuple(
+            ApprovalRule(
+                plain(rule.access_level_description or "") or "approvers",
+                max(0, rule.required_approvals or 0),
+                tuple(_approval(each) for each in rule.deployment_approvals or ()),
+            )
+            for rule in rules
+        )
+    given = tuple(_approval(each) for each in row.approvals or ())
+    pending = max(0, row.pending_approval_count or 0)
+    if not given and not pending:
+        return ()
+    return (ApprovalRule("approvers", pending + sum(each.approved for each in given), given),)
+
+
+def missing(row: DeploymentRow) -> int:
+    """How many approvals are still wanted, as far as the row tells."""
+    by_rules = sum(rule.missing for rule in approvals(row))
+    return by_rules if row.pending_approval_count is None else max(0, row.pending_approval_count)
+
+
+def is_manual(row: DeploymentRow, *, whole: bool) -> bool:
+    """It waits for somebody to run its job, not for an approval. `whole`: the row was read on its own."""
+    return word(row) == "blocked" and (whole or detailed(row)) and missing(row) == 0
+
+
+def deployment(row: DeploymentRow, place: Place, *, whole: bool) -> Deployment:
+    status = _status(row, place)
+    manual = is_manual(row, whole=whole)
+    job = row.deployable
+    raw = "manual" if manual else word(row) or (job.status if job else "") or "unknown"
+    if row.id != place.live and status is Status.QUEUED and job is not None and job.status:
+        raw = job.status
+    finished = job.finished_at if job is not None else row.updated_at
+    rules = approvals(row)
+    user = row.user
+    return Deployment(
+        ref=Ref(place.service.account, Kind.DEPLOYMENT, str(row.id)),
+        service=place.service,
+        status=status,
+        status_raw=plain(raw),
+        created_at=moment(row.created_at),
+        started_at=moment(job.started_at) if job is not None else None,
+        finished_at=moment(finished) if word(row) in _FINISHED else None,
+        revision=_revision(row, place),
+        creator=plain(user.name or user.username or "") or None if user is not None else None,
+        trigger=_trigger(row),
+        is_live=row.id == place.live and status is Status.LIVE,
+        url=_url(row, place),
+        note=_note(row, manual),
+        approvals=rules,
+        not_now=reasons.of_deployment(row, place, status, manual=manual),
+    )
+
+
+def best(rows: Iterable[DeploymentRow]) -> DeploymentRow | None:
+    """The one that serves: the success that ended last."""
+    went_well = [row for row in rows if word(row) == "success"]
+    return max(went_well, key=_ended, default=None)
+
+
+def _ended(row: DeploymentRow) -> tuple[datetime, int]:
+    text = row.deployable.finished_at if row.deployable is not None else row.updated_at
+    return (moment(text) or moment(row.created_at) or NEVER, row.id)
+
+
+def _status(row: DeploymentRow, place: Place) -> Status:
+    told = word(row)
+    status = STATUS.get(told, Status.UNKNOWN)
+    job = row.deployable.status if row.deployable is not None else ""
+    match status:
+        case Status.QUEUED if job in _WAITS_FOR_A_MACHINE:
+            return Status.WAITING
+        case Status.LIVE if row.id != place.live:
+            return Status.SUPERSEDED
+        case Status.LIVE if place.state == "stopped":
+            return Status.STOPPED
+    return status
+
+
+def _note(row: DeploymentRow, manual: bool) -> str:
+    job = row.deployable
+    told = word(row)
+    if manual:
+        given = any(each.approved for rule in approvals(row) for each in rule.given)
+        return ("Approved; " if given else "Manual: ") + "deploy it to run its job."
+    if told == "blocked":
+        lacking = missing(row)
+        return f"{lacking} approval{'s' * (lacking != 1)} missing." if lacking else ""
+    if job is None:
+        return "Made through the API, not by GitLab CI."
+    if told == "failed" and job.failure_reason:
+        return plain(job.failure_reason).replace("_", " ").capitalize()
+    return _JOB_NOTE.get(job.status, "") if told in UNDER_WAY else ""
+
+
+def _trigger(row: DeploymentRow) -> str | None:
+    if row.deployable is None:
+        return "api"
+    pipeline = row.deployable.pipeline
+    return plain(pipeline.source or "") or None if pipeline is not None else None
+
+
+def _revision(row: DeploymentRow, place: Place) -> Revision | None:
+    if not row.sha:
+        return None
+    commit = row.deployable.commit if row.deployable is not None else None
+    sha = plain(row.sha)
+    return Revision(
+        sha,
+        plain(row.ref or "") or None,
+        plain((commit.message or commit.title or "").strip().partition("\n")[0]) or None if commit else None,
+        plain(commit.author_name or "") or None if commit else None,
+        f"{place.web_url}/-/commit/{sha}" if place.web_url else None,
+    )
+
+
+def _url(row: DeploymentRow, place: Place) -> str | None:
+    """The job's page, where there is one; else the environment's."""
+    job = link(row.deployable.web_url) if row.deployable is not None else None
+    if job or not place.web_url:
+        return job
+    if row.deployable is not None:
+        return f"{place.web_url}/-/jobs/{row.deployable.id}"
+    return f"{place.web_url}/-/environments/{split(place.service)[1]}"
+
+
+def _approval(row: ApprovalRow) -> Approval:
+    user = row.user
+    by = plain(user.name or user.username or "") if user is not None else ""
+    return Approval(by or "somebody", row.status == "approved", moment(row.created_at), plain(row.comment or ""))
+
+
+# -- environments and steps -----------------------------------------------------------------------------
+
+
+def state(row: EnvironmentRow) -> str:
+    """Old servers do not tell: then it is available."""
+    return row.state or "available"
+
+
+def is_ephemeral(row: EnvironmentRow) -> bool:
+    return row.name.startswith("review/")
+
+
+def steps(jobs: Sequence[JobRow]) -> tuple[Step, ...]:
+    """The jobs of a pipeline in the order they were made, which is that of the stages."""
+    return tuple(_step(job) for job in sorted(jobs, key=lambda job: job.id))
+
+
+def _step(job: JobRow) -> Step:
+    name, stage = plain(job.name or "") or f"job {job.id}", plain(job.stage or "")
+    status = _STEP.get(job.status, Status.QUEUED)
+    failed = status is Status.FAILED
+    details = [plain(job.status).replace("_", " ")] if job.status not in _STEP else []
+    if failed and job.allow_failure:
+        details.append("allowed to fail")
+    return Step(
+        name=f"{stage}: {name}" if stage and stage != name else name,
+        status=status,
+        started_at=moment(job.started_at),
+        finished_at=moment(job.finished_at),
+        detail=", ".join(filter(None, details)),
+        error=(plain(job.failure_reason or "").replace("_", " ") or "failed") if failed else "",
+    )

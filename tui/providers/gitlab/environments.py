@@ -1,0 +1,70 @@
+"""Stopping an environment, which is all that GitLab can do to what runs."""
+
+from __future__ import annotations
+
+from tui.model.action import Effect, Intent, Progress, Receipt, Verb
+from tui.model.errors import NotFound, Refused
+from tui.model.provider import Handler
+from tui.providers.gitlab import decode, reasons
+from tui.providers.gitlab.acting import Acting, Call, flag, only, path_of, project_of, where
+from tui.providers.gitlab.wire import EnvironmentRow
+
+STOP = "stop"
+
+_OPTIONS = {"force": "yes: mark it as stopped without running its on_stop job"}
+
+
+class Environments:
+    def __init__(self, acting: Acting) -> None:
+        self._acting = acting
+
+    def handlers(self) -> dict[Verb, Handler]:
+        return {Verb.STOP: Handler(self._stop, self._effect, _OPTIONS)}
+
+    def _effect(self, intent: Intent) -> Effect:
+        call = _call(intent)
+        if call.body:
+            return self._acting.effect(
+                call,
+                f"Marks the environment of {where(intent)} as stopped without running its on_stop job.",
+                "Whatever runs there goes on running, and nobody sees it here any more.",
+            )
+        return self._acting.effect(
+            call,
+            f"Stops the environment of {where(intent)}: its on_stop job runs, if it has one.",
+            "Without an on_stop job GitLab only calls it stopped: what runs there goes on running.",
+            "There is no start: the next deployment makes it available again.",
+        )
+
+    async def _stop(self, intent: Intent) -> Receipt:
+        call = _call(intent)
+        if (reason := reasons.of_state(self._acting.inventory.place(intent.service.ref).state)) is not None:
+            raise Refused(reason)
+        row = (await self._acting.send(intent, call)).decode(EnvironmentRow)
+        self._acting.inventory.learn_environment(intent.service.ref, row)
+        if decode.state(row) == "available":
+            raise Refused(
+                f"GitLab answered, but {where(intent)} is still available.",
+                remedy="The token's owner may not be allowed to stop it.",
+            )
+        return self._acting.accepted(intent, operation=f"{STOP}:{project_of(intent)}:{row.id}")
+
+    async def progress(self, receipt: Receipt, project: int, environment: int) -> Progress:
+        try:
+            row = await self._acting.api.one(f"projects/{project}/environments/{environment}", EnvironmentRow)
+        except NotFound:
+            return Progress(ok=True, message="stopped and deleted")
+        self._acting.inventory.learn_environment(receipt.intent.service.ref, row)
+        match decode.state(row):
+            case "stopped":
+                return Progress(ok=True, message="stopped")
+            case "stopping":
+                return Progress(message="stopping: its on_stop job runs")
+        return Progress(ok=False, message="it is available again: its on_stop job failed, or it was deployed anew")
+
+
+def _call(intent: Intent) -> Call:
+    only(intent, _OPTIONS)
+    environment = decode.split(intent.service.ref)[1]
+    body = {"force": True} if flag(intent, "force") else {}
+    return Call("POST", f"{path_of(intent)}/environments/{environment}/stop", body)

@@ -1,0 +1,165 @@
+"""One picture of an account: each project is asked only for what is due, what one refuses does not cost the others."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tui.model.clock import Clock
+from tui.model.entities import Ref, Snapshot
+from tui.model.errors import NotFound, ProviderError, RateLimited, Unauthorized
+from tui.model.provider import PRIORITY, Priority
+from tui.providers.gitlab import board, decode, pace
+from tui.providers.gitlab.api import Api
+from tui.providers.gitlab.decode import Place
+from tui.providers.gitlab.deployments import Deployments
+from tui.providers.gitlab.pace import Pace
+from tui.providers.gitlab.projects import Projects, Scope
+from tui.providers.gitlab.reader import Due, Reader, due
+from tui.providers.gitlab.watched import Watched
+from tui.providers.gitlab.wire import DeploymentRow, EnvironmentRow
+
+_AT_ONCE = 5  # projects; each asks for two things at once when it is new
+
+
+class Inventory:
+    """Reads snapshots, and keeps what one leaves for the next. What others read of its projects, they tell it."""
+
+    def __init__(self, api: Api, projects: Projects, deployments: Deployments, clock: Clock) -> None:
+        self.has_approvals = True  # until the server says it has not
+        self._api = api
+        self._projects = projects
+        self._reader = Reader(api, deployments, clock)
+        self._clock = clock
+        self._watched: dict[int, Watched] = {}
+        self._focus: Ref | None = None
+        self._reading = asyncio.Lock()
+
+    async def snapshot(self) -> Snapshot:
+        async with self._reading:
+            scope = await self._projects.scope()
+            self._adopt(scope)
+            await self._read_due(asked=PRIORITY.get() is Priority.FOCUSED)
+            self._weigh()
+            watched = list(self._watched.values())
+            return board.snapshot(self._api.account, watched, scope.problems, self._clock, self.place)
+
+    def focus(self, service: Ref | None) -> None:
+        if service is not None and service != self._focus and (watched := self._of(service)) is not None:
+            watched.wanted = True
+        self._focus = service
+
+    # -- what is known --------------------------------------------------------------------------------------
+
+    def place(self, service: Ref) -> Place:
+        """What is known of a service beside a deployment's own row."""
+        project, environment = decode.split(service)
+        watched = self._watched.get(project)
+        found = watched.environments.get(environment) if watched is not None else None
+        live = watched.live(environment) if watched is not None else None
+        row = self._projects.known(project)
+        return Place(
+            service,
+            decode.link(row.web_url) if row is not None else None,
+            live=live.id if live is not None else None,
+            state=decode.state(found) if found is not None else "available",
+            rollback=decode.rollback_allowed(row) if row is not None else None,
+            approvals=self.has_approvals,
+        )
+
+    def row(self, service: Ref, row: DeploymentRow) -> tuple[DeploymentRow, bool]:
+        """The row with the approvals that are known of it, and whether it was read on its own."""
+        watched = self._of(service)
+        if watched is None or row.id not in watched.rows:
+            return row, False
+        return watched.rows[row.id], row.id in watched.singly_at
+
+    # -- what others found out ------------------------------------------------------------------------------
+
+    def learn(self, service: Ref, rows: list[DeploymentRow]) -> None:
+        if (watched := self._of(service)) is not None:
+            watched.put(rows)
+
+    def learn_single(self, service: Ref, row: DeploymentRow) -> None:
+        if (watched := self._of(service)) is not None:
+            watched.put_single(row, self._clock.monotonic())
+
+    def learn_environment(self, service: Ref, row: EnvironmentRow) -> None:
+        if (watched := self._of(service)) is not None:
+            watched.put_environment(row, self._clock.monotonic())
+
+    def forget(self, service: Ref, deployment: str) -> None:
+        watched = self._of(service)
+        if watched is not None and deployment.isdecimal():
+            watched.forget_row(int(deployment))
+
+    def acted(self, service: Ref) -> None:
+        """Something was done there: it is read with the next snapshot, and closely for a while."""
+        if (watched := self._of(service)) is not None:
+            watched.wanted = True
+            watched.hot_until = self._clock.monotonic() + pace.ACTED_S
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def _of(self, service: Ref) -> Watched | None:
+        return self._watched.get(decode.split(service)[0])
+
+    def _adopt(self, scope: Scope) -> None:
+        known, self._watched = self._watched, {}
+        for id_, row in scope.projects.items():
+            watched = known.get(id_) or Watched(row)
+            watched.project = row
+            self._watched[id_] = watched
+
+    async def _read_due(self, *, asked: bool) -> None:
+        now = self._clock.monotonic()
+        plan = pace.pace(len(self._watched), self._api.per_minute)
+        focus = decode.split(self._focus)[0] if self._focus is not None else 0
+        parts: list[tuple[Watched, Due]] = []
+        for id_, watched in self._watched.items():
+            part = due(watched, plan, now, close=id_ == focus, asked=asked)
+            if part.any:
+                parts.append((watched, part))
+        await self._read_all(parts)
+        failed = [watched for watched, _ in parts if watched.error is not None]
+        if failed and len(failed) == len(parts):
+            await self._read_another(plan, [watched for watched, _ in parts])
+
+    async def _read_another(self, plan: Pace, tried: list[Watched]) -> None:
+        """Whether it is these projects or the whole account: another one tells."""
+        others = [each for each in self._watched.values() if each not in tried and each.error is None]
+        if not others:
+            return
+        await self._read_all([(others[0], Due(False, True, False, ()))])
+        if others[0].error is not None:  # it is not known what of the others is still so
+            for each in others:
+                each.error = others[0].error
+
+    async def _read_all(self, parts: list[tuple[Watched, Due]]) -> None:
+        at_once = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for watched, part in parts:
+                group.create_task(self._read_one(watched, part, at_once))
+
+    async def _read_one(self, watched: Watched, part: Due, at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            try:
+                await self._reader.read(watched, part)
+            except ProviderError as error:
+                watched.error = error
+                watched.retry_at = self._clock.monotonic() + pace.RETRY_S
+            else:
+                watched.error = None
+
+    def _weigh(self) -> None:
+        """Raises what concerns the whole account, which is then asked again as soon as somebody does."""
+        errors = [each.error for each in self._watched.values() if each.error is not None]
+        whole: list[ProviderError] = [error for error in errors if isinstance(error, (RateLimited, Unauthorized))]
+        if errors and len(errors) == len(self._watched) and len({type(error) for error in errors}) == 1:
+            whole += errors
+        if any(isinstance(error, NotFound) for error in errors):
+            self._projects.doubt()
+        if whole:
+            for each in self._watched.values():
+                each.error, each.retry_at = None, 0.0
+                each.wanted |= each.changes_at is not None
+            raise whole[0]
