@@ -84,8 +84,17 @@ class Access:
                 if self.kind != _KINDS["glcbt-"]:
                     raise
                 return  # job tokens reach few endpoints, and not this one
-            self._api.as_bearer()  # OAuth tokens look like nothing in particular
-            self._token = await self._read_token()
+            self._token = await self._as_bearer()
+
+    async def _as_bearer(self) -> TokenRow | None:
+        """OAuth tokens look like nothing in particular: the other header is tried once."""
+        before = self._api.rest.headers
+        self._api.as_bearer()
+        try:
+            return await self._read_token()
+        except ProviderError:
+            self._api.rest.headers = before
+            raise
 
     async def _read_token(self) -> TokenRow | None:
         """None where the server does not tell: it is old, or the token is of a kind that cannot be asked."""

@@ -28,7 +28,7 @@ class Pace(Struct, frozen=True):
     the updates do not show.
     """
 
-    changes_s: float = 30.0
+    changes_s: float = 40.0
     environments_s: float = 60.0
     newest_s: float = 300.0
 
@@ -39,4 +39,4 @@ def pace(projects: int, limit_per_minute: int | None) -> Pace:
     if limit_per_minute is not None:
         allowed = min(_MOST_PER_MINUTE, max(1.0, limit_per_minute * _SHARE))
     all_s = 60.0 * projects / allowed  # how long one request for each project takes
-    return Pace(max(30.0, all_s * 3 / 2), max(60.0, all_s * 4), max(300.0, all_s * 12))
+    return Pace(max(40.0, all_s * 3 / 2), max(60.0, all_s * 4), max(300.0, all_s * 12))

@@ -96,7 +96,9 @@ class Projects:
             for row in rows:
                 if row.archived is not True or not entry.endswith("/*"):
                     found.setdefault(row.id, row)
-        if errors and len(errors) == len(self._wanted) and not all(_missing(error) for error in errors):
+        if errors and len(errors) == len(self._wanted) and len({type(error) for error in errors}) == 1:
+            if isinstance(errors[0], NotFound):
+                raise NotFound(f"Account {self._api.account}: {' '.join(problems)}") from errors[0]
             raise errors[0]
         whole = all(_missing(error) for error in errors)
         return Scope(found, tuple(problems), now, whole)

@@ -12,6 +12,7 @@ from tui.model.errors import NotFound, Refused
 from tui.providers.gitlab import decode, pace, wire
 from tui.providers.gitlab.api import Api, project_path
 from tui.providers.gitlab.deployments import Deployments
+from tui.providers.gitlab.errors import NoRoute
 from tui.providers.gitlab.pace import Pace
 from tui.providers.gitlab.query import DeploymentQuery
 from tui.providers.gitlab.watched import Watched
@@ -74,7 +75,9 @@ class Reader:
             await self._read_environments(watched)
         await self._read_asides(watched)
         for row in part.singles:
-            await self._read_single(watched, row)
+            now_is = watched.rows.get(row.id)
+            if now_is is not None and decode.word(now_is) in decode.UNDER_WAY:
+                await self._read_single(watched, row)
         for row in _singles(watched, now, close=False)[:_SINGLES] if part.newest else ():
             if row.id not in watched.singly_at:  # what is blocked may wait for approvals or not: the first look tells
                 await self._read_single(watched, row)
@@ -127,6 +130,9 @@ class Reader:
         path = f"{project_path(watched.project.id)}/environments/{environment}"
         try:
             row = await self._api.one(path, EnvironmentRow)
+        except NoRoute:
+            watched.asked.add(environment)
+            return
         except NotFound:
             watched.forget_environment(environment)
             return

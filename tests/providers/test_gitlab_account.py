@@ -1,0 +1,499 @@
+"""Which projects an account shows, what its token may do, and one picture of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from starlette.responses import JSONResponse, Response
+
+from tests.clocks import FakeClock
+from tests.providers.gitlab_server import (
+    CUT,
+    TOKEN,
+    Call,
+    GitLabServer,
+    Ledger,
+    deployment,
+    environment,
+    gitlab,
+    no_route,
+    paged,
+    project,
+    refusal,
+    rules,
+    serve,
+    the_service,
+    world,
+)
+from tui.credentials import Secret
+from tui.model.action import Verb
+from tui.model.errors import (
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
+from tui.model.log import LogKind
+from tui.model.provider import PRIORITY, Connection, Priority
+from tui.model.status import Status
+from tui.providers.gitlab import GitLabProvider
+
+# -- projects -------------------------------------------------------------------------------------------
+
+
+async def test_a_project_is_found_by_its_encoded_path_and_asked_by_its_id() -> None:
+    async with gitlab(server := world(deployment(41))) as provider:
+        snapshot = await provider.snapshot()
+    assert [service.path for service in snapshot.services] == ["work/acme/shop/production/api"]
+    assert [project.name for project in snapshot.projects] == ["acme/shop"]
+    assert len(server.named("GET projects/acme%2Fshop%2Fapi")) == 1
+    assert {call.path.split("/")[1] for call in server.calls if call.path.startswith("projects/7/")} == {"7"}
+    assert {call.headers["private-token"] for call in server.calls} == {TOKEN}
+
+
+@pytest.mark.parametrize(("suffix", "path"), [("", "projects/7/deployments"), ("/api/v4/", "projects/7/deployments")])
+async def test_a_url_may_name_the_api(suffix: str, path: str) -> None:
+    server = world(deployment(41))
+    async with serve(server):
+        connection = Connection("work", Secret(TOKEN), url=server.url + suffix, projects=("7",))
+        provider = GitLabProvider(connection, meter=Ledger(), clock=FakeClock())
+        assert len((await provider.snapshot()).services) == 1
+        await provider.aclose()
+    assert any(call.path == path for call in server.calls)
+
+
+async def test_a_url_may_have_a_prefix() -> None:
+    server = GitLabServer()
+    async with serve(server):
+        connection = Connection("work", Secret(TOKEN), url=server.url + "/code/", projects=("7",))
+        provider = GitLabProvider(connection, meter=Ledger(), clock=FakeClock())
+        with pytest.raises(NotFound):
+            await provider.snapshot()
+        await provider.aclose()
+    assert server.calls[-1].path == "/code/api/v4/projects/7"
+
+
+async def test_a_moved_project_is_found_at_its_new_address() -> None:
+    moved = Response(status_code=301, headers={"location": "http://127.0.0.1/api/v4/projects/7"})
+    async with gitlab(server := world(deployment(41))) as provider:
+        server.answers["GET projects/acme%2Fshop%2Fapi"] = moved
+        snapshot = await provider.snapshot()
+        assert [service.name for service in snapshot.services] == ["api"]
+
+
+async def test_a_group_means_all_its_projects_with_those_of_subgroups_page_by_page() -> None:
+    found = [project(100 + number, f"acme/team/p{number}") for number in range(130)]
+    server = GitLabServer({"GET groups/acme/projects": paged(found)})
+    for row in found:
+        server.answers[f"GET projects/{row['id']}/environments"] = [environment()]
+        server.answers[f"GET projects/{row['id']}/deployments"] = [deployment(41)]
+    async with gitlab(server, "acme/*") as provider:
+        snapshot = await provider.snapshot()
+    assert len(snapshot.services) == 130
+    calls = server.named("GET groups/acme/projects")
+    assert [call.query["page"] for call in calls] == ["1", "2"]
+    assert {call.query["include_subgroups"] for call in calls} == {"true"}
+
+
+async def test_without_named_projects_the_most_active_ones_are_shown_and_that_is_said() -> None:
+    server = world(deployment(41))
+    server.answers["GET projects"] = [project()]
+    async with gitlab(server, " / ") as provider:
+        snapshot = await provider.snapshot()
+    assert [service.name for service in snapshot.services] == ["api"]
+    assert any("20 most recently active" in problem for problem in snapshot.problems)
+    [call] = server.named("GET projects")
+    assert call.query["membership"] == "true"
+    assert call.query["order_by"] == "last_activity_at"
+
+
+async def test_a_project_that_is_not_there_is_a_sentence_and_the_others_stay() -> None:
+    missing = refusal(404, "404 Project Not Found")
+    server = world(deployment(41), answers={"GET projects/acme%2Fgone": missing})
+    async with gitlab(server, "acme/gone", "acme/shop/api") as provider:
+        snapshot = await provider.snapshot()
+    assert [service.name for service in snapshot.services] == ["api"]
+    assert any("no project acme/gone" in problem and "acme/gone/*" in problem for problem in snapshot.problems)
+
+
+async def test_if_none_of_the_projects_is_there_the_account_says_so() -> None:
+    server = world(answers={"GET projects/acme%2Fshop%2Fapi": refusal(404, "404 Project Not Found")})
+    async with gitlab(server) as provider:
+        with pytest.raises(NotFound, match=r"Account work: There is no project acme/shop/api"):
+            await provider.snapshot()
+
+
+async def test_one_project_that_fails_costs_only_itself_and_is_unread() -> None:
+    server = world(deployment(41))
+    server.answers |= {
+        "GET projects/8": project(8, "acme/shop/web"),
+        "GET projects/8/environments": [environment(4)],
+        "GET projects/8/deployments": [deployment(50, at=4)],
+    }
+    clock = FakeClock()
+    async with gitlab(server, "acme/shop/api", "8", clock=clock) as provider:
+        assert len((await provider.snapshot()).services) == 2
+        server.answers["GET projects/8/deployments"] = Response(status_code=502)
+        await clock.advance(120)
+        snapshot = await provider.snapshot()
+        assert [service.name for service in snapshot.services] == ["api"]
+        assert [ref.id for ref in snapshot.unread] == ["8:4"]
+        assert any("acme/shop/web could not be read" in problem for problem in snapshot.problems)
+        server.answers["GET projects/8/deployments"] = [deployment(50, at=4)]
+        await clock.advance(30)
+        assert len((await provider.snapshot()).services) == 2
+
+
+# -- tokens ---------------------------------------------------------------------------------------------
+
+
+async def test_a_token_that_only_reads_says_so_for_every_verb_and_at_the_key() -> None:
+    server = world(deployment(41), answers={"GET personal_access_tokens/self": {"id": 1, "scopes": ["read_api"]}})
+    async with gitlab(server) as provider:
+        credential = await provider.check()
+        service = await the_service(provider)
+        assert credential.verbs is not None
+        assert set(credential.verbs) == set(provider.handlers)
+        assert all("read_api" in (why or "") for why in credential.verbs.values())
+        assert "read_api" in (provider.blocked(Verb.REDEPLOY, service) or "")
+        assert "cannot restart" in (provider.blocked(Verb.RESTART, service) or "")
+
+
+async def test_check_tells_kind_scopes_owner_version_and_projects_and_never_the_token() -> None:
+    async with gitlab(world(deployment(41))) as provider:
+        credential = await provider.check()
+    assert credential.kind == "personal, project or group access token of root (scopes api)"
+    assert credential.sees == "1 project: acme/shop/api (GitLab 18.0.0-ee)"
+    assert credential.verbs is not None
+    assert not any(credential.verbs.values())
+    assert TOKEN not in repr(credential)
+
+
+async def test_an_oauth_token_goes_out_as_bearer_once_the_other_header_was_refused() -> None:
+    def bearer(call: Call) -> Any:  # noqa: ANN401
+        if call.headers.get("authorization") != "Bearer oauth-example-oauth":
+            return refusal(401, "401 Unauthorized")
+        return {"id": 1, "scopes": ["api"]}
+
+    server = world(deployment(41), answers={"GET personal_access_tokens/self": bearer})
+    async with gitlab(server, token="oauth-example-oauth") as provider:
+        await provider.snapshot()
+    assert "authorization" not in server.calls[0].headers
+    assert all(call.headers["authorization"] == "Bearer oauth-example-oauth" for call in server.calls[1:])
+
+
+async def test_a_ci_job_token_has_its_own_header_and_may_only_look() -> None:
+    server = world(deployment(41), answers={"GET personal_access_tokens/self": refusal(401, "401 Unauthorized")})
+    async with gitlab(server, token="glcbt-64_secret") as provider:
+        service = await the_service(provider)
+        assert "job token" in (provider.blocked(Verb.REDEPLOY, service) or "")
+    assert {call.headers["job-token"] for call in server.calls} == {"glcbt-64_secret"}
+
+
+async def test_a_bad_token_is_unauthorized_with_what_to_do_in_either_shape() -> None:
+    for body in ({"message": "401 Unauthorized"}, {"error": "invalid_token", "error_description": "Token is expired."}):
+        server = world(answers={"GET personal_access_tokens/self": JSONResponse(body, 401)})
+        async with gitlab(server) as provider:
+            with pytest.raises(Unauthorized) as raised:
+                await provider.snapshot()
+        assert "scope `api`" in raised.value.remedy
+        assert TOKEN not in str(raised.value)
+
+
+async def test_an_old_server_that_cannot_tell_the_scopes_is_no_problem() -> None:
+    answers = {"GET personal_access_tokens/self": no_route(), "GET version": no_route()}
+    async with gitlab(world(deployment(41), answers=answers)) as provider:
+        credential = await provider.check()
+        assert not any((credential.verbs or {}).values())
+
+
+# -- the picture ----------------------------------------------------------------------------------------
+
+
+async def test_each_environment_is_a_service_by_tier_with_its_latest_and_live_deployment() -> None:
+    places = [environment(12, "review/one-page"), environment(10, "staging"), environment(9)]
+    rows = [
+        deployment(41),
+        deployment(42, "failed"),
+        deployment(43, "running", at=10, name="staging"),
+        deployment(44, at=12, name="review/one-page"),
+    ]
+    async with gitlab(world(*rows, environments=places)) as provider:
+        snapshot = await provider.snapshot()
+        shown = {each.environment_name: each for each in snapshot.services}
+        assert list(shown) == ["production", "staging", "review/one-page"]
+        production = shown["production"]
+        assert production.ref.id == "7:9"
+        assert production.latest is not None
+        assert production.live is not None
+        assert (production.latest.id, production.latest.status) == ("42", Status.FAILED)
+        assert (production.live.id, production.live.status, production.live.is_live) == ("41", Status.LIVE, True)
+        assert production.status is Status.LIVE
+        assert shown["staging"].status is Status.DEPLOYING
+        assert [each.ephemeral for each in snapshot.environments] == [False, False, True]
+        assert shown["review/one-page"].environment.id == "7:12"
+        assert production.url == "https://api.example.com"
+
+
+async def test_what_serves_is_asked_of_the_environment_where_the_newest_page_does_not_tell() -> None:
+    rows = [deployment(number, "failed") for number in range(141, 260)]
+    last = deployment(41)
+    server = world(*rows, answers={"GET projects/7/environments/9": environment(last_deployment=last)})
+    clock = FakeClock()
+    async with gitlab(server, clock=clock) as provider:
+        service = await the_service(provider)
+        assert service.live is not None
+        assert service.live.id == "41"
+        await clock.advance(400)
+        await provider.snapshot()
+    assert len(server.named("GET projects/7/environments/9")) == 1
+
+
+async def test_an_idle_account_is_asked_little_and_only_for_changes() -> None:
+    clock = FakeClock()
+    async with gitlab(server := world(deployment(41)), clock=clock) as provider:
+        await provider.snapshot()
+        before = len(server.calls)
+        for _ in range(30):
+            await clock.advance(10)
+            snapshot = await provider.snapshot()
+            age_s = (clock.now() - snapshot.observed_at).total_seconds()
+            assert 0 <= age_s <= 60
+        calls = server.calls[before:]
+    windows = [call for call in calls if call.query.get("order_by") == "updated_at"]
+    assert len(calls) <= 5 * 2.5 + 2
+    assert windows[0].query["updated_after"] == "2026-03-01T12:40:55.000Z"
+    assert {call.query["sort"] for call in windows} == {"desc"}
+
+
+async def test_the_focused_project_is_read_every_ten_seconds_and_a_new_row_is_seen() -> None:
+    clock = FakeClock()
+    rows = [deployment(41)]
+    server = world(answers={"GET projects/7/deployments": paged(rows)})
+    async with gitlab(server, clock=clock) as provider:
+        service = await the_service(provider)
+        provider.focus(service.ref)
+        await provider.snapshot()
+        rows.append(deployment(42, "running"))
+        await clock.advance(10)
+        latest = (await the_service(provider)).latest
+        assert latest is not None
+        assert (latest.id, latest.status) == ("42", Status.DEPLOYING)
+        rows[1] = deployment(42, updated_at="2026-03-01T12:59:00Z")
+        await clock.advance(5)
+        live = (await the_service(provider)).live
+        assert live is not None
+        assert live.id == "42"
+
+
+async def test_a_person_who_asks_gets_what_is_so_now() -> None:
+    clock = FakeClock()
+    rows = [deployment(41)]
+    async with gitlab(world(answers={"GET projects/7/deployments": paged(rows)}), clock=clock) as provider:
+        await provider.snapshot()
+        rows.append(deployment(42, "running"))
+        await clock.advance(3)
+        token = PRIORITY.set(Priority.FOCUSED)
+        latest = (await the_service(provider)).latest
+        PRIORITY.reset(token)
+        assert latest is not None
+        assert latest.id == "42"
+
+
+async def test_a_deployment_in_an_environment_nobody_knew_brings_the_environment() -> None:
+    clock = FakeClock()
+    rows, places = [deployment(41)], [environment()]
+    server = world(answers={"GET projects/7/deployments": paged(rows), "GET projects/7/environments": paged(places)})
+    async with gitlab(server, clock=clock) as provider:
+        await provider.snapshot()
+        rows.append(deployment(42, "running", at=15, name="review/new"))
+        places.append(environment(15, "review/new"))
+        await clock.advance(50)
+        service = await the_service(provider, "review/new")
+        assert service.latest is not None
+        assert service.latest.id == "42"
+
+
+async def test_a_deployment_that_was_deleted_goes() -> None:
+    clock = FakeClock()
+    rows = [deployment(41), deployment(42, "failed")]
+    server = world(answers={"GET projects/7/deployments": paged(rows)})
+    async with gitlab(server, clock=clock) as provider:
+        await provider.snapshot()
+        del rows[1]
+        await clock.advance(400)
+        latest = (await the_service(provider)).latest
+        assert latest is not None
+        assert latest.id == "41"
+
+
+async def test_stopped_environments_are_left_out_unless_they_were_seen_at_work() -> None:
+    clock = FakeClock()
+    places = [environment(), environment(10, "staging"), environment(11, "old", state="stopped")]
+    server = world(deployment(41), deployment(42, at=10, name="staging"), environments=places)
+    server.answers["GET projects/7/environments/10"] = lambda _: places[1]
+    async with gitlab(server, clock=clock) as provider:
+        names = [each.environment_name for each in (await provider.snapshot()).services]
+        assert names == ["production", "staging"]
+        places[1] = environment(10, "staging", state="stopping")
+        await clock.advance(90)
+        assert (await the_service(provider, "staging")).status is Status.REMOVING
+        places[1] = environment(10, "staging", state="stopped")
+        await clock.advance(10)
+        stopped = await the_service(provider, "staging")
+        assert stopped.status is Status.STOPPED
+        assert stopped.live is None
+        assert "stopped already" in (provider.blocked(Verb.STOP, stopped) or "")
+        asked = len(server.named("GET projects/7/environments/10"))
+        await clock.advance(300)
+        assert (await the_service(provider, "staging")).status is Status.STOPPED
+        assert len(server.named("GET projects/7/environments/10")) == asked
+
+
+async def test_what_waits_for_approval_and_what_is_manual_are_told_apart() -> None:
+    places = [environment(), environment(10, "staging")]
+    waiting = deployment(41, "blocked") | rules(("qa-group", 1, []), ("security-group", 2, []))
+    manual = deployment(42, "blocked", at=10, name="staging")
+    server = world(waiting, manual, environments=places)
+    plain = [{name: value for name, value in each.items() if "approval" not in name} for each in (waiting, manual)]
+    server.answers["GET projects/7/deployments"] = paged(plain)
+    clock = FakeClock()
+    async with gitlab(server, clock=clock) as provider:
+        first = (await the_service(provider)).latest
+        second = (await the_service(provider, "staging")).latest
+        assert first is not None
+        assert second is not None
+        assert (first.status, first.status_raw) == (Status.NEEDS_APPROVAL, "blocked")
+        assert [(rule.who, rule.missing) for rule in first.approvals] == [("qa-group", 1), ("security-group", 2)]
+        assert first.note == "3 approvals missing."
+        assert provider.blocked(Verb.APPROVE, first) is None
+        assert "missing" in (provider.blocked(Verb.DEPLOY, first) or "")
+        assert (second.status, second.status_raw) == (Status.NEEDS_APPROVAL, "manual")
+        assert "manual" in (provider.blocked(Verb.APPROVE, second) or "")
+        assert provider.blocked(Verb.DEPLOY, second) is None
+        for _ in range(12):
+            await clock.advance(10)
+            await provider.snapshot()
+    assert 2 <= len(server.named("GET projects/7/deployments/41")) <= 4
+    assert len(server.named("GET projects/7/deployments/42")) == 1
+
+
+async def test_what_gitlab_does_not_offer_is_said() -> None:
+    async with gitlab(world(deployment(41))) as provider:
+        assert set(provider.handlers) | {each for each in provider.lacks if isinstance(each, Verb)} == set(Verb)
+        assert "does not offer runtime logs" in provider.lacks[LogKind.RUNTIME]
+        assert "does not offer HTTP logs" in provider.lacks[LogKind.HTTP]
+
+
+# -- old servers and odd answers ------------------------------------------------------------------------
+
+
+def old(row: dict[str, Any]) -> dict[str, Any]:
+    """As the documentation of GitLab 13 shows it."""
+    return {name: value for name, value in row.items() if name != "status"}
+
+
+async def test_an_old_server_without_status_filters_and_update_order_is_read_all_the_same() -> None:
+    clock = FakeClock()
+    rows = [old(deployment(41)), old(deployment(42, "running")), old(deployment(43, at=10, name="staging"))]
+    pages = paged(rows)
+
+    def listed(call: Call) -> Any:  # noqa: ANN401
+        if call.query.get("order_by") == "updated_at":
+            return JSONResponse({"error": "order_by does not have a valid value"}, 400)
+        return pages(call)
+
+    places = [
+        {name: value for name, value in environment(id_, name_).items() if name not in ("state", "tier")}
+        for id_, name_ in ((9, "production"), (10, "staging"))
+    ]
+    server = world(environments=places, answers={"GET projects/7/deployments": listed})
+    server.answers["GET projects/7/environments"] = places
+    async with gitlab(server, clock=clock) as provider:
+        service = await the_service(provider)
+        assert service.latest is not None
+        assert service.live is not None
+        assert (service.latest.id, service.latest.status, service.live.id) == ("42", Status.DEPLOYING, "41")
+        page = await provider.deployments(service)
+        assert [each.id for each in page.items] == ["42", "41"]
+        rows[1] = old(deployment(42))
+        for _ in range(3):
+            await clock.advance(15)
+            service = await the_service(provider)
+        assert service.live is not None
+        assert service.live.id == "42"
+    assert len([call for call in server.calls if call.query.get("order_by") == "updated_at"]) == 1
+
+
+async def test_one_odd_row_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    rows: list[Any] = [deployment(41), {"id": "x"}, deployment(42, "failed")]
+    places: list[Any] = [environment(), {"name": 3}]
+    server = world()
+    server.answers |= {"GET projects/7/deployments": rows, "GET projects/7/environments": places}
+    with caplog.at_level(logging.WARNING):
+        async with gitlab(server) as provider:
+            [service] = (await provider.snapshot()).services
+    assert service.latest is not None
+    assert service.latest.id == "42"
+    assert len([each for each in caplog.messages if "left out" in each]) == 2
+
+
+async def test_a_row_with_every_optional_field_null_is_shown() -> None:
+    bare = dict.fromkeys(deployment(41)) | {"id": 41, "environment": {"id": 9, "name": "production"}}
+    place = dict.fromkeys(environment()) | {"id": 9, "name": "production"}
+    answers = {"GET projects/7/deployments": [bare], "GET projects/7/environments": [place]}
+    server = world(answers=answers)
+    async with gitlab(server) as provider:
+        [service] = (await provider.snapshot()).services
+    assert service.latest is not None
+    assert service.latest.status is Status.UNKNOWN
+    assert service.latest.revision is None
+
+
+async def test_names_that_move_a_terminal_are_made_harmless() -> None:
+    server = world(deployment(41, ref="ma\x1b[2Jin"), environments=[environment(name="pro\x1b]0;x\x07duction")])
+    async with gitlab(server) as provider:
+        [service] = (await provider.snapshot()).services
+    assert service.environment_name == "production"
+    assert service.latest is not None
+    assert "\x1b" not in repr(service)
+
+
+async def test_both_kinds_of_429_are_a_pause_and_tell_the_meter() -> None:
+    answers = (
+        Response("Retry later", 429, {"retry-after": "30", "ratelimit-limit": "120", "ratelimit-remaining": "0"}),
+        JSONResponse({"message": {"error": "This endpoint has been requested too many times."}}, 429),
+    )
+    for answer, seconds in zip(answers, (30, 60), strict=True):
+        meter, clock = Ledger(), FakeClock()
+        async with gitlab(world(answers={"GET projects/7/deployments": answer}), meter=meter, clock=clock) as provider:
+            with pytest.raises(RateLimited) as raised:
+                await provider.snapshot()
+        assert (raised.value.retry_at - clock.now()).total_seconds() == seconds
+        assert any(told["retry_at"] for told in meter.told)
+
+
+async def test_a_page_of_html_is_no_answer() -> None:
+    page = Response("<html><title>Sign in</title></html>", 200, media_type="text/html")
+    async with gitlab(world(answers={"GET projects/7/deployments": page})) as provider:
+        with pytest.raises(UnexpectedReply):
+            await provider.snapshot()
+
+
+async def test_a_broken_connection_is_unreachable_and_the_next_picture_is_whole() -> None:
+    clock = FakeClock()
+    async with gitlab(server := world(deployment(41)), clock=clock) as provider:
+        await provider.snapshot()
+        usual = server.answers["GET projects/7/deployments"]
+        server.answers["GET projects/7/deployments"] = CUT
+        await clock.advance(60)
+        with pytest.raises(Unreachable):
+            await provider.snapshot()
+        server.answers["GET projects/7/deployments"] = usual
+        await clock.advance(1)
+        snapshot = await provider.snapshot()
+        assert len(snapshot.services) == 1
+        assert snapshot.observed_at == clock.now()
