@@ -285,6 +285,11 @@ def deployment(id_: int, status: str = "success", *, at: int = 9, name: str = "p
     }
 
 
+def listed(row: Json) -> Json:
+    """A deployment as lists have it: without its approvals."""
+    return {name: value for name, value in row.items() if "approval" not in name}
+
+
 def approval(status: str = "approved", by: str = "Grace", **more: object) -> Json:
     return {
         "user": {"id": 100, "name": by},
@@ -327,7 +332,7 @@ def world(
 ) -> GitLabServer:
     """One project, acme/shop/api with the id 7, its environments and deployments. `answers` join or replace."""
     here = found or project()
-    rows = list(deployments)
+    rows = [listed(row) for row in deployments]
     places = environments if environments is not None else [environment()]
     server = GitLabServer(
         answers={
@@ -339,7 +344,7 @@ def world(
             "GET projects/7/environments": paged(places, states="state"),
             "GET projects/7/deployments": paged(rows, environment="environment.name", status="status"),
             **{f"GET projects/7/environments/{each['id']}": {**each, "last_deployment": None} for each in places},
-            **{f"GET projects/7/deployments/{each['id']}": each for each in rows},
+            **{f"GET projects/7/deployments/{each['id']}": each for each in deployments},
         }
     )
     server.answers |= answers or {}

@@ -358,8 +358,6 @@ async def test_what_waits_for_approval_and_what_is_manual_are_told_apart() -> No
     waiting = deployment(41, "blocked") | rules(("qa-group", 1, []), ("security-group", 2, []))
     manual = deployment(42, "blocked", at=10, name="staging")
     server = world(waiting, manual, environments=places)
-    plain = [{name: value for name, value in each.items() if "approval" not in name} for each in (waiting, manual)]
-    server.answers["GET projects/7/deployments"] = paged(plain)
     clock = FakeClock()
     async with gitlab(server, clock=clock) as provider:
         first = (await the_service(provider)).latest

@@ -264,19 +264,21 @@ class Jobs:
 def _cancel_call(intent: Intent, target: Deployment, row: DeploymentRow | None) -> tuple[Call, bool]:
     """(the request, whether it cancels the whole pipeline). Trigger jobs are canceled with their pipeline."""
     job = row.deployable if row is not None else None
+    whole, force = flag(intent, "pipeline"), flag(intent, "force")
     if row is not None and job is None:
+        if whole or force:
+            raise Refused(f"Deployment {target.id} was made through the API: there is neither a job nor a pipeline.")
         return Call("PUT", f"{path_of(intent)}/deployments/{target.id}", {"status": "canceled"}), False
     trigger = job is not None and job.downstream_pipeline is not None
-    if flag(intent, "pipeline") or trigger:
-        if flag(intent, "force"):
+    if whole or trigger:
+        if force:
             raise Refused("The option force is for a job, not for a pipeline.", remedy="Give one of them.")
         pipeline = job.pipeline if job is not None else None
         if job is not None and pipeline is None:
             raise Refused(f"GitLab does not say which pipeline deployment {target.id} is of.")
         number = pipeline.id if pipeline is not None else ":pipeline_id"
         return Call("POST", f"{path_of(intent)}/pipelines/{number}/cancel"), True
-    body = {"force": True} if flag(intent, "force") else {}
-    return Call("POST", job_path(intent, job, "cancel"), body), False
+    return Call("POST", job_path(intent, job, "cancel"), {"force": True} if force else {}), False
 
 
 def _ref(intent: Intent) -> str:
