@@ -140,29 +140,24 @@ def _at(row: Json, where: str) -> object:
     return found
 
 
-class _Quiet(uvicorn.Server):
-    """Leaves the test runner's signal handlers alone."""
-
-    async def serve_quietly(self) -> None:
-        await self._serve()
-
-
 @asynccontextmanager
 async def serve(server: GitLabServer) -> AsyncIterator[GitLabServer]:
     app = Starlette(routes=[Route("/{path:path}", server.answer, methods=["GET", "POST", "PUT", "DELETE"])])
     config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    runner = _Quiet(config)
+    config.load()
+    runner = uvicorn.Server(config)  # without its main loop, which looks ten times a second whether to end
+    runner.lifespan = config.lifespan_class(config)
+    await runner.startup()
     server.uvicorn = runner
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(runner.serve_quietly())
-        await until(lambda: runner.started)
-        server.port = runner.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield server
-        finally:
-            server.cut()
-            runner.should_exit = True
-            await task
+    server.port = runner.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        server.cut()
+        await until(lambda: not runner.server_state.connections)
+        for listening in runner.servers:  # uvicorn's own shutdown sleeps first
+            listening.close()
+            await listening.wait_closed()
 
 
 class Ledger:
