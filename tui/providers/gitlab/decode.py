@@ -168,9 +168,9 @@ def deployment(row: DeploymentRow, place: Place, *, whole: bool) -> Deployment:
     status = _status(row, place)
     manual = is_manual(row, whole=whole)
     job = row.deployable
-    raw = "manual" if manual else word(row) or (job.status if job else "") or "unknown"
-    if row.id != place.live and status is Status.QUEUED and job is not None and job.status:
-        raw = job.status
+    told = word(row)
+    job_status = job.status if job is not None else ""
+    raw = "manual" if manual else job_status or told if told == "created" else told or "unknown"
     finished = job.finished_at if job is not None else row.updated_at
     rules = approvals(row)
     user = row.user
@@ -181,7 +181,7 @@ def deployment(row: DeploymentRow, place: Place, *, whole: bool) -> Deployment:
         status_raw=plain(raw),
         created_at=moment(row.created_at),
         started_at=moment(job.started_at) if job is not None else None,
-        finished_at=moment(finished) if word(row) in _FINISHED else None,
+        finished_at=moment(finished) if told in _FINISHED else None,
         revision=_revision(row, place),
         creator=plain(user.name or user.username or "") or None if user is not None else None,
         trigger=_trigger(row),
