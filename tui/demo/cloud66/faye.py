@@ -60,7 +60,8 @@ class Faye:
         handler = _HANDLERS.get(str(message.get("channel")))
         if handler is None:
             return JSONResponse([{"channel": message.get("channel"), "successful": False, "error": "405:unknown"}])
-        return await handler(self, request, message)
+        answer: Response = await handler(self, request, message)
+        return answer
 
     async def handshake(self, _request: Request, _message: Message) -> Response:
         self._number += 1
