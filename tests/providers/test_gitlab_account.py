@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -267,6 +268,70 @@ async def test_an_idle_account_is_asked_little_and_only_for_changes() -> None:
     assert len(calls) <= 5 * 2.5 + 2
     assert windows[0].query["updated_after"] == "2026-03-01T12:40:55.000Z"
     assert {call.query["sort"] for call in windows} == {"desc"}
+
+
+def five_projects() -> GitLabServer:
+    """As the demo's: five projects, seven environments, one deployment in each."""
+    found = [project(100 + number, f"acme/payments/p{number}") for number in range(5)]
+    server = GitLabServer({"GET groups/acme/projects": paged(found)})
+    for number, row in enumerate(found):
+        places = [environment(10 * number), environment(10 * number + 1, "staging")][: 1 + (number < 2)]
+        rows = [deployment(41 + i, at=place["id"], name=place["name"]) for i, place in enumerate(places)]
+        server.answers[f"GET projects/{row['id']}/environments"] = paged(places)
+        server.answers[f"GET projects/{row['id']}/deployments"] = paged(rows)
+    return server
+
+
+async def test_an_idle_hour_keeps_to_the_polling_plan() -> None:
+    clock = FakeClock()
+    async with gitlab(server := five_projects(), "acme/*", clock=clock) as provider:
+        first = await provider.snapshot()
+        provider.focus(first.services[0].ref)
+        before = len(server.calls)
+        for _ in range(360):
+            await clock.advance(10)
+            snapshot = await provider.snapshot()
+            assert (clock.now() - snapshot.observed_at).total_seconds() <= 60
+    assert 360 <= len(server.calls) - before <= 360 + 4 * 90 + 5 * 60 + 5 * 12
+
+
+async def test_a_laptop_that_slept_reads_everything_anew() -> None:
+    clock = FakeClock()
+    async with gitlab(server := five_projects(), "acme/*", clock=clock) as provider:
+        await provider.snapshot()
+        before = len(server.calls)
+        clock._began += timedelta(hours=8)  # the wall's clock alone
+        snapshot = await provider.snapshot()
+        assert snapshot.observed_at == clock.now()
+    assert len([call for call in server.calls[before:] if call.query.get("order_by") == "id"]) >= 5
+
+
+async def test_an_outage_that_one_project_meets_first_is_the_accounts() -> None:
+    clock = FakeClock()
+    async with gitlab(server := five_projects(), "acme/*", clock=clock) as provider:
+        first = await provider.snapshot()
+        provider.focus(first.services[0].ref)
+        await provider.snapshot()
+        for name in server.answers:
+            server.answers[name] = Response(status_code=503)
+        before = len(server.calls)
+        await clock.advance(10)
+        with pytest.raises(Unreachable):
+            await provider.snapshot()
+    assert len(server.calls) - before == 2
+
+
+async def test_a_project_whose_deployments_are_nobodys_to_see_is_not_asked_all_the_time() -> None:
+    clock = FakeClock()
+    server = five_projects()
+    server.answers["GET projects/104/deployments"] = refusal(403, "403 Forbidden")
+    async with gitlab(server, "acme/*", clock=clock) as provider:
+        for _ in range(30):
+            snapshot = await provider.snapshot()
+            await clock.advance(10)
+    assert len(snapshot.services) == 6
+    assert any("p4 could not be read" in problem for problem in snapshot.problems)
+    assert len(server.named("GET projects/104/deployments")) == 1
 
 
 async def test_the_focused_project_is_read_every_ten_seconds_and_a_new_row_is_seen() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -22,13 +21,12 @@ _TIERS = ("production", "staging", "testing", "development")
 def snapshot(
     account: str, watched: Sequence[Watched], problems: Iterable[str], clock: Clock, place: Callable[[Ref], Place]
 ) -> Snapshot:
-    now, elapsed = clock.now(), clock.monotonic()
     projects: dict[str, Project] = {}
     environments: list[Environment] = []
     services: list[Service] = []
     unread: list[Ref] = []
     told = list(problems)
-    oldest = elapsed
+    observed_at = clock.now()
     for one in watched:
         namespace, _ = decode.names(one.project)
         project = projects.setdefault(namespace, _project(account, namespace, one))
@@ -39,13 +37,11 @@ def snapshot(
             unread += [each.ref for each in its]
             told.append(f"{plain(one.name)} could not be read. {one.error or ''}".rstrip())
             continue
-        oldest = min(oldest, one.read_at)
-        read_at = _then(now, elapsed, one.read_at)
+        observed_at = min(observed_at, one.read_at)
         services += [
-            replace(_service(account, one, row, project, environment, place), observed_at=read_at)
+            replace(_service(account, one, row, project, environment, place), observed_at=one.read_at)
             for row, environment in zip(found, its, strict=True)
         ]
-    observed_at = _then(now, elapsed, oldest)
     return Snapshot(
         account=account,
         observed_at=observed_at,
@@ -57,10 +53,6 @@ def snapshot(
         problems=tuple(told),
         unread=tuple(unread),
     )
-
-
-def _then(now: datetime, elapsed: float, at: float) -> datetime:
-    return now - timedelta(seconds=max(0.0, elapsed - at))
 
 
 def _project(account: str, namespace: str, one: Watched) -> Project:

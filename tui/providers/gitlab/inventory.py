@@ -6,7 +6,7 @@ import asyncio
 
 from tui.model.clock import Clock
 from tui.model.entities import Ref, Snapshot
-from tui.model.errors import NotFound, ProviderError, RateLimited, Unauthorized
+from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
 from tui.model.provider import PRIORITY, Priority
 from tui.providers.gitlab import board, decode, pace
 from tui.providers.gitlab.api import Api
@@ -33,11 +33,13 @@ class Inventory:
         self._watched: dict[int, Watched] = {}
         self._focus: Ref | None = None
         self._reading = asyncio.Lock()
+        self._behind_s: float | None = None  # the monotonic clock behind the wall's
 
     async def snapshot(self) -> Snapshot:
         async with self._reading:
             scope = await self._projects.scope()
             self._adopt(scope)
+            self._look_at_the_clock()
             await self._read_due(asked=PRIORITY.get() is Priority.FOCUSED)
             self._weigh()
             watched = list(self._watched.values())
@@ -110,6 +112,14 @@ class Inventory:
             watched.project = row
             self._watched[id_] = watched
 
+    def _look_at_the_clock(self) -> None:
+        """A laptop that slept: the wall's clock went on, the other did not."""
+        behind_s = self._clock.now().timestamp() - self._clock.monotonic()
+        if self._behind_s is not None and behind_s - self._behind_s > pace.SLEPT_S:
+            for each in self._watched.values():
+                each.doubt()
+        self._behind_s = behind_s
+
     async def _read_due(self, *, asked: bool) -> None:
         now = self._clock.monotonic()
         plan = pace.pace(len(self._watched), self._api.per_minute)
@@ -120,8 +130,7 @@ class Inventory:
             if part.any:
                 parts.append((watched, part))
         await self._read_all(parts)
-        failed = [watched for watched, _ in parts if watched.error is not None]
-        if failed and len(failed) == len(parts):
+        if parts and all(isinstance(watched.error, Unreachable) for watched, _ in parts):
             await self._read_another(plan, [watched for watched, _ in parts])
 
     async def _read_another(self, plan: Pace, tried: list[Watched]) -> None:
@@ -146,7 +155,8 @@ class Inventory:
                 await self._reader.read(watched, part)
             except ProviderError as error:
                 watched.error = error
-                watched.retry_at = self._clock.monotonic() + pace.RETRY_S
+                patience = pace.REFUSED_S if isinstance(error, (Forbidden, Refused)) else pace.RETRY_S
+                watched.retry_at = self._clock.monotonic() + patience
             else:
                 watched.error = None
 
@@ -161,5 +171,6 @@ class Inventory:
         if whole:
             for each in self._watched.values():
                 each.error, each.retry_at = None, 0.0
-                each.wanted |= each.changes_at is not None
+                if not isinstance(whole[0], RateLimited):
+                    each.doubt()
             raise whole[0]

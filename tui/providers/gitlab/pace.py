@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from tui.model.provider import Polling
 
-POLLING = Polling(snapshot_s=10.0, moving_s=5.0, focused_s=4.0, spread_s=90.0, burst=100, requests_per_hour=3600)
+POLLING = Polling(snapshot_s=10.0, moving_s=5.0, focused_s=5.0, spread_s=150.0, burst=100, requests_per_hour=3600)
 
 FOCUSED_S = 10.0  # the project that somebody looks at
 MOVING_S = 5.0  # a project in which something is under way
@@ -14,9 +14,11 @@ SINGLE_S = 15.0  # a row on its own: the list does not tell when its job's state
 WAITING_S = 60.0  # the same for what waits for approvals while nobody looks at the project
 ASKED_S = 2.0  # a person pressed refresh
 RETRY_S = 20.0  # a project that could not be read
+REFUSED_S = 600.0  # a project whose deployments are nobody's to see
+SLEPT_S = 30.0  # that much between two looks that no clock of ours counted
 ACTED_S = 60.0  # so long after an action its project is read closely
 
-_IDLE_PER_MINUTE = 24.0  # of the 60 that are spent where the server names no limit; the rest is for what moves
+_IDLE_PER_MINUTE = 28.0  # of the 60 that are spent where the server names no limit; the rest is for what moves
 _SHARE = 0.25  # of a limit that the server names: the engineer's browser and scripts spend from it too
 _MOST_PER_MINUTE = 240.0
 
@@ -39,4 +41,4 @@ def pace(projects: int, limit_per_minute: int | None) -> Pace:
     if limit_per_minute is not None:
         allowed = min(_MOST_PER_MINUTE, max(1.0, limit_per_minute * _SHARE))
     all_s = 60.0 * projects / allowed  # how long one request for each project takes
-    return Pace(max(40.0, all_s * 3 / 2), max(60.0, all_s * 4), max(300.0, all_s * 12))
+    return Pace(max(40.0, all_s * 5 / 4), max(60.0, all_s * 20 / 3), max(300.0, all_s * 20))

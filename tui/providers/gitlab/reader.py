@@ -41,7 +41,7 @@ def due(watched: Watched, plan: Pace, now: float, *, close: bool, asked: bool) -
     """`close`: somebody looks at the project; `asked`: somebody wants to know now."""
     if watched.retry_at > now and not asked:
         return Due(False, False, False, ())
-    spread = 0.8 + watched.project.id * 37 % 41 / 100  # so that projects are not all asked at the same moment
+    spread = 0.9 + watched.project.id * 37 % 21 / 100  # so that projects are not all asked at the same moment
     if watched.moves or watched.hot_until > now:
         changes_s = pace.MOVING_S
     else:
@@ -85,20 +85,21 @@ class Reader:
         watched.wanted = False
 
     async def _read_newest(self, watched: Watched) -> None:
-        at = self._clock.monotonic()
+        at, seen_at = self._clock.monotonic(), self._clock.now()
         page = await self._deployments.page(watched.project.id, DeploymentQuery())
         watched.put_newest(page.items, complete=page.next is None)
         watched.saw(page.items)
         watched.changes_at = watched.newest_at = at
+        watched.seen_at = seen_at
 
     async def _read_changes(self, watched: Watched) -> bool:
         """Whether a deployment came in an environment that is not known, or was stopped."""
-        at = self._clock.monotonic()
+        at, seen_at = self._clock.monotonic(), self._clock.now()
         rows = await self._deployments.changed(watched.project.id, watched.updated_at)
         news = [row.environment.id for row in rows if row.id not in watched.rows and row.environment is not None]
         watched.put(rows)
         watched.saw(rows)
-        watched.changes_at = at
+        watched.changes_at, watched.seen_at = at, seen_at
         return any(each not in watched.environments or each in watched.stopped_at for each in news)
 
     async def _read_environments(self, watched: Watched) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tui.model.errors import ProviderError
 from tui.providers.gitlab import decode
@@ -24,6 +25,7 @@ class Watched:
     asked: set[int] = field(default_factory=set)  # environments that told their last deployment themselves
     updated_at: str | None = None  # the newest that the server told
     changes_at: float | None = None
+    seen_at: datetime | None = None  # when that was, on the wall's clock, which goes on while a laptop sleeps
     newest_at: float | None = None
     environments_at: float | None = None
     wanted: bool = False  # somebody acted, or looks: read it the next time
@@ -36,9 +38,15 @@ class Watched:
         return self.project.path_with_namespace
 
     @property
-    def read_at(self) -> float | None:
-        """How old what the board shows of its deployments is."""
-        return None if self.environments_at is None else self.changes_at
+    def read_at(self) -> datetime | None:
+        """When what the board shows of its deployments was so; None: it was not read yet."""
+        return None if self.environments_at is None else self.seen_at
+
+    def doubt(self) -> None:
+        """Everything is to be read anew: nobody looked for a while."""
+        self.newest_at = None
+        self.wanted = True
+        self.retry_at = 0.0
 
     # -- deployments ------------------------------------------------------------------------------------
 
