@@ -26,8 +26,8 @@ from tui.model.errors import NotFound, ProviderError, UnexpectedReply, Unreachab
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.status import Status
 from tui.providers.railway import RailwayProvider
-from tui.providers.railway.log_rows import nanoseconds
 from tui.providers.railway.logs import Patience
+from tui.providers.stamps import nanoseconds
 
 QUICK = Patience(first=0.2, silent=0.2, silent_at_most=0.4, in_flight=0.1, switch=0.05, ask=0.1, shortest_window=0.1)
 

@@ -10,7 +10,7 @@ from tui.model.log import Cursor, LogGap, LogSource
 from tui.providers.graphql import Endpoint
 from tui.providers.overlap import NO_TIME, Overlap, Row, without_known
 from tui.providers.railway.log_root import LATE, Root
-from tui.providers.railway.log_rows import of_datetime, to_datetime
+from tui.providers.stamps import of_datetime, to_datetime
 
 PAGE = 1000
 PAGES = 20

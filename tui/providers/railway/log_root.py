@@ -14,7 +14,8 @@ from tui.model.entities import Service
 from tui.providers.overlap import Row
 from tui.providers.railway import documents
 from tui.providers.railway.decode import split
-from tui.providers.railway.log_rows import http_row, log_row, rfc3339
+from tui.providers.railway.log_rows import http_row, log_row
+from tui.providers.stamps import rfc3339
 
 SECOND = 1_000_000_000
 LATE = 30 * SECOND
