@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from tui.model.log import HttpRequest, Level, LogEntry, LogGap, LogLine
