@@ -85,6 +85,13 @@ async def test_a_moved_project_is_found_at_its_new_address() -> None:
         assert [service.name for service in snapshot.services] == ["api"]
 
 
+async def test_a_server_that_sends_on_to_tls_is_not_followed_and_says_so() -> None:
+    moved = Response(status_code=301, headers={"location": "https://127.0.0.1/api/v4/projects/7"})
+    async with gitlab(world(answers={"GET projects/7": moved}), "7") as provider:
+        with pytest.raises(UnexpectedReply, match="sends on to https://"):
+            await provider.snapshot()
+
+
 async def test_a_group_means_all_its_projects_with_those_of_subgroups_page_by_page() -> None:
     found = [project(100 + number, f"acme/team/p{number}") for number in range(130)]
     server = GitLabServer({"GET groups/acme/projects": paged(found)})

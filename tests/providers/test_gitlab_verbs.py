@@ -89,6 +89,25 @@ async def test_a_job_that_was_run_again_already_is_followed_to_its_newest_run() 
     assert called(server) == [("POST projects/7/jobs/643/retry", {})]
 
 
+async def test_a_manual_job_of_another_pipeline_on_the_same_commit_is_not_the_newest_run() -> None:
+    rows = [deployment(41), deployment(42, "blocked"), deployment(43, "created")]
+    server = world(*rows, answers={"POST projects/7/jobs/641/retry": job(645, "pending")})
+    async with gitlab(server) as provider:
+        service = await the_service(provider)
+        receipt = await run(provider, intent(Verb.REDEPLOY, service))
+    assert receipt.message == ""
+    assert called(server) == [("POST projects/7/jobs/641/retry", {})]
+
+
+async def test_a_run_that_is_under_way_is_not_doubled() -> None:
+    rows = [deployment(41), deployment(42, "running")]
+    async with gitlab(server := world(*rows)) as provider:
+        service = await the_service(provider)
+        with pytest.raises(Refused, match="deployment 42 has not ended: it is running. It is the newest run"):
+            await run(provider, intent(Verb.REDEPLOY, service))
+    assert server.mutations() == []
+
+
 async def test_going_back_to_what_serves_already_is_refused_before_anything_is_sent() -> None:
     rows = [deployment(41), deployment(42, sha="b" * 40), deployment(43)]
     async with gitlab(server := world(*rows)) as provider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -83,9 +84,10 @@ def _error(peer: Peer, response: httpx.Response, mutation: bool) -> ProviderErro
     status = response.status_code
     account = f"Account {peer.account}"
     if status in (301, 302, 307, 308):
-        found = _MOVED.search(response.headers.get("location", ""))
-        if found is None:
-            return None
+        target = urlsplit(response.headers.get("location", "")).path
+        found = _MOVED.search(target)
+        if found is None or target == response.request.url.raw_path.decode("ascii", "replace").partition("?")[0]:
+            return None  # to another host or to TLS, which is not followed
         moved = Moved(f"{account}: the project was moved; its id is {found[1]}.")
         moved.project = found[1]
         return moved

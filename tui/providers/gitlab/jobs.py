@@ -37,6 +37,8 @@ _CANCEL_OPTIONS = {
 }
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ONLY_THE_JOB = "Only the deployment's job runs again, on the same commit, with the variables of now."
+_REJECTED = "deployment_rejected"
+_NEVER_RAN = frozenset({"manual", "created", "scheduled", "skipped"})  # of another pipeline on the same commit
 _ENDED: Mapping[str, bool] = {"success": True, "failed": False, "canceled": False, "skipped": False}
 
 
@@ -110,7 +112,7 @@ class Jobs:
                 raise Refused(f"Only a deployment that went well can be gone back to; {row.id} is {decode.word(row)}.")
             if live in (row.id, newest.id):
                 raise Refused(f"{where(intent)} runs that already, as deployment {live}.")
-        if job.failure_reason == "deployment_rejected":
+        if job.failure_reason == _REJECTED:
             raise Refused(f"Deployment {newest.id} was rejected, and is not run again.", remedy="Run a new pipeline.")
         if job.status not in reasons.RETRYABLE:
             state = job.status.replace("_", " ") or "unknown"
@@ -131,6 +133,8 @@ class Jobs:
             and each.sha == row.sha
             and each.deployable is not None
             and each.deployable.name == row.deployable.name
+            and each.deployable.status not in _NEVER_RAN
+            and each.deployable.failure_reason != _REJECTED
         ]
         return max([row, *chain], key=lambda each: each.id)
 

@@ -29,6 +29,7 @@ _SOON_S = 3.0  # the runner sends no oftener
 _LATE_S = 15.0
 _SLOWER = 1.5
 _BYTES_PER_S = 128 * 1024  # of a log that can only be read whole
+_SLICE = 32 * 1024  # of a log's bytes: some 4 ms of work
 _ALIKE = 50  # lines that show where a rewritten log goes on
 
 
@@ -157,7 +158,11 @@ class _Reading:
         if fetched.rewritten:
             self.rewritten = True
             self._trace = Trace()
-        return self._trace.feed(fetched.data, fetched.before)
+        lines = self._trace.feed(b"", fetched.before)
+        for begin in range(0, len(fetched.data), _SLICE):
+            lines += self._trace.feed(fetched.data[begin : begin + _SLICE])
+            await asyncio.sleep(0)  # a long log at once would be felt at the keys
+        return lines
 
     def finish(self) -> list[TraceLine]:
         return self._trace.finish()
