@@ -90,7 +90,7 @@ async def test_a_job_that_was_run_again_already_is_followed_to_its_newest_run() 
 
 
 async def test_a_manual_job_of_another_pipeline_on_the_same_commit_is_not_the_newest_run() -> None:
-    rows = [deployment(41), deployment(42, "blocked"), deployment(43, "created")]
+    rows = [deployment(41), deployment(42, "blocked"), deployment(43, "created", deployable=job(643, "created"))]
     server = world(*rows, answers={"POST projects/7/jobs/641/retry": job(645, "pending")})
     async with gitlab(server) as provider:
         service = await the_service(provider)
