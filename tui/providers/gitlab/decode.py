@@ -59,8 +59,7 @@ class Place(Struct, frozen=True):
     """Where a deployment row belongs, and what is known beside the row.
 
     `live` is the id of the deployment that serves; `state` the environment's; `rollback` whether the project's
-    settings let older deployments run again, None where that is not known; `detailed` whether the row was read on
-    its own, with its approvals.
+    settings let older deployments run again, None where that is not known.
     """
 
     service: Ref
