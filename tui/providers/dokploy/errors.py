@@ -1,0 +1,120 @@
+"""What Dokploy's refusals mean.
+
+401 has two meanings: without a `code` the key itself is refused (bad, expired, or its rate limit is used up, which the
+answer does not tell apart); with one, only this operation is not allowed. There is never a 429.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from tui.model.clock import Clock
+from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
+from tui.model.provider import Meter
+from tui.providers import http
+from tui.providers.http import Peer
+
+CREDENTIAL = (
+    "Make an API key in Dokploy under Settings > Profile > API/CLI Keys, without a rate limit, and give it to this "
+    "account in the configuration."
+)
+_SILENCES_S = (60.0, 300.0)  # a rate limit ends only after a silence as long as its window, which nobody tells
+
+
+class NoProcedure(NotFound):
+    """This version of Dokploy has no such procedure."""
+
+
+class Judge:
+    """Reads refusals. It remembers whether the key ever worked: one that did is more likely limited than bad."""
+
+    def __init__(self, peer: Peer, meter: Meter, clock: Clock) -> None:
+        self._peer = peer
+        self._meter = meter
+        self._clock = clock
+        self._worked = False
+        self._refused = 0
+
+    def worked(self) -> None:
+        self._worked = True
+        self._refused = 0
+
+    def classify(self, response: httpx.Response, mutation: bool) -> ProviderError | None:
+        body = _body(response)
+        if body is None:
+            return None
+        peer, account = self._peer, f"Account {self._peer.account}"
+        said = peer.quote(_first_line(_words(body)))
+        match response.status_code:
+            case 401 if _is_of_the_key(body):
+                return self._of_the_key(said)
+            case 401 | 403:
+                self.worked()
+                return Forbidden(
+                    f"{account}: Dokploy does not allow it ({said}).",
+                    remedy="A key has the role of its owner: ask for access to this service, or use another key.",
+                )
+            case 404 if not _data(body).get("path"):
+                return NoProcedure(f"{account}: this version of Dokploy does not know that request ({said}).")
+            case 404:
+                return NotFound(f"{account}: Dokploy does not know it, or does not any more ({said}).")
+            case 400 | 409 | 412 | 413 | 415 | 422:
+                return Refused(f"{account}: Dokploy refused: {said.rstrip('.')}.")
+            case status if status >= 500:
+                if mutation:
+                    return http.outcome_unknown(peer, f"Dokploy answered {status}: {said}")
+                message = f"{account}: Dokploy could not answer ({status}: {said})."
+                return Unreachable(message, remedy="It is tried again.")
+        return None
+
+    def _of_the_key(self, said: str) -> ProviderError:
+        account = f"Account {self._peer.account}"
+        if not self._worked:
+            return Unauthorized(f"{account}: Dokploy does not accept the key ({said}).", remedy=CREDENTIAL)
+        silence_s = _SILENCES_S[min(self._refused, len(_SILENCES_S) - 1)]
+        self._refused += 1
+        retry_at = self._clock.now() + timedelta(seconds=silence_s)
+        self._meter.observe(retry_at=retry_at)
+        return RateLimited(
+            f"{account}: Dokploy refuses the key: it was revoked, has expired, or its rate limit is used up.",
+            retry_at=retry_at,
+            remedy="Nothing is asked until then, which ends a rate limit. Better make a key without one.",
+        )
+
+
+def _body(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_of_the_key(body: dict[str, Any]) -> bool:
+    """The very request that uses up a rate limit is refused with a code, and with the code for its words."""
+    return "code" not in body or body.get("message") == "UNAUTHORIZED"
+
+
+def _data(body: dict[str, Any]) -> dict[str, Any]:
+    found = body.get("data")
+    return found if isinstance(found, dict) else {}
+
+
+def _words(body: dict[str, Any]) -> str:
+    parts = [str(body.get("message") or "no words")]
+    issues = body.get("issues")
+    for each in issues[:3] if isinstance(issues, list) else ():
+        if isinstance(each, dict):
+            path = each.get("path")
+            where = ".".join(map(str, path)) if isinstance(path, list) else str(path or "")
+            parts.append(f"{where}: {each.get('message')}" if where else str(each.get("message")))
+    return "; ".join(parts)
+
+
+def _first_line(text: str) -> str:
+    """Failed commands come with the whole command line behind the first."""
+    return text.strip().partition("\n")[0]

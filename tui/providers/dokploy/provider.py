@@ -1,0 +1,107 @@
+"""Dokploy as a provider: the parts of this package, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import ClassVar
+
+from tui.model.action import Progress, Receipt, Verb
+from tui.model.clock import Clock
+from tui.model.entities import Deployment, Page, Ref, Service, Snapshot
+from tui.model.errors import Forbidden, NotFound, Refused
+from tui.model.log import Cursor, LogEntry, LogKind, LogSource
+from tui.model.provider import Connection, Credential, Meter, Polling, Provider
+from tui.model.text import plain
+from tui.providers.dokploy.api import Api
+from tui.providers.dokploy.build_log import BuildLog
+from tui.providers.dokploy.http_log import HttpLog
+from tui.providers.dokploy.inventory import Inventory
+from tui.providers.dokploy.picture import BUSY_QUEUE_S, OVERVIEW_S, Picture
+from tui.providers.dokploy.runtime_log import RuntimeLog
+from tui.providers.dokploy.sockets import Sockets
+from tui.providers.dokploy.timeline import Timeline
+from tui.providers.dokploy.verbs import LACKS, Verbs
+from tui.providers.dokploy.wire import OrganizationRow
+
+
+class DokployProvider(Provider):
+    """One API key of one organisation on one Dokploy server."""
+
+    name: ClassVar[str] = "dokploy"
+    title: ClassVar[str] = "Dokploy"
+    log_kinds: ClassVar[frozenset[LogKind]] = frozenset(LogKind)
+    lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
+    polling: ClassVar[Polling] = Polling(snapshot_s=OVERVIEW_S, moving_s=BUSY_QUEUE_S, focused_s=2.0, burst=12)
+
+    def __init__(self, connection: Connection, *, meter: Meter, clock: Clock) -> None:
+        self._api = Api(connection, self.title, meter=meter, clock=clock)
+        self._sockets = Sockets(self._api)
+        self._picture = Picture(self._api, Inventory(self._api, connection.projects), clock)
+        self._timeline = Timeline(self._picture, clock)
+        self._build = BuildLog(self._api, self._sockets, self._picture, self._timeline)
+        self._runtime = RuntimeLog(self._api, self._sockets, self._picture)
+        self._http = HttpLog(self._api, self._picture)
+        self._verbs = Verbs(self._api, self._picture, self._timeline, clock)
+        self.handlers = self._verbs.handlers()
+
+    def blocked(self, verb: Verb, target: Service | Deployment) -> str | None:
+        return super().blocked(verb, target) or (self._verbs.blocked(verb, target) if verb in self.handlers else None)
+
+    async def check(self) -> Credential:
+        version = plain(await self._api.text("settings.getDokployVersion"))
+        problems: list[str] = []
+        organization = ""
+        try:
+            found = (await self._api.query("organization.active")).decode(OrganizationRow)
+            organization = plain(found.name or "")
+        except (Forbidden, NotFound, Refused):
+            problems.append("The key's organisation could not be read.")
+        snapshot = await self._picture.snapshot()
+        problems += snapshot.problems
+        count = len(snapshot.services)
+        sees = f"{count} service{'s' * (count != 1)} in {len(snapshot.projects)} projects (Dokploy {version})"
+        kind = f"API key of the organisation {organization}" if organization else "API key"
+        return Credential(kind, sees, tuple(problems))
+
+    async def snapshot(self) -> Snapshot:
+        return await self._picture.snapshot()
+
+    async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
+        await self._ready()
+        return await self._timeline.page(service, before, limit)
+
+    async def deployment(self, ref: Ref, service: Service) -> Deployment:
+        await self._ready()
+        return await self._timeline.one(ref, service)
+
+    async def progress(self, receipt: Receipt) -> Progress:
+        await self._ready()
+        return await self._verbs.progress(receipt)
+
+    def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
+        return self._read_logs(source, cursor)
+
+    async def aclose(self) -> None:
+        self._api.rest.closed = True
+        await self._sockets.aclose()
+        await self._api.aclose()
+
+    async def _ready(self) -> None:
+        """Deployments are read with what is known of their services."""
+        if not self._picture.known.services:
+            await self._picture.snapshot()
+
+    async def _read_logs(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
+        await self._ready()
+        match source.kind:
+            case LogKind.BUILD:
+                stream = self._build.read(source, cursor)
+            case LogKind.RUNTIME:
+                stream = self._runtime.read(source, cursor)
+            case LogKind.HTTP:
+                stream = self._http.read(source, cursor)
+        try:
+            async for entry in stream:
+                yield entry
+        finally:
+            await stream.aclose()
