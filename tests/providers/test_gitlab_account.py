@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -302,12 +302,42 @@ async def test_an_idle_hour_keeps_to_the_polling_plan() -> None:
     assert 360 <= len(server.calls) - before <= 360 + 4 * 90 + 5 * 60 + 5 * 12
 
 
-async def test_a_laptop_that_slept_reads_everything_anew() -> None:
+class Laptop(FakeClock):
+    """While it sleeps only the wall's clock goes on."""
+
+    slept = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.slept
+
+
+async def test_a_group_that_cannot_be_read_again_keeps_its_projects_and_is_told() -> None:
     clock = FakeClock()
+    async with gitlab(server := five_projects(), "acme/*", "7", clock=clock) as provider:
+        server.answers |= world(deployment(41)).answers
+        assert len((await provider.snapshot()).services) == 8
+        server.answers["GET groups/acme/projects"] = Response(status_code=502)
+        await clock.advance(700)
+        snapshot = await provider.snapshot()
+        assert len(snapshot.services) == 8
+        assert any("acme/* could not be read" in problem for problem in snapshot.problems)
+
+
+async def test_a_project_that_left_its_group_goes() -> None:
+    clock = FakeClock()
+    async with gitlab(server := five_projects(), "acme/*", clock=clock) as provider:
+        assert len((await provider.snapshot()).services) == 7
+        server.answers["GET groups/acme/projects"] = [project(100, "acme/payments/p0")]
+        await clock.advance(700)
+        assert len((await provider.snapshot()).services) == 2
+
+
+async def test_a_laptop_that_slept_reads_everything_anew() -> None:
+    clock = Laptop()
     async with gitlab(server := five_projects(), "acme/*", clock=clock) as provider:
         await provider.snapshot()
         before = len(server.calls)
-        clock._began += timedelta(hours=8)  # the wall's clock alone
+        clock.slept += timedelta(hours=8)
         snapshot = await provider.snapshot()
         assert snapshot.observed_at == clock.now()
     assert len([call for call in server.calls[before:] if call.query.get("order_by") == "id"]) >= 5
