@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,16 @@ Params = Mapping[str, str | int | float | bool | None] | list[tuple[str, str | i
 Classify = Callable[[httpx.Response, bool], ProviderError | None]
 """A platform's own reading of an answer that is no success; the flag says whether a mutation caused it. None: what
 `http.status_error` says."""
+
+
+async def together(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """What they answer, in their order, asked side by side. Raises one error rather than a group of them."""
+    found: list[T] = []
+    for result in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+        found.append(result)
+    return found
 
 
 class Answer:
@@ -104,7 +114,8 @@ class Rest:
         url = f"{self.peer.url.rstrip('/')}/{path.lstrip('/')}"
         more: dict[str, Any] = {}
         if timeout_s is not None:
-            more["timeout"] = httpx.Timeout(http.TIMEOUT, read=timeout_s)
+            usual = http.TIMEOUT
+            more["timeout"] = httpx.Timeout(connect=usual.connect, read=timeout_s, write=usual.write, pool=usual.pool)
         if json is not None:
             more["content"] = msgspec.json.encode(json)
             headers = {"Content-Type": "application/json", **(headers or {})}

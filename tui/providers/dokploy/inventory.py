@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,6 +10,7 @@ from tui.providers.dokploy import wire
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.errors import NoProcedure
 from tui.providers.dokploy.wire import ServiceRow
+from tui.providers.rest import together
 
 
 class Inventory:
@@ -49,11 +49,8 @@ class Inventory:
     async def _one_by_one(self) -> list[ServiceRow]:
         """project.all has neither app names nor servers: those are in each project's environments."""
         projects = [each for each in await self._json("project.all") if isinstance(each, dict)]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._environments(each)) for each in projects]
-        return wire.tree(
-            [{**project, "environments": task.result()} for project, task in zip(projects, tasks, strict=True)]
-        )
+        found = await together(self._environments(each) for each in projects)
+        return wire.tree([{**project, "environments": each} for project, each in zip(projects, found, strict=True)])
 
     async def _environments(self, project: dict[str, Any]) -> list[Any]:
         return await self._json("environment.byProjectId", projectId=str(project.get("projectId")))

@@ -20,6 +20,7 @@ from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.errors import NoProcedure
 from tui.providers.dokploy.inventory import Inventory
 from tui.providers.dokploy.wire import ContainerRow, DeploymentRow, JobRow, ServiceRow
+from tui.providers.rest import together
 
 OVERVIEW_S = 5.0
 QUEUE_S = 10.0
@@ -90,7 +91,7 @@ class Picture:
             due.append(self._part("central", self._read_central()))
         if self._due("containers", CONTAINERS_S):
             due.append(self._part("containers", self._read_containers()))
-        await _all(due)
+        await together(due)
         return min(known.read_at.get(part, 0.0) for part in ("overview", "central"))
 
     async def _part(self, name: str, reading: Awaitable[None]) -> None:
@@ -115,7 +116,7 @@ class Picture:
             rows = await self._api.rows("deployment.allCentralized", DeploymentRow)
         except NoProcedure:
             refs = [ref for ref in self.known.services if decode.split(ref)[0] not in decode.DATABASES]
-            found = await _gathered([self.read_rows(ref) for ref in refs])
+            found = await together([self.read_rows(ref) for ref in refs])
             self.known.rows = dict(zip(refs, found, strict=True))
             return
         by_service: dict[Ref, list[DeploymentRow]] = {}
@@ -148,7 +149,7 @@ class Picture:
     async def _read_containers(self) -> None:
         """All of one server in one request."""
         servers = list(dict.fromkeys(row.server_id for row in self.known.services.values()))
-        found = await _gathered([self._containers(server) for server in servers])
+        found = await together([self._containers(server) for server in servers])
         self.known.containers = dict(zip(servers, found, strict=True))
 
     async def _containers(self, server: str | None) -> list[ContainerRow]:
@@ -257,19 +258,3 @@ def _service_not_now(row: ServiceRow) -> dict[Verb, str]:
         reasons[Verb.CANCEL] = "Databases are deployed at once, there is nothing to cancel."
         reasons[Verb.REMOVE] = "Databases have no deployment records."
     return reasons
-
-
-async def _all(due: list[Awaitable[None]]) -> None:
-    """Side by side. Raises one error rather than a group."""
-    for result in await asyncio.gather(*due, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
-
-
-async def _gathered(due: list[Awaitable[list[T]]]) -> list[list[T]]:
-    found: list[list[T]] = []
-    for result in await asyncio.gather(*due, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
-        found.append(result)
-    return found

@@ -1,0 +1,196 @@
+"""What a running Dokploy v0.30.2 answered, replayed: every recorded answer decodes, or is the right error."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.responses import Response
+
+from tests.clocks import FakeClock
+from tests.providers.dokploy_server import KEY, DokployServer, FreeMeter, provided, serve
+from tui.credentials import Secret
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
+from tui.model.provider import Connection
+from tui.model.status import Status
+from tui.providers.dokploy import decode, wire
+from tui.providers.dokploy.api import Api
+from tui.providers.dokploy.wire import ContainerRow, DeploymentRow, JobRow, OrganizationRow, ServerRow
+
+CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2] / "../shared/contracts"))
+RECORDINGS = CONTRACTS / "dokploy" / "recordings"
+pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings at {RECORDINGS}")
+
+
+def _exchanges() -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for path in sorted(RECORDINGS.glob("*.json")):
+        recorded = json.loads(path.read_text())
+        if isinstance(recorded, dict) and "request" in recorded:
+            found.append((path.stem, recorded))
+    return found
+
+
+EXCHANGES = _exchanges()
+LISTS: dict[str, type[Any]] = {
+    "deployment.all": DeploymentRow,
+    "deployment.allByCompose": DeploymentRow,
+    "deployment.allByServer": DeploymentRow,
+    "deployment.allByType": DeploymentRow,
+    "deployment.allCentralized": DeploymentRow,
+    "deployment.queueList": JobRow,
+    "docker.getContainers": ContainerRow,
+    "docker.getContainersByAppNameMatch": ContainerRow,
+    "docker.getContainersByAppLabel": ContainerRow,
+    "server.all": ServerRow,
+}
+
+
+def bytes_of(response: dict[str, Any]) -> bytes:
+    body = response.get("body")
+    if response.get("bodyKind") == "empty" or body is None:
+        return b""
+    return body.encode() if response.get("bodyKind") == "text" else json.dumps(body).encode()
+
+
+def expected(status: int, body: Any) -> tuple[type[ProviderError], ...]:  # noqa: ANN401 - JSON
+    if not isinstance(body, dict):
+        return (Refused, UnexpectedReply, NotFound)
+    match status:
+        case 401 if "code" not in body or body["message"] == "UNAUTHORIZED":
+            return (Unauthorized, RateLimited)
+        case 401 | 403:
+            return (Forbidden,)
+        case 404:
+            return (NotFound,)
+        case 400 | 415:
+            return (Refused,)
+    return (Unreachable, OutcomeUnknown)
+
+
+@pytest.mark.parametrize(("name", "recorded"), EXCHANGES, ids=[name for name, _ in EXCHANGES])
+async def test_every_recorded_answer_decodes_or_is_the_right_error(name: str, recorded: dict[str, Any]) -> None:
+    request, response = recorded["request"], recorded["response"]
+    path = request["path"].partition("/api/")[2].partition("?")[0]
+    headers = dict(response["headers"])
+    content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
+    content, status = bytes_of(response), response["status"]
+    server = DokployServer({path: lambda _: Response(content, status, media_type=content_type)})
+    async with serve(server):
+        api = Api(Connection("dok", Secret(KEY), server.url), "Dokploy", meter=FreeMeter(), clock=FakeClock())
+        mutation = request["method"] == "POST"
+        try:
+            if status >= 400:
+                with pytest.raises(expected(status, response.get("body"))) as caught:
+                    await api.rest.ask(request["method"], path, json={} if mutation else None, mutation=mutation)
+                assert "dok" in str(caught.value)
+                assert "\n" not in caught.value.message
+                assert len(caught.value.message) < 400
+            elif mutation:
+                await api.act(path, {})
+            elif path in LISTS:
+                items, odd = wire.rows((await api.query(path)).rows(), LISTS[path])
+                assert not odd
+                assert len(items) == len(response["body"])
+            elif path == "organization.active":
+                (await api.query(path)).decode(OrganizationRow)
+            elif path in (
+                "deployment.readLogs",
+                "application.readLogs",
+                "compose.readLogs",
+                "settings.getDokployVersion",
+            ):
+                assert isinstance(await api.text(path), str)
+            elif not path.startswith("trpc/") and content:
+                (await api.query(path)).decode(msgspec.Raw)
+        finally:
+            await api.aclose()
+
+
+def body(name: str) -> Any:  # noqa: ANN401 - JSON
+    return json.loads((RECORDINGS / f"{name}.json").read_text())["response"]["body"]
+
+
+def _world() -> DokployServer:
+    """The recorded server: an older inventory, because overview.services was not recorded."""
+    recorded = json.loads((RECORDINGS / "read-environment.byProjectId.json").read_text())
+    environments = recorded["response"]["body"]
+
+    def by_project(call: Any) -> Any:  # noqa: ANN401
+        return environments if recorded["request"]["path"].endswith(call.query["projectId"]) else []
+
+    return DokployServer(
+        {
+            "project.all": lambda _: body("read-project.all"),
+            "environment.byProjectId": by_project,
+            "deployment.allCentralized": lambda _: body("read-deployment.allCentralized"),
+            "deployment.all": lambda call: [
+                row
+                for row in body("read-deployment.allCentralized")
+                if row["applicationId"] == call.query["applicationId"]
+            ],
+            "deployment.queueList": lambda _: body("act-08-queueList-active-and-waiting"),
+            "docker.getContainers": lambda _: body("read-docker.getContainers"),
+        }
+    )
+
+
+async def test_the_recorded_server_is_shown_with_its_deployments_its_queue_and_its_containers() -> None:
+    server = _world()
+    async with serve(server), provided(server) as provider:
+        snapshot = await provider.snapshot()
+        shown = {service.name: service for service in snapshot.services}
+        assert {"web", "api", "metrics"} <= set(shown)
+        web = shown["web"]
+        assert web.latest is not None
+        assert web.latest.status is Status.QUEUED, "a job waits for it"
+        assert web.live is not None
+        assert web.live.revision is not None
+        assert len(web.instances) == 1, "the former task's container is not shown"
+        page = await provider.deployments(web)
+        assert [each.status for each in page.items][:1] == [Status.QUEUED]
+        assert sum(each.is_live for each in page.items) == 1
+        assert {each.name for each in shown["metrics"].instances} == {
+            "shop-metrics-ptkd4d-grafana-1",
+            "shop-metrics-ptkd4d-prom-1",
+        }
+    assert {call.headers["x-api-key"] for call in server.calls} == {KEY}
+
+
+def test_recorded_build_logs_are_whole_lines_whatever_the_frames() -> None:
+    from tui.model.log import Cursor, LogLine
+    from tui.providers.dokploy.build_log import _Lines
+
+    sockets = json.loads((RECORDINGS / "websockets.json").read_text())
+    builds = [each for each in sockets if each["name"] in ("dep-01-api-key", "dep-17-running-build-14s")]
+    assert len(builds) == 2
+    for each in builds:
+        frames = [frame["data"] for frame in each["frames"]]
+        cursor = Cursor()
+        lines = _Lines(cursor, "d1")
+        shown = [entry.text for frame in frames for entry in lines.take(frame) if isinstance(entry, LogLine)]
+        assert len(shown) == "".join(frames).count("\n")
+        again = _Lines(cursor, "d1")
+        assert [entry for frame in frames for entry in again.take(frame)] == [], "a reconnect replays all of it"
+
+
+def test_statuses_of_every_recorded_row_are_known() -> None:
+    for name, recorded in EXCHANGES:
+        found = recorded["response"].get("body")
+        for row in found if isinstance(found, list) else ():
+            if isinstance(row, dict) and "deploymentId" in row:
+                assert row["status"] in decode.STATUS, name
