@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance.profiles import ACCOUNT, PROFILES, Profile, named, provided, served
-from tui.demo.entities import Phase
+from tui.demo.entities import UP, Phase
 from tui.demo.serve import Serving
 from tui.demo.story import frozen_world
 from tui.demo.world import World
@@ -42,8 +42,8 @@ async def test_every_state_of_the_world_is_known(profile: Profile, phase: Phase)
     world = frozen_world(platforms=(profile.name,))
     one = world.service(profile.healthy).recent[0]
     one.phase = phase
-    if phase in (Phase.REMOVED, Phase.FAILED) and profile.name != "railway":
-        one.live_from = None  # it never came up
+    if phase not in UP and phase is not Phase.REMOVING and profile.name != "railway":
+        one.live_from = None  # it has not come up yet, or never did
     if phase is Phase.CRASHED:
         one.loops_from = world.now
     async with served(profile, world) as serving, provided(profile, serving, world) as provider:
