@@ -91,7 +91,7 @@ async def test_the_first_line_names_every_platform_and_a_private_configuration()
         assert set(child.announced) == {"railway", "gitlab", "cloud66", "dokploy", "config"}
         assert [child.announced[name] for name in ("gitlab", "cloud66", "dokploy")] == [None] * 3
         folder, account, secret = read_configuration(child)
-        assert (account["name"], account["provider"], account["url"]) == ("demo-railway", "railway", child.url)
+        assert (account["name"], account["provider"], account["url"]) == ("railway", "railway", child.url)
         assert secret == child.token
     assert child.process.returncode == 0
     assert not folder.exists()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from tests.entities import NOW, deployment, ref, service
 from tui.engine.log_buffer import BufferEntry, Notice, Rule
-from tui.model.entities import Kind, Step
+from tui.model.entities import Kind, Ref, Step
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.status import Status
 from tui.widgets.log_text import Stamps, as_plain, head_and_text, is_error, rule_text, searchable, stamp
@@ -77,3 +79,11 @@ def test_a_rule_names_revision_author_and_message() -> None:
     text = rule_text(Rule(NOW, deployment("d1", message="feat: [brackets] stay")))
     assert "ada" in text
     assert "feat: [brackets] stay" in text
+
+
+def test_two_environments_of_one_name_in_one_place_stand_under_one_heading() -> None:
+    """GitLab's projects have an environment each, and the group is one place."""
+    one, other = service("api"), service("web")
+    other = replace(other, environment=Ref("prod", Kind.ENVIRONMENT, "another"))
+    rows = with_headings([one, other], production={}, stale=frozenset())
+    assert [isinstance(row, Heading) for row in rows] == [True, False, False]

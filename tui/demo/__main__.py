@@ -81,7 +81,7 @@ def _write_config(folder: Path, addresses: dict[str, Address]) -> Path:
         secret = folder / f"{platform}.token"
         _write_private(secret, one.token + "\n")
         entries.append(
-            f'[[account]]\nname = "demo-{platform}"\nprovider = "{platform}"\nurl = "{one.url}"\n'
+            f'[[account]]\nname = "{platform}"\nprovider = "{platform}"\nurl = "{one.url}"\n'
             f'token = {{ file = "{secret}" }}\n'
             + (f"projects = {json.dumps(one.projects)}\n" if one.projects else "")
             + (f'live_logs = "{one.live_logs}"\n' if one.live_logs else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.message import Message
@@ -37,8 +37,12 @@ class LineTable(LineWidget, Generic[Item], can_focus=True):
         self.top = 0
         self.now: datetime | None = None
         self.message: tuple[str, ...] = ()  # what stands where rows would, and what to do
+        self.moved = False  # somebody put the cursor somewhere; until then it stands on the first row
 
     # What a subclass gives
+
+    starts_at_top: ClassVar[bool] = False
+    """Rows come from several places, the first of them perhaps last: the cursor waits at the top for them."""
 
     def key(self, item: Item) -> Hashable | None:
         return None
@@ -60,9 +64,10 @@ class LineTable(LineWidget, Generic[Item], can_focus=True):
         self.items = tuple(items)
         self.now = now
         self.message = tuple(message)
-        after = self._index(self.selected)
+        keeps = self.moved or not self.starts_at_top
+        after = self._index(self.selected) if keeps else None
         if after is None:
-            nearest = self._nearest(before if before is not None else 0)
+            nearest = self._nearest(before if keeps and before is not None else 0)
             self._select(nearest)
             after = nearest
         if after is not None:
@@ -177,6 +182,7 @@ class LineTable(LineWidget, Generic[Item], can_focus=True):
             self.post_message(Moved(self, key))
 
     def _move_to(self, index: int) -> None:
+        self.moved = True
         self._select(index)
         self._keep_in_view()
         self.redraw_changed()

@@ -38,10 +38,11 @@ def with_headings(
     `production` and `stale` tell by service what is production, and of what the picture is old.
     """
     rows: list[ServiceRow] = []
-    place: tuple[str, Ref] | None = None
+    place: tuple[str, str, str] | None = None
     for service in services:
-        if (service.account, service.environment) != place:
-            place = (service.account, service.environment)
+        here = (service.account, service.project_name, service.environment_name)
+        if here != place:
+            place = here
             rows.append(
                 Heading(
                     service.account,
@@ -57,6 +58,8 @@ def with_headings(
 
 class ServiceList(LineTable[ServiceRow]):
     """`busy` has a word for each service on which an action from here is under way."""
+
+    starts_at_top = True
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
