@@ -38,7 +38,7 @@ class Address:
 
 def listen() -> socket.socket:
     """A port of its own on loopback; who connects waits until the server takes them."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
     made.bind(("127.0.0.1", 0))
     made.listen(128)
     made.setblocking(False)
