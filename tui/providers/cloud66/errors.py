@@ -1,0 +1,141 @@
+"""What Cloud 66's refusals mean. A 503 is a used-up rate limit, a missing feature or a fault: the body tells which."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from tui.model.clock import Clock
+from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
+from tui.model.provider import Meter
+from tui.providers import http
+from tui.providers.http import Peer
+from tui.providers.rest import Classify
+
+CREDENTIAL = (
+    "Make a personal access token with the scopes public and redeploy (admin to stop services) in the dashboard under "
+    "Account > Authorized Applications, and give it to this account in the configuration."
+)
+_WAITS_MIN = (5, 10, 20, 40, 60)
+
+
+class ErrorRow(Struct):
+    error: str | None = None
+    error_description: str | None = None
+    details: str | None = None
+
+
+class Throttle:
+    """When to ask again after `throttled`, which names no time: after 5 minutes, then 10, 20 and so on to an hour."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._times = 0
+        self._until_s = 0.0
+
+    def next_s(self) -> float:
+        """Seconds from now. Several requests that were under way together count as one."""
+        now = self._clock.monotonic()
+        if self._times and now < self._until_s:
+            return self._until_s - now
+        wait_s = _WAITS_MIN[min(self._times, len(_WAITS_MIN) - 1)] * 60.0
+        self._times += 1
+        self._until_s = now + wait_s
+        return wait_s
+
+    def reset(self) -> None:
+        self._times = 0
+
+
+def classifier(peer: Peer, meter: Meter, throttle: Throttle, clock: Clock) -> Classify:
+    def classify(response: httpx.Response, mutation: bool) -> ProviderError | None:
+        if response.status_code == 503 and _is(_row(response), "throttl", "hourly interval"):
+            return _throttled(peer, response, meter, throttle, clock)
+        return _error(peer, response)
+
+    return classify
+
+
+def needed_scope(method: str, path: str) -> str:
+    """What a token must be allowed for a request; "" where Cloud 66 does not say. `path` is below the API's root."""
+    parts = path.strip("/").removesuffix(".json").split("/")
+    if parts[0] == "accounts":
+        return "users"
+    if parts[0] == "operations":
+        return ""
+    if method == "GET":
+        return "public"
+    return "redeploy" if len(parts) > 2 and parts[2] in ("deployments", "actions") else "admin"
+
+
+def _throttled(peer: Peer, response: httpx.Response, meter: Meter, throttle: Throttle, clock: Clock) -> RateLimited:
+    now = clock.now()
+    headers = response.headers
+    told = headers.get("retry-after") or headers.get("x-ratelimit-reset")
+    retry_at = http.moment(told, now)
+    if retry_at is None or retry_at <= now:
+        retry_at = now + timedelta(seconds=throttle.next_s())
+    meter.observe(retry_at=retry_at)
+    return RateLimited(
+        f"Account {peer.account}: Cloud 66's requests of this hour are used up; it is tried again at "
+        f"{retry_at:%H:%M:%S} UTC.",
+        retry_at=retry_at,
+        remedy="The limit is per user: cx and CI spend from it too.",
+    )
+
+
+def _row(response: httpx.Response) -> ErrorRow | None:
+    """None where the body is not Cloud 66's JSON."""
+    try:
+        return msgspec.json.decode(response.content, type=ErrorRow)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _is(row: ErrorRow | None, *words: str) -> bool:
+    if row is None:
+        return False
+    said = f"{row.error} {row.error_description} {row.details}".lower().replace("_", " ")
+    return any(each in said for each in words)
+
+
+def _error(peer: Peer, response: httpx.Response) -> ProviderError | None:
+    row = _row(response)
+    if row is None:
+        return None
+    said = peer.quote(row.details or row.error_description or row.error or "").rstrip(".")
+    said = said or f"{response.status_code} {response.reason_phrase}"
+    account = f"Account {peer.account}"
+    match response.status_code:
+        case 401:
+            return Unauthorized(f"{account}: Cloud 66 does not accept the token ({said}).", remedy=CREDENTIAL)
+        case 402:
+            return Refused(
+                f"{account}: Cloud 66's trial has expired ({said}).", remedy="Choose a plan in the dashboard."
+            )
+        case 403:
+            return _forbidden(peer, response, said)
+        case 404:
+            return NotFound(f"{account}: Cloud 66 does not know it, or does not any more ({said}).")
+        case 409:
+            return Refused(f"{account}: Cloud 66 refused, something else is under way ({said}).")
+        case 400 | 422:
+            return Refused(f"{account}: Cloud 66 refused: {said}.")
+        case 501 | 503 if _is(row, "not implemented"):
+            return Refused(f"{account}: Cloud 66 does not offer this here ({said}).")
+    return None
+
+
+def _forbidden(peer: Peer, response: httpx.Response, said: str) -> Forbidden:
+    request = response.request
+    path = request.url.path.removeprefix(httpx.URL(peer.url).path)
+    scope = needed_scope(request.method, path)
+    wants = f"the scope {scope}" if scope else "a scope that Cloud 66 does not document"
+    return Forbidden(
+        f"Account {peer.account}: Cloud 66 does not let this token do that ({said}); it wants {wants}.",
+        scope=scope,
+        remedy="Give the token that scope under Account > Authorized Applications, or its owner the role for it.",
+    )

@@ -1,0 +1,168 @@
+"""A Bayeux client over long-polling, as far as Cloud 66's push server wants it.
+
+One JSON object a request; an answer is a list of replies and messages. The server queues messages for a client that
+has subscribed and does not poll just now, and forgets the client after a while: then it wants another handshake.
+Source: docs.cometd.org (Bayeux 1.0) and cloud66/wray, the client of Cloud 66's own command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Struct
+
+from tui.model.clock import Clock
+from tui.model.errors import Refused, UnexpectedReply, Unreachable
+from tui.model.provider import Meter
+from tui.providers.http import Peer
+from tui.providers.rest import Rest
+
+_LONG_POLL = "long-polling"
+_MARGIN_S = 15.0
+_TIMEOUT_S = 60.0  # how long a poll may take where the server does not say how long it holds one
+
+
+class Advice(Struct):
+    reconnect: str | None = None
+    interval: float | None = None  # ms
+    timeout: float | None = None  # ms
+
+
+class Frame(Struct):
+    """A reply (`channel` begins with /meta/) or a message, whose `data` is left as it is."""
+
+    channel: str = ""
+    successful: bool | None = None
+    client_id: str | None = msgspec.field(default=None, name="clientId")
+    error: str | None = None
+    advice: Advice | None = None
+    data: Any = None
+
+
+class ClientForgotten(Exception):
+    """The server wants another handshake; what it had queued is gone."""
+
+
+class _Free:
+    """The push server is not the API: its polls are not in the API's limit."""
+
+    async def spend(self) -> None:
+        return
+
+    def observe(
+        self,
+        *,
+        limit: int | None = None,
+        remaining: int | None = None,
+        resets_at: datetime | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
+        return
+
+
+class PushServer:
+    """Where deploy logs are pushed from. The token is never sent there."""
+
+    def __init__(self, peer: Peer, url: str, *, meter: Meter, clock: Clock, ca_file: Path | None) -> None:
+        parts = urlsplit(url)
+        root = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+        self.peer = Peer(peer.account, f"{peer.title}'s push server", root, peer.credential, peer.token)
+        self._path = parts.path + (f"?{parts.query}" if parts.query else "")
+        self._meter = meter
+        self._rest = Rest(self.peer, meter=_Free(), clock=clock, classify=lambda *_: None, headers={}, ca_file=ca_file)
+
+    async def opening(self) -> None:
+        """Each new subscription is spent from the account's budget, its polls are not."""
+        await self._meter.spend()
+
+    async def post(self, message: dict[str, Any], timeout_s: float | None = None) -> list[Frame]:
+        """One message, and all that is answered. Raises ProviderError."""
+        answer = await self._rest.ask("POST", self._path, json=message, timeout_s=timeout_s)
+        try:
+            rows = msgspec.json.decode(answer.content)
+            return msgspec.convert(rows if isinstance(rows, list) else [rows], list[Frame])
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise answer.unreadable(str(error)) from None
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+
+class Subscription:
+    """One channel's messages. `client_id` is what the server knows us by."""
+
+    def __init__(self, server: PushServer, channel: str, client_id: str = "") -> None:
+        self.client_id = client_id
+        self.interval_s = 0.0  # what the server wants between two polls
+        self._server = server
+        self._channel = channel
+        self._prefix = channel.rstrip("*")
+        self._timeout_s = _TIMEOUT_S
+
+    async def open(self) -> list[Any]:
+        """Handshake and subscription; messages that came with them. Raises ProviderError."""
+        await self._server.opening()
+        shake = {"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": [_LONG_POLL]}
+        reply = self._reply(await self._server.post(shake), "/meta/handshake")
+        if not reply.successful or not reply.client_id:
+            raise self._refused(reply, "the handshake")
+        self.client_id = reply.client_id
+        frames = await self._server.post(
+            {"channel": "/meta/subscribe", "clientId": self.client_id, "subscription": self._channel, "id": "1"}
+        )
+        if not (reply := self._reply(frames, "/meta/subscribe")).successful:
+            raise self._refused(reply, "the subscription")
+        return self._messages(frames)
+
+    async def poll(self) -> list[Any]:
+        """The data of what came, in order; it may be nothing. Raises ProviderError, ClientForgotten."""
+        frames = await self._server.post(
+            {"channel": "/meta/connect", "clientId": self.client_id, "connectionType": _LONG_POLL}, self._timeout_s
+        )
+        messages = self._messages(frames)
+        reply = self._reply(frames, "/meta/connect") if not messages else self._find(frames, "/meta/connect")
+        if reply is not None and reply.successful is False:
+            wants = reply.advice.reconnect if reply.advice is not None else None
+            if wants == "none":
+                raise self._refused(reply, "the connection")
+            if wants == "handshake" or (reply.error or "").startswith(("401", "402")):
+                raise ClientForgotten
+            raise Unreachable(f"Account {self._server.peer.account}: {self._server.peer.title} broke off.")
+        return messages
+
+    def _messages(self, frames: Sequence[Frame]) -> list[Any]:
+        for frame in frames:
+            if frame.advice is not None:
+                self._heed(frame.advice)
+        return [frame.data for frame in frames if frame.channel.startswith(self._prefix)]
+
+    def _heed(self, advice: Advice) -> None:
+        if advice.timeout is not None and advice.timeout > 0:
+            self._timeout_s = min(advice.timeout / 1000, 600.0) + _MARGIN_S
+        if advice.interval is not None and advice.interval >= 0:
+            self.interval_s = min(advice.interval / 1000, 60.0)
+
+    def _find(self, frames: Sequence[Frame], channel: str) -> Frame | None:
+        return next((frame for frame in frames if frame.channel == channel), None)
+
+    def _reply(self, frames: Sequence[Frame], channel: str) -> Frame:
+        found = self._find(frames, channel)
+        if found is None:
+            peer = self._server.peer
+            raise UnexpectedReply(
+                f"Account {peer.account}: {peer.title} did not answer to {channel}.",
+                where=channel,
+                remedy="Check live_logs in the configuration.",
+            )
+        return found
+
+    def _refused(self, reply: Frame, what: str) -> Refused:
+        """Its words may name the channel, which has the stack's uid in it."""
+        peer = self._server.peer
+        said = peer.quote((reply.error or "it did not say why").replace(self._prefix, "…/"))
+        return Refused(f"Account {peer.account}: {peer.title} refused {what} ({said}).")

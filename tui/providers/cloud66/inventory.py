@@ -1,0 +1,171 @@
+"""One picture of an account: the list of stacks each time, and of each stack only what is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from tui.model.clock import Clock
+from tui.model.entities import Deployment, Environment, Instance, Kind, Project, Ref, Service, Snapshot
+from tui.model.errors import ProviderError, RateLimited, Unauthorized
+from tui.model.text import plain
+from tui.providers.cloud66 import decode, pending, reasons
+from tui.providers.cloud66.api import Api
+from tui.providers.cloud66.reader import Reader
+from tui.providers.cloud66.stacks import ACTED_S, SHOWN_S, Stack
+from tui.providers.cloud66.wire import StackRow
+
+_AT_ONCE = 10
+
+
+class Inventory:
+    """Keeps what was read of each stack, for the next picture and for everybody else in this package."""
+
+    def __init__(self, api: Api, reader: Reader, clock: Clock, wanted: Sequence[str]) -> None:
+        self._api = api
+        self._reader = reader
+        self._clock = clock
+        self._wanted = [each.casefold() for each in wanted]
+        self._stacks: dict[str, Stack] = {}
+        self._focused = ""
+
+    def focus(self, service: Ref | None) -> None:
+        self._focused = service.id if service is not None else ""
+
+    def stack(self, service: Ref) -> Stack:
+        """What is remembered; a stack that was never listed has an empty row."""
+        found = self._stacks.get(service.id)
+        return found if found is not None else Stack(self._api.account, StackRow(service.id))
+
+    def acted(self, service: Ref) -> None:
+        """Something was done to it: it is read with every picture for a while."""
+        if (stack := self._stacks.get(service.id)) is not None:
+            stack.hot_until = self._clock.monotonic() + ACTED_S
+            stack.retry_at = 0.0
+
+    async def snapshot(self) -> Snapshot:
+        self._api.warnings()
+        observed_at = self._clock.now()
+        rows = await self._api.all("stacks", StackRow)
+        self._list(rows)
+        at_once = asyncio.Semaphore(_AT_ONCE)
+        first_look = not any(stack.read_at for stack in self._stacks.values())
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._refresh(stack, at_once)) for stack in self._stacks.values()]
+        for error in filter(None, (task.result() for task in tasks)):
+            raise error
+        stacks = list(self._stacks.values())
+        if first_look and stacks and all(stack.error is not None for stack in stacks):
+            for error in filter(None, (stack.error for stack in stacks)):
+                raise error
+        return self._picture(stacks, observed_at, [*self._problems(stacks, listed=len(rows)), *self._api.warnings()])
+
+    def _list(self, rows: Sequence[StackRow]) -> None:
+        """Takes what the list says; a stack that it does not name any more is gone."""
+        found: dict[str, Stack] = {}
+        for row in rows:
+            if row.is_cluster or not self._is_wanted(row):
+                continue
+            stack = self._stacks.get(row.uid) or Stack(self._api.account, row)
+            stack.row = row
+            found[row.uid] = stack
+        self._stacks = found
+
+    def _is_wanted(self, row: StackRow) -> bool:
+        names = (plain(row.name).casefold(), decode.account_name(row).casefold())
+        return not self._wanted or any(fnmatchcase(name, pattern) for name in names for pattern in self._wanted)
+
+    async def _refresh(self, stack: Stack, at_once: asyncio.Semaphore) -> ProviderError | None:
+        """The error that concerns the whole account, if one came."""
+        async with at_once:
+            try:
+                await self._reader.refresh(stack, focused=stack.row.uid == self._focused)
+            except (RateLimited, Unauthorized) as error:
+                return error
+        return None
+
+    def _problems(self, stacks: Sequence[Stack], *, listed: int) -> list[str]:
+        told = [
+            f"The deployments of {_name(stack.row)} could not be read. {stack.error}"
+            for stack in stacks
+            if stack.error is not None
+        ]
+        told += [
+            f"What runs inside {_name(stack.row)} could not be read. {stack.children_error}"
+            for stack in stacks
+            if stack.children_error is not None and stack.row.uid == self._focused
+        ]
+        if not stacks:
+            told.append(
+                "None of the stacks is among the configured projects: name stacks or accounts there."
+                if listed and self._wanted
+                else "The token is good, but sees no stack."
+            )
+        return told
+
+    def _picture(self, stacks: Sequence[Stack], observed_at: datetime, problems: Sequence[str]) -> Snapshot:
+        account = self._api.account
+        projects: dict[str, Project] = {}
+        environments: dict[str, Environment] = {}
+        services: list[Service] = []
+        for stack in stacks:
+            row = stack.row
+            owner, name = decode.account_id(row), plain(row.environment or "") or "default"
+            project = projects.setdefault(owner, Project(Ref(account, Kind.PROJECT, owner), decode.account_name(row)))
+            place = f"{owner}:{name}"
+            environment = environments.setdefault(
+                place, Environment(Ref(account, Kind.ENVIRONMENT, place), project.ref, name)
+            )
+            services.append(self._service(stack, project, environment))
+        return Snapshot(
+            account=account,
+            observed_at=observed_at,
+            projects=tuple(projects.values()),
+            environments=tuple(environments.values()),
+            services=tuple(services),
+            problems=tuple(problems),
+        )
+
+    def _service(self, stack: Stack, project: Project, environment: Environment) -> Service:
+        row = stack.row
+        deployments = shown(stack, self._clock.now())
+        latest = deployments[0] if deployments else None
+        live = next((each for each in deployments if each.is_live), None)
+        return Service(
+            ref=stack.ref,
+            project=project.ref,
+            environment=environment.ref,
+            name=plain(row.name) or f"stack {row.uid[:4]}",
+            project_name=project.name,
+            environment_name=environment.name,
+            status=decode.stack_status(row, serves=live is not None),
+            status_raw=decode.stack_word(row),
+            url=decode.stack_url(row),
+            latest=latest,
+            live=live,
+            instances=self._instances(stack),
+            not_now=reasons.of_service(row, latest, docker=decode.is_docker(row)),
+            observed_at=stack.read_at if stack.error is not None else None,
+        )
+
+    def _instances(self, stack: Stack) -> tuple[Instance, ...]:
+        age_s = stack.children_beat.age_s(self._clock.monotonic())
+        if age_s is None or (stack.row.uid != self._focused and age_s > SHOWN_S):
+            return ()
+        return tuple(child.instance for child in stack.children or ())
+
+
+def shown(stack: Stack, now: datetime) -> list[Deployment]:
+    """The newest deployments, those that are not listed yet first."""
+    place = stack.place
+    listed = [
+        decode.deployment(row, place, None if row.started_at else stack.seen_at.setdefault(str(row.id), now))
+        for row in stack.deployments
+    ]
+    return [*pending.waiting(stack, now), *listed]
+
+
+def _name(row: StackRow) -> str:
+    return f"{plain(row.name)} ({plain(row.environment or '')})"
