@@ -1,0 +1,61 @@
+"""Dokploy's ids, 21 characters of nanoid, and the names it gives to what it runs."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from tui.demo.clock import rfc3339_ms
+from tui.demo.entities import Deployment, Service
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
+DATABASES = ("postgres", "redis", "mysql", "mariadb", "mongo", "libsql")
+
+
+def nanoid(*parts: object) -> str:
+    digest = blake2b("\0".join(map(str, parts)).encode(), digest_size=21).digest()
+    return "".join(_ALPHABET[byte & 63] for byte in digest)
+
+
+def deployment_id(one: Deployment) -> str:
+    return nanoid("deployment", one.id)
+
+
+def service_id(service: Service) -> str:
+    return nanoid("service", service.id)
+
+
+def rollback_id(one: Deployment) -> str:
+    return nanoid("rollback", one.id)
+
+
+def type_of(service: Service) -> str:
+    """application, compose, or the database that its image is."""
+    if service.kind:
+        return service.kind
+    image = (service.image or "").partition(":")[0]
+    return image if image in DATABASES else "application"
+
+
+def app_name(service: Service) -> str:
+    project = service.environment.project.name
+    suffix = nanoid("app", service.id).lower().replace("_", "x").replace("-", "y")[:6]
+    return f"{project}-{service.name}-{suffix}"
+
+
+def log_path(one: Deployment) -> str:
+    """Named by the local time of the start, colons and all."""
+    name, stamp = app_name(one.service), rfc3339_ms(started_at(one))[:19].replace("T", ":")
+    return f"/etc/dokploy/logs/{name}/{name}-{stamp}.log"
+
+
+def started_at(one: Deployment) -> int:
+    """A row begins when its job turns active."""
+    return one.created_at if one.build is None else max(one.created_at, one.build[0])
+
+
+def container_id(one: Deployment, number: int) -> str:
+    return blake2b(f"container\0{one.id}\0{number}".encode(), digest_size=6).hexdigest()
+
+
+def task_id(one: Deployment, number: int) -> str:
+    return nanoid("task", one.id, number).lower().replace("_", "0").replace("-", "1") + "abcd"
