@@ -110,6 +110,10 @@ class Call:
             raise not_found()
         return project, *found
 
+    def kept_out(self, service: Service) -> bool:
+        """Whether the environment is protected from the caller: production is, from developers."""
+        return self.token.access_level < MAINTAINER and service.environment.name == "production"
+
     def maintainers_only(self) -> None:
         if self.token.access_level < MAINTAINER:
             raise forbidden()

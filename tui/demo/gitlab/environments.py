@@ -46,8 +46,12 @@ def created(call: Call) -> Response:
 
 
 def stopped(call: Call) -> Response:
-    """200 in any case: whether it stops shows in its state."""
+    """200 even where there is nothing to stop: whether it stops shows in its state."""
     project, service = call.environment()
+    if call.kept_out(service):
+        if call.old:  # says nothing, and does nothing
+            return call.json(call.render.environment_alone(service, project))
+        raise forbidden()
     running = [one for one in service.active if one.live_from is not None]
     if running:
         if call.flag("force") or not call.server.on_stop or call.old:

@@ -83,7 +83,7 @@ def retried(call: Call) -> Response:
 def _retry(call: Call, project: Project, one: Deployment, stage: str) -> Deployment:
     if stage != "deploy" or one.id in call.site.retried or one.reason == REJECTED or job_status(one) not in _AGAIN:
         raise forbidden("Job is not retryable")
-    if outdated(one, project):
+    if outdated(one, project) or call.kept_out(one.service):
         raise forbidden()
     again = _again(call, one)
     call.site.retry(one, again)
@@ -110,6 +110,8 @@ def played(call: Call) -> Response:
         raise bad_request("Unplayable Job")
     if call.server.approvals and one.phase is Phase.NEEDS_APPROVAL and pending(call.site.approvals.get(one.id, [])):
         raise forbidden()
+    if call.kept_out(one.service):
+        raise forbidden()
     call.world.calls["play", one.id] += 1
     lifecycle.let_go(call.world, one)
     return call.json(call.render.job(one, stage, project))
@@ -119,7 +121,7 @@ def cancelled(call: Call) -> Response:
     project, one, stage = call.job()
     if call.flag("force"):
         call.maintainers_only()
-    if outdated(one, project):
+    if outdated(one, project) or call.kept_out(one.service):
         raise forbidden()
     if stage == "deploy" and one.phase in UNDER_WAY and not awaits_play(one):
         _cancel(call, one)

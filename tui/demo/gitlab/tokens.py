@@ -76,7 +76,7 @@ class Tokens:
 
         self.maintainer = made("deckwatch", ON_CALL)
         self.read_api = made("dashboard", ON_CALL, scopes=("read_api",))
-        self.developer = made("laptop", PEOPLE[2], access_level=DEVELOPER)
+        self.developer = made("laptop", PEOPLE[0], access_level=DEVELOPER)
         self.release_manager = made("release", PEOPLE[4], release_manager=True)
         self.second_release_manager = made("release-2", PEOPLE[5], release_manager=True)
         self.expired = made("former", ON_CALL, expired=True)
