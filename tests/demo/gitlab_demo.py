@@ -33,21 +33,39 @@ class GitlabDemo:
     client: httpx.AsyncClient = field(repr=False)
 
     async def ask(
-        self, method: str, path: str, *, token: Token | None = None, old: bool = False, **more: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        token: Token | None = None,
+        old: bool = False,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        json: object = None,
+        data: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """`path` behind `/api/v4`; `token` other than the usual one."""
-        headers = {"PRIVATE-TOKEN": (token or self.tokens.maintainer).value, **more.pop("headers", {})}
-        prefix = "/old" if old else ""
-        return await self.client.request(method, f"{self.root}{prefix}/api/v4{path}", headers=headers, **more)
+        """`path` behind `/api/v4`, of the `old` server if asked for; `token` other than the usual one."""
+        url = f"{self.root}{'/old' if old else ''}/api/v4{path}"
+        headers = {"PRIVATE-TOKEN": (token or self.tokens.maintainer).value, **(headers or {})}
+        return await self.client.request(method, url, params=params, headers=headers, json=json, data=data)
 
-    async def get(self, path: str, **query: Any) -> Any:
+    async def get(self, path: str, **query: str) -> Any:  # noqa: ANN401  # JSON
         answer = await self.ask("GET", path, params=query or None)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def refusal(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+    async def refusal(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: Token | None = None,
+        old: bool = False,
+        headers: dict[str, str] | None = None,
+        json: object = None,
+    ) -> tuple[int, Any]:
         """The status and the words: of `message`, or else of `error`."""
-        answer = await self.ask(method, path, **more)
+        answer = await self.ask(method, path, token=token, old=old, headers=headers, json=json)
         assert answer.status_code >= 400
         body = answer.json()
         return answer.status_code, body.get("message", body.get("error"))
