@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,37 +26,57 @@ class Refusal(Exception):
             self.body["details"] = details
 
 
+def bad_request(details: str) -> Refusal:
+    return Refusal(400, "bad_request", "The request is not valid", details)
+
+
+def conflict(details: str) -> Refusal:
+    return Refusal(409, "conflict", "The request cannot be carried out now", details)
+
+
 def not_found(what: str) -> Refusal:
     return Refusal(404, "not_found", f"{what} not found")
 
 
 @dataclass(slots=True)
 class Asked:
-    """`path` are the parts of the address that its template names, `given` the query and the body together."""
+    """`path` are the parts of the address that its template names, `given` the query and the body together.
+    `account` is the one that the header X-Account picks, "" all that the token sees.
+    """
 
     world: World
     side: Side
     token: Token
     path: Mapping[str, str]
     given: Mapping[str, Any]
+    account: str = ""
+    suffixed: bool = False  # the address ended in .json
 
     @property
     def services(self) -> list[Service]:
-        return self.world.estate("cloud66").services
+        found = self.world.estate("cloud66").services
+        if not self.account:
+            return found
+        return [one for one in found if str(ids.account_id(one.environment.project)) == self.account]
+
+    @property
+    def stack_uid(self) -> str:
+        return self.path.get("uid") or self.path["stack_id"]
 
     def stack(self) -> Service:
+        uid = self.stack_uid
         for one in self.services:
-            if ids.stack_uid(one) == self.path["uid"]:
+            if ids.stack_uid(one) == uid:
                 return one
         raise not_found("Stack")
 
     def deployment(self) -> Deployment:
-        service = self.stack()
+        service, id_ = self.stack(), self.path["deployment_id"]
         for one in service.recent:
-            if ids.deployment_id(one) == self.path["id"]:
+            if ids.deployment_id(one) == id_:
                 return one
         for one in service.history:
-            if ids.deployment_id(one) == self.path["id"]:
+            if ids.deployment_id(one) == id_:
                 return one
         raise not_found("Deployment")
 
@@ -65,10 +85,24 @@ class Asked:
         value = self.given.get(name)
         return value if isinstance(value, str) else "" if value is None else str(value)
 
+    def number(self, name: str, default: int) -> int:
+        text = self.text(name)
+        if text and not text.isdecimal():
+            raise bad_request(f"{name} is a number")
+        return int(text) if text else default
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list, paged when it is sent."""
+    """A list; only the rows of the page that was asked for are put in words."""
 
-    rows: list[Any]
+    rows: Sequence[Any]
+    word: Callable[[Any], Wire] = lambda row: row
     paged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """An answer without the envelope `response`."""
+
+    body: Wire

@@ -1,31 +1,36 @@
-"""Cloud 66's push channel: Bayeux over long polling, one channel a stack, lines from now on and never a history."""
+"""Cloud 66's push channel: Bayeux over long polling, one channel a stack, lines from now on and never a history.
+
+Whatever answer is cut or spoilt takes its lines with it: there is no acknowledgement in this protocol.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from tui.demo.clock import rfc3339
-from tui.demo.cloud66 import ids
+from tui.demo.clock import SECOND, rfc3339
+from tui.demo.cloud66 import ids, narration, states
+from tui.demo.cloud66.narration import Told
 from tui.demo.cloud66.tokens import Tokens
-from tui.demo.entities import Deployment, Service
+from tui.demo.entities import Service
 from tui.demo.faults import Channel, FaultKind
 from tui.demo.gate import Abort, Hang
-from tui.demo.scripts import Line
 from tui.demo.world import World
 
 PUSH = "/push"
-SEVERITIES = {"debug": 1, "info": 2, "warn": 3, "error": 4}  # not those of the operation log from 3 on
-HOLDS_S = 25.0  # an idle connect is answered after so long
+HOLDS_S = 25.0  # an idle connect is answered after so long, in the world's time
+FORGETS_S = 90.0  # a client that does not connect for so long is unknown
 AT_MOST = 200  # messages in one answer
 _CHANNEL = re.compile(r"/realtime/([0-9a-f]{32})/\*")
+_ADVICE = {"reconnect": "retry", "interval": 0, "timeout": 45000}
+_FAULTS = (FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT)
 
 Message = dict[str, Any]
 
@@ -33,12 +38,18 @@ Message = dict[str, Any]
 @dataclass(slots=True, eq=False)
 class _Client:
     id: str
-    stacks: dict[str, int] = field(default_factory=dict)  # service's id -> until when its lines were sent
+    seen_at: int
+    stacks: dict[str, int] = field(default_factory=dict)  # service's id -> how far its lines were sent
     sent: int = 0
+    turn: int = 0  # of its connects: a newer one ends those before it
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Faye:
-    """Deployment lines of a stack are pushed as they are written: the world's build lines, once to each client."""
+    """What is told of each deployment of a stack goes out as it happens, once to each client.
+
+    A token that comes here is counted in `Tokens.leaked` and refused.
+    """
 
     def __init__(self, world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> None:
         self._world = world
@@ -49,178 +60,211 @@ class Faye:
         self._number = 0
 
     async def answer(self, request: Request) -> Response:
-        if "authorization" in request.headers:
+        text = (await request.body()).decode("utf-8", "replace")
+        if "authorization" in request.headers or self._tokens.holds_one(f"{request.url} {text}"):
             self._tokens.leaked += 1
+            return PlainTextResponse("No token belongs here", 403)
         try:
-            message = json.loads(await request.body())
+            given = json.loads(text)
         except ValueError:
             return PlainTextResponse("Bad request", 400)
-        if not isinstance(message, dict):
+        messages = given if isinstance(given, list) else [given]
+        if not messages or not all(isinstance(one, dict) for one in messages):
             return PlainTextResponse("Bad request", 400)
-        handler = _HANDLERS.get(str(message.get("channel")))
-        if handler is None:
-            return JSONResponse([{"channel": message.get("channel"), "successful": False, "error": "405:unknown"}])
-        answer: Response = await handler(self, request, message)
-        return answer
+        replies: list[Message] = []
+        for message in messages:
+            if message.get("channel") == "/meta/connect":
+                return await self._connect(request, message, replies)
+            replies.append(self._reply(message))
+        return JSONResponse(replies)
 
-    async def handshake(self, _request: Request, _message: Message) -> Response:
+    # what is answered at once
+
+    def _reply(self, message: Message) -> Message:
+        channel = str(message.get("channel"))
+        if channel == "/meta/handshake":
+            return self._handshake(message)
+        client = self._client(message)
+        if client is None:
+            return _unknown(message)
+        order = {
+            "/meta/subscribe": self._subscribe,
+            "/meta/unsubscribe": self._unsubscribe,
+            "/meta/disconnect": self._disconnect,
+        }.get(channel)
+        reply = _about(message, client)
+        if order is None:
+            return reply | {"error": f"405:{channel}:Cannot publish here"}
+        return reply | order(client, message)
+
+    def _handshake(self, message: Message) -> Message:
+        offered = {"version": "1.0", "supportedConnectionTypes": ["long-polling"]}
+        reply = {"channel": "/meta/handshake", **offered, **_id(message)}
+        if "long-polling" not in (message.get("supportedConnectionTypes") or ()):
+            return reply | {"successful": False, "error": "301::Connection types not supported"}
+        self._forget_the_silent()
         self._number += 1
-        client = _Client(f"client{self._number}")
+        client = _Client(f"client{self._number}", self._world.now)
         self._clients[client.id] = client
-        return JSONResponse(
-            [
-                {
-                    "channel": "/meta/handshake",
-                    "successful": True,
-                    "version": "1.0",
-                    "supportedConnectionTypes": ["long-polling"],
-                    "clientId": client.id,
-                    "advice": _ADVICE,
-                }
-            ]
-        )
+        return reply | {"successful": True, "clientId": client.id}
 
-    async def subscribe(self, _request: Request, message: Message) -> Response:
-        client = self._client(message)
-        if client is None:
-            return _unknown(message)
-        found = _CHANNEL.fullmatch(str(message.get("subscription")))
-        service = self._stack(found[1]) if found is not None else None
-        reply = {
-            "channel": "/meta/subscribe",
-            "successful": service is not None,
-            "clientId": client.id,
-            "subscription": message.get("subscription"),
-            "id": message.get("id"),
-        }
+    def _subscribe(self, client: _Client, message: Message) -> Message:
+        wanted = message.get("subscription")
+        service = self._stack(str(wanted))
+        if service is None:
+            return {"subscription": wanted, "error": f"403:{wanted}:Forbidden"}
+        client.stacks.setdefault(service.id, self._world.now)
+        return {"successful": True, "subscription": wanted}
+
+    def _unsubscribe(self, client: _Client, message: Message) -> Message:
+        service = self._stack(str(message.get("subscription")))
         if service is not None:
-            client.stacks[service.id] = self._world.now
-        return JSONResponse([reply])
+            client.stacks.pop(service.id, None)
+        return {"successful": True, "subscription": message.get("subscription")}
 
-    async def connect(self, request: Request, message: Message) -> Response:
+    def _disconnect(self, client: _Client, _message: Message) -> Message:
+        self._clients.pop(client.id)
+        client.turn += 1
+        client.news.set()
+        return {"successful": True}
+
+    # what is answered when there is something to say
+
+    async def _connect(self, request: Request, message: Message, replies: list[Message]) -> Response:
         client = self._client(message)
         if client is None:
-            return _unknown(message)
-        if (broken := await self._fault(request, client)) is not None:
-            return broken
-        lines = self._lines(client)
-        if not lines:
-            await self._something(client)
-            lines = self._lines(client)
-        client.sent += len(lines)
-        reply = {"channel": "/meta/connect", "successful": True, "clientId": client.id, "advice": _ADVICE}
-        return JSONResponse([reply, *lines])
-
-    async def disconnect(self, _request: Request, message: Message) -> Response:
-        client = self._clients.pop(str(message.get("clientId")), None)
-        return JSONResponse([{"channel": "/meta/disconnect", "successful": client is not None}])
-
-    async def _fault(self, request: Request, client: _Client) -> Response | None:
-        take = self._world.faults.take
-        names = {"/meta/connect", PUSH}
-        if take(FaultKind.DROP, Channel.SOCKET, names, client.sent) is not None:
+            return JSONResponse([*replies, _unknown(message)])
+        client.turn += 1
+        client.news.set()
+        waited = await self._unless_gone(request, self._something(client, client.turn))
+        client.seen_at = self._world.now
+        if waited is FaultKind.CLOSE:
+            self._clients.pop(client.id, None)  # the server forgot it
+            return JSONResponse([*replies, _unknown(message)])
+        reply = _about(message, client) | {"successful": True, "advice": _ADVICE}
+        if waited is _GONE:
+            return JSONResponse([*replies, reply])  # nobody reads it any more
+        answer = JSONResponse([*replies, reply, *self._lines(client)])
+        if waited is FaultKind.MALFORMED:
+            return Response(bytes(answer.body)[: len(answer.body) // 2], media_type="application/json")
+        if waited is FaultKind.DROP:
             self._abort(request)
             await asyncio.sleep(0)
-            return PlainTextResponse("", 500)
-        if take(FaultKind.CLOSE, Channel.SOCKET, names, client.sent) is not None:
-            self._clients.pop(client.id, None)  # the server forgot it
-            return _unknown({"channel": "/meta/connect", "clientId": client.id})
-        if take(FaultKind.MALFORMED, Channel.SOCKET, names, client.sent) is not None:
-            return Response(b'[{"channel":"/meta/conn', media_type="application/json")
-        if take(FaultKind.SILENT, Channel.SOCKET, names, client.sent) is not None:
-            await self._hang(None)
-        return None
+        elif waited is FaultKind.SILENT:
+            await self._unless_gone(request, _until(self._hang))
+        return answer
 
-    async def _something(self, client: _Client) -> None:
-        """Returns when there are lines for this client, a fault was added, or it has waited long enough."""
-        news = asyncio.Event()
-        unwatch = self._world.on_wake(news.set)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + HOLDS_S
+    async def _something(self, client: _Client, turn: int) -> FaultKind | None:
+        """Returns when there are lines for the client, or it has waited long enough, or what is to go wrong."""
+        until = self._world.now + round(HOLDS_S * SECOND)
+        forget = self._world.on_wake(client.news.set)
         try:
-            while not self._pending(client) and not self._armed() and loop.time() < until:
-                news.clear()
-                try:
-                    async with asyncio.timeout_at(until):
-                        await news.wait()
-                except TimeoutError:
-                    return
+            while True:
+                client.news.clear()
+                for kind in _FAULTS:
+                    names = {"/meta/connect", PUSH}
+                    if self._world.faults.take(kind, Channel.SOCKET, names, client.sent) is not None:
+                        return kind
+                if client.turn != turn or self._world.now >= until or self._untold(client):
+                    return None
+                await client.news.wait()
         finally:
-            unwatch()
+            forget()
 
-    def _armed(self) -> bool:
-        return self._world.faults.armed((FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED))
+    async def _unless_gone(self, request: Request, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the work's
+        """What the work gives; `_GONE` if the client leaves or the server stops before that."""
 
-    def _pending(self, client: _Client) -> bool:
-        return any(self._written(service, client.stacks[service.id]) for service in self._services(client))
+        async def left() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(work)
+            others = [group.create_task(left()), group.create_task(_until(self._hang))]
+            await asyncio.wait([working, *others], return_when=asyncio.FIRST_COMPLETED)
+            done = working.done()
+            for task in (working, *others):
+                task.cancel()
+        return working.result() if done else _GONE
 
     def _lines(self, client: _Client) -> list[Message]:
-        found: list[tuple[int, Message]] = []
-        for service in self._services(client):
-            written = self._written(service, client.stacks[service.id])[:AT_MOST]
-            channel = f"/realtime/{ids.stack_uid(service)}/deployment"
-            found += [(line.at, _message(channel, line, one)) for one, line in written]
-            if written:
-                client.stacks[service.id] = written[-1][1].at
-        found.sort(key=lambda each: each[0])
-        return [message for _, message in found]
+        """What was not sent yet, in the order of time. What belongs to one moment goes out together."""
+        untold = self._untold(client)
+        if len(untold) > AT_MOST:
+            last = untold[AT_MOST - 1][1].at
+            untold = [each for each in untold if each[1].at <= last]
+        messages = []
+        for service, told in untold:
+            client.stacks[service.id] = told.at
+            client.sent += 1
+            messages.append(_message(f"/realtime/{ids.stack_uid(service)}/deployment", told, client.sent))
+        return messages
 
-    def _written(self, service: Service, after: int) -> list[tuple[Deployment, Line]]:
-        """What its builds wrote since then. Lines of one moment go out together."""
-        now = self._world.now
-        found = [
-            (one, line)
-            for one in service.recent
-            if one.build is not None and one.build[1] >= after
-            for line in one.build_lines(now)
-            if line.at > after
-        ]
+    def _untold(self, client: _Client) -> list[tuple[Service, Told]]:
+        now, found = self._world.now, []
+        for service in self._services(client):
+            after = client.stacks[service.id]
+            for one in service.recent:
+                finished = states.finished_at(one)
+                if finished is None or finished > after:
+                    found += [(service, told) for told in narration.of_deployment(one, now) if told.at > after]
         found.sort(key=lambda each: each[1].at)
-        if len(found) > AT_MOST:
-            last = found[AT_MOST - 1][1].at
-            found = [each for each in found if each[1].at <= last]
         return found
 
+    # who and what there is
+
     def _client(self, message: Message) -> _Client | None:
-        return self._clients.get(str(message.get("clientId")))
+        client = self._clients.get(str(message.get("clientId")))
+        if client is not None:
+            client.seen_at = self._world.now
+        return client
+
+    def _forget_the_silent(self) -> None:
+        since = self._world.now - round(FORGETS_S * SECOND)
+        self._clients = {id_: one for id_, one in self._clients.items() if one.seen_at >= since}
 
     def _services(self, client: _Client) -> list[Service]:
         return [one for one in self._world.estate("cloud66").services if one.id in client.stacks]
 
-    def _stack(self, uid: str) -> Service | None:
-        services = self._world.estate("cloud66").services
-        return next((one for one in services if ids.stack_uid(one) == uid), None)
+    def _stack(self, channel: str) -> Service | None:
+        found = _CHANNEL.fullmatch(channel)
+        services = self._world.estate("cloud66").services if found is not None else ()
+        return next((one for one in services if found is not None and ids.stack_uid(one) == found[1]), None)
 
 
-_ADVICE = {"reconnect": "retry", "interval": 0, "timeout": 45000}
+_GONE = object()
 
 
-def _unknown(message: Message) -> Response:
-    reply = {
+async def _until(hang: Hang) -> None:
+    await hang(None)
+
+
+def _id(message: Message) -> Message:
+    return {"id": message["id"]} if "id" in message else {}
+
+
+def _about(message: Message, client: _Client) -> Message:
+    return {"channel": message.get("channel"), "successful": False, "clientId": client.id, **_id(message)}
+
+
+def _unknown(message: Message) -> Message:
+    return {
         "channel": message.get("channel"),
         "successful": False,
         "clientId": message.get("clientId"),
-        "error": "401:unknown client",
+        "error": f"401:{message.get('clientId')}:Unknown client",
         "advice": {"reconnect": "handshake", "interval": 0},
+        **_id(message),
     }
-    return JSONResponse([reply])
 
 
-def _message(channel: str, line: Line, one: Deployment) -> Message:
-    """`data` is a string that holds a quoted JSON string: encoded twice."""
+def _message(channel: str, told: Told, number: int) -> Message:
+    """`data` is a string that holds a quoted JSON string: encoded twice. Every line is of a deployment (`is_cap`)."""
     row = {
-        "severity": SEVERITIES[line.level],
-        "message": line.text,
-        "time": rfc3339(line.at),
-        "is_raw": line.level == "debug",
+        "severity": narration.ON_THE_PUSH_CHANNEL[told.level],
+        "message": told.text,
+        "time": rfc3339(told.at),
+        "is_raw": told.raw,
         "is_cap": True,
     }
-    return {"channel": channel, "id": f"{one.id[-6:]}-{line.at}", "data": json.dumps(json.dumps(row))}
-
-
-_HANDLERS: dict[str, Callable[[Faye, Request, Message], Any]] = {
-    "/meta/handshake": Faye.handshake,
-    "/meta/subscribe": Faye.subscribe,
-    "/meta/connect": Faye.connect,
-    "/meta/disconnect": Faye.disconnect,
-}
+    return {"channel": channel, "id": str(number), "data": json.dumps(json.dumps(row))}

@@ -1,7 +1,8 @@
-"""The ids that Cloud 66 gives to what is in the world: 32 hex digits for a stack, whole numbers for the rest."""
+"""The ids that Cloud 66 gives to what is in the world: hex digits for stacks and their parts, numbers for the rest."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from tui.demo.entities import Deployment, Project, Service
@@ -16,25 +17,41 @@ def account_id(project: Project) -> int:
 
 
 def deployment_id(one: Deployment) -> str:
+    """As people see and type it."""
     return str(deployment_number(one))
 
 
 def deployment_number(one: Deployment) -> int:
-    """Rises from one of a stack's deployments to the next."""
+    """Rises from one of a stack's deployments to the next, and is no other stack's."""
     return (int(one.service.tag, 16) % 9_000_000 + 1_000_000) * 1000 + one.number
 
 
-def operation_uid(*parts: object) -> str:
-    return _hex("operation", *parts, size=11)
+def action_number(one: Deployment) -> int:
+    """Of the action behind a deployment that nobody ordered here."""
+    return int(_hex("action", one.id, size=4), 16) % 900_000_000 + 100_000_000
+
+
+def operation_uid(service: Service, what: str) -> str:
+    """Of a deployment's id, or an action's. It begins with the service's tag, so that the log is soon found."""
+    return service.tag + _hex("operation", what, size=7)
 
 
 def server_uid(service: Service, number: int) -> str:
-    return _hex("server", service.id, number, size=16)
+    return _hex("server", service.id, str(number), size=16)
 
 
-def container_uid(service: Service, name: str) -> str:
-    return _hex("container", service.id, name, size=32)
+def container_uid(*parts: str) -> str:
+    return _hex("container", *parts, size=32)
 
 
-def _hex(*parts: object, size: int) -> str:
-    return blake2b("\0".join(map(str, parts)).encode(), digest_size=size).hexdigest()
+def process_md5(service: Service, name: str) -> str:
+    return _hex("process", service.id, name, size=16)
+
+
+def session(one: Deployment) -> str:
+    return _hex("session", one.id, size=5)
+
+
+@lru_cache(maxsize=4096)
+def _hex(*parts: str, size: int) -> str:
+    return blake2b("\0".join(parts).encode(), digest_size=size).hexdigest()

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from tui.demo.clock import DAY, rfc3339
-from tui.demo.cloud66 import ids, words
-from tui.demo.cloud66.asking import Asked, Listed, Wire, not_found
-from tui.demo.cloud66.side import Action
-from tui.demo.cloud66.tokens import SECRET_SCRIPT
-from tui.demo.entities import Deployment, Project
-from tui.demo.scripts import Line
+from collections.abc import Iterable
 
-_ALERTS = ("stack_provisioned_success", "stack_redeploy_success", "stack_redeploy_failed", "server_stopped")
-SEVERITIES = {"debug": 1, "info": 2, "warn": 4, "error": 5}  # of the operation log; the push channel has others
+from tui.demo.clock import rfc3339
+from tui.demo.cloud66 import ids, narration, parts, states, words
+from tui.demo.cloud66.asking import Asked, Bare, Listed, Wire, not_found
+from tui.demo.cloud66.narration import Told
+from tui.demo.cloud66.tokens import SECRET_SCRIPT
+from tui.demo.entities import Service
+
+_ALERTS = (
+    "stack_provisioned_success",
+    "stack_provisioned_failed",
+    "stack_redeploy_success",
+    "stack_redeploy_failed",
+    "server_stopped",
+    "server_back",
+)
+_FILTERS = ("filter_name", "filter_environment", "filter_git_repo", "filter_git_branch")
 
 
 def ping(_asked: Asked) -> Wire:
@@ -19,55 +27,78 @@ def ping(_asked: Asked) -> Wire:
 
 
 def accounts(asked: Asked) -> Listed:
-    return Listed([_account(asked, project) for project in asked.world.estate("cloud66").projects])
+    return Listed([_account(asked, id_) for id_ in _stacks_by_account(asked)])
 
 
 def account(asked: Asked) -> Wire:
-    for project in asked.world.estate("cloud66").projects:
-        if str(ids.account_id(project)) == asked.path["id"]:
-            more = {"current_account": True, "friendly_name": project.name, "unmanaged_servers": []}
-            return {
-                **_account(asked, project),
-                **more,
-                "server_registration_script": f"curl -sSL https://c66.example/{SECRET_SCRIPT} | bash",
-                "configstore_namespace": project.id,
-            }
-    raise not_found("Account")
-
-
-def _account(asked: Asked, project: Project) -> Wire:
+    if (id_ := asked.path["id"]) not in _stacks_by_account(asked):
+        raise not_found("Account")
+    project = _stacks_by_account(asked)[id_][0].environment.project
+    servers = [{"id": "i-0c66", "name": "spare-1", "vendor": "aws"}] if asked.text("include_servers") == "true" else []
     return {
-        "id": ids.account_id(project),
-        "owner": "ops@acme.example",
-        "created_at_iso": words.iso(project.created_at),
-        "updated_at_iso": words.iso(project.created_at + DAY),
-        "stack_count": sum(one.environment.project is project for one in asked.services),
-        "used_clouds": ["digitalocean"],
+        **_account(asked, id_),
+        "current_account": True,
+        "friendly_name": project.name,
+        "unmanaged_servers": servers,
+        "server_registration_script": f"curl -sSL https://get.c66.example/{SECRET_SCRIPT} | bash",
+        "configstore_namespace": project.id,
     }
 
 
+def _account(asked: Asked, id_: str) -> Wire:
+    stacks_ = _stacks_by_account(asked)[id_]
+    return words.account(stacks_[0].environment.project, len(stacks_))
+
+
+def _stacks_by_account(asked: Asked) -> dict[str, list[Service]]:
+    found: dict[str, list[Service]] = {}
+    for one in asked.services:
+        found.setdefault(str(ids.account_id(one.environment.project)), []).append(one)
+    return found
+
+
+# stacks
+
+
 def stacks(asked: Asked) -> Listed:
-    found = [words.stack(one, asked.side) for one in asked.services]
-    for name in ("name", "environment", "git_repo", "git_branch"):
-        if wanted := asked.text(f"filter_{name}"):
-            key = {"git_repo": "git"}.get(name, name)
-            found = [one for one in found if wanted.lower() in str(one.get(key) or "").lower()]
-    if found and not asked.given.get("filter_name"):
-        found.append(words.cluster(found[0]["account_id"], "lighthouse"))
-    return Listed(found)
+    """The world's services, and a cluster where nothing is filtered."""
+    found = [one for one in asked.services if _passes(asked, one)]
+    rows: list[Service | None] = [*found]
+    if found and not any(asked.text(name) for name in _FILTERS):
+        rows.append(None)
+
+    def word(one: Service | None) -> Wire:
+        return words.cluster(found[0].environment.project) if one is None else words.stack(one, asked.side)
+
+    return Listed(rows, word)
+
+
+def _passes(asked: Asked, one: Service) -> bool:
+    docker = states.is_docker(one)
+    has = {
+        "filter_name": one.name,
+        "filter_environment": one.environment.name,
+        "filter_git_repo": "" if docker else one.repo or "",
+        "filter_git_branch": "" if docker else states.head(one).commit.branch,
+    }
+    return all(asked.text(name).lower() in value.lower() for name, value in has.items())
 
 
 def stack(asked: Asked) -> Wire:
+    if asked.stack_uid == words.CLUSTER_UID and asked.services:
+        return words.cluster(asked.services[0].environment.project)
     service = asked.stack()
     shown = words.stack(service, asked.side)
     if asked.text("show_log") == "true":
-        lines = service.recent[0].build_lines(asked.world.now)
-        shown["last_log"] = lines[-1].text if lines else None
+        shown["last_log"] = narration.of_deployment(service.recent[0], asked.world.now)[-1].text
     return shown
 
 
+# deployments and actions
+
+
 def deployments(asked: Asked) -> Listed:
-    return Listed([words.deployment(one) for one in asked.stack().deployments])
+    return Listed(asked.stack().deployments, words.deployment)
 
 
 def deployment(asked: Asked) -> Wire:
@@ -75,32 +106,41 @@ def deployment(asked: Asked) -> Wire:
 
 
 def actions(asked: Asked) -> Listed:
-    found = asked.side.actions.get(asked.stack().id, [])
-    if "user_reference" in asked.given:
-        found = [one for one in found if one.reference == asked.text("user_reference")]
-    return Listed([words.action(one, asked.world.now) for one in found])
+    service, now = asked.stack(), asked.world.now
+    found = asked.side.actions(service)
+    if reference := asked.text("user_reference"):
+        found = [one for one in found if one.reference == reference]
+    return Listed(found, lambda one: words.action(one, now))
 
 
-def action(asked: Asked) -> Wire:
-    for one in asked.side.actions.get(asked.stack().id, []):
+def action(asked: Asked) -> Wire | Bare:
+    """Without `.json` it comes without its envelope, as the documentation prints it; the Go client, which always asks
+    with `.json`, always finds one.
+    """
+    for one in asked.side.actions(asked.stack()):
         if str(one.id) == asked.path["id"]:
-            return words.action(one, asked.world.now)
+            shown = words.action(one, asked.world.now)
+            return shown if asked.suffixed else Bare(shown)
     raise not_found("Action")
 
 
+# what is in a stack
+
+
 def services(asked: Asked) -> Listed:
-    return Listed(words.services(asked.stack(), asked.side))
+    found = parts.services(asked.stack(), asked.side)
+    if wanted := asked.text("server_uid"):
+        for one in found:
+            one["containers"] = [each for each in one["containers"] if each["server_uid"] == wanted]
+    return Listed(found)
 
 
 def service(asked: Asked) -> Wire:
-    for one in words.services(asked.stack(), asked.side):
-        if one["name"] == asked.path["name"]:
-            return one
-    raise not_found("Service")
+    return _named(parts.services(asked.stack(), asked.side), "name", asked.path["name"], "Service")
 
 
 def containers(asked: Asked) -> Listed:
-    found = words.containers(asked.stack(), asked.side)
+    found = parts.containers(asked.stack(), asked.side)
     for name in ("server_uid", "service_name"):
         if wanted := asked.text(name):
             found = [one for one in found if one[name] == wanted]
@@ -108,87 +148,80 @@ def containers(asked: Asked) -> Listed:
 
 
 def container(asked: Asked) -> Wire:
-    for one in words.containers(asked.stack(), asked.side):
-        if one["uid"] == asked.path["id"]:
-            return words.inspected(one)
-    raise not_found("Container")
+    return parts.inspected(_named(parts.containers(asked.stack(), asked.side), "uid", asked.path["id"], "Container"))
 
 
 def processes(asked: Asked) -> Listed:
-    return Listed(words.processes(asked.stack(), asked.side))
+    return Listed(parts.processes(asked.stack(), asked.side))
 
 
 def servers(asked: Asked) -> Listed:
-    return Listed(words.servers(asked.stack()))
+    return Listed(parts.servers(asked.stack(), with_keys=_wants_keys(asked)))
 
 
 def server(asked: Asked) -> Wire:
-    for one in words.servers(asked.stack()):
-        if one["uid"] == asked.path["id"]:
-            return one
-    raise not_found("Server")
+    return _named(parts.servers(asked.stack(), with_keys=_wants_keys(asked)), "uid", asked.path["id"], "Server")
+
+
+def _wants_keys(asked: Asked) -> bool:
+    return asked.text("include_private_key") == "1"
 
 
 def notifications(asked: Asked) -> Listed:
+    """Who is told of what; not what happened."""
     asked.stack()
     rows = [{"alert_name": f"noticent_{name}", "subscriptions": [{"channel": "email"}]} for name in _ALERTS]
     return Listed(rows, paged=False)
 
 
 def variants(asked: Asked) -> Listed:
-    service = asked.stack()
-    return Listed(
-        [
-            {
-                "id": ids.deployment_number(one),
-                "uid": one.id[:12],
-                "variant_type": "active",
-                "git_hash": one.commit.sha[:12],
-                "created_at": words.iso(one.created_at),
-                "percentage": 100,
-            }
-            for one in service.active[:1]
-        ],
-        paged=False,
-    )
+    """Only ever the active one: no rollout here stops half way."""
+    one = states.serving(asked.stack())
+    row = one and {
+        "id": ids.deployment_number(one),
+        "uid": one.id[:12],
+        "variant_type": "active",
+        "git_hash": one.commit.sha[:12],
+        "created_at": words.iso(one.created_at),
+        "percentage": 100,
+    }
+    return Listed([row] if row else [], paged=False)
+
+
+def _named(rows: Iterable[Wire], key: str, wanted: str, what: str) -> Wire:
+    for one in rows:
+        if one[key] == wanted:
+            return one
+    raise not_found(what)
+
+
+# operation logs
 
 
 def operation_logs(asked: Asked) -> Listed:
-    """Of a deployment, or of an action without one, whose log is short."""
-    least = int(asked.text("min_severity") or 0)
-    rows = [row for row in _log(asked) if row["v"] >= least]
+    """Of the operation itself; those of its children only where `include_children` is true."""
+    uid, least = asked.path["uid"], asked.number("min_severity", 0)
+    rows = [_row(one, uid) for one in _told(asked, uid)]
     if asked.text("include_children") != "true":
         rows = [row for row in rows if row["e"] == 0]
-    return Listed(rows)
+    return Listed([row for row in rows if row["v"] >= least])
 
 
-def _log(asked: Asked) -> list[Wire]:
-    uid = asked.path["uid"]
+def _told(asked: Asked, uid: str) -> list[Told]:
+    now = asked.world.now
     for service in asked.services:
+        if not uid.startswith(service.tag):
+            continue
         for one in service.deployments:
-            if ids.operation_uid(one.id) == uid:
-                return _of_deployment(one, asked.world.now, uid)
-        for action in asked.side.actions.get(service.id, []):
-            if ids.operation_uid(action.id) == uid:
-                return _of_action(action, asked.world.now)
+            if ids.operation_uid(service, one.id) == uid:
+                return narration.of_deployment(one, now)
+        for action_ in asked.side.ordered(service):
+            if ids.operation_uid(service, str(action_.id)) == uid:
+                return narration.of_action(action_, now)
     raise not_found("Operation")
 
 
-def _of_deployment(one: Deployment, now: int, uid: str) -> list[Wire]:
-    begin = {"v": 3, "m": "Starting deployment", "t": rfc3339(one.created_at), "s": None, "e": 0}
-    rows = [begin, *(row(line) for line in one.build_lines(now))]
-    if one.steps and one.steps[-1].error:
-        child = {"v": 5, "m": one.steps[-1].error, "t": rfc3339(one.changed_at), "s": "health", "e": 1}
-        rows.append({**child, "operation_uid": uid})
-    return rows
-
-
-def row(line: Line) -> Wire:
-    return {"v": SEVERITIES[line.level], "m": line.text, "t": rfc3339(line.at), "s": None, "e": 0}
-
-
-def _of_action(one: Action, now: int) -> list[Wire]:
-    rows: list[Wire] = [{"v": 2, "m": f"Starting {one.name}", "t": rfc3339(one.started_at), "s": None, "e": 0}]
-    if (finished := one.finished_at(now)) is not None:
-        rows.append({"v": 3, "m": "Completed successfully", "t": rfc3339(finished), "s": None, "e": 0})
-    return rows
+def _row(one: Told, uid: str) -> Wire:
+    severity = narration.IN_OPERATION_LOGS[one.level]
+    row = {"v": severity, "m": one.text, "t": rfc3339(one.at), "s": one.source or None, "e": 1 if one.source else 0}
+    return row | {"operation_uid": uid} if one.source else row

@@ -1,309 +1,250 @@
-"""What is in the world, in Cloud 66's shapes and words."""
+"""Stacks, deployments and actions in Cloud 66's shapes and words. What is in a stack: `parts`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tui.demo.clock import DAY, rfc3339
-from tui.demo.cloud66 import ids
+from tui.demo.clock import DAY, SECOND, rfc3339
+from tui.demo.cloud66 import ids, states
 from tui.demo.cloud66.asking import Wire
-from tui.demo.cloud66.side import Action, Side, busy
-from tui.demo.cloud66.tokens import SECRET_ENV, SECRET_HOOK
-from tui.demo.entities import PENDING, UNDER_WAY, UP, Deployment, InstanceState, Phase, Service
+from tui.demo.cloud66.side import API, VIA, Action, Side
+from tui.demo.cloud66.states import is_docker
+from tui.demo.cloud66.tokens import SECRET_HOOK
+from tui.demo.entities import Deployment, InstanceState, Phase, Project, Service
 
-SERVERS = ("Caribou", "Cormorant", "Gazelle", "Lion")
-PROCESSES = ("worker", "scheduler")
-_VIA = {"push": (2, "hook"), "upload": (0, "web"), "rollback": (0, "web")}
-_TYPES = {"rollback": (4, "revert"), "redeploy": (1, "redeploy")}
-_DEPLOYING = frozenset({Phase.BUILDING, Phase.DEPLOYING})
+CLUSTER_UID = "c1" * 16
+_OWNER = "ops@acme.example"
 
 
 def iso(at: int | None) -> str | None:
-    return None if at is None else rfc3339(at - at % 1_000_000_000)
+    """To the second."""
+    return None if at is None else rfc3339(at - at % SECOND)
 
 
 def legacy(at: int) -> str:
     """How the older fields write a time: `2014-08-14 00:38:14 UTC`."""
-    return datetime.fromtimestamp(at // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def is_docker(service: Service) -> bool:
-    return service.kind != "rails"
+def offset(at: int) -> str:
+    """And how one of them does in the endpoint's examples: `2014-08-14T01:46:53+00:00`."""
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
 
 
-def is_down(service: Service, side: Side) -> bool:
-    newest = next((one for one in service.recent if one.phase in UP), None)
-    return service.id in side.maintenance or (newest is not None and newest.stopped)
+# accounts and stacks
 
 
-# stacks
+def account(project: Project, stacks: int) -> Wire:
+    return {
+        "id": ids.account_id(project),
+        "owner": _OWNER,
+        "created_at_iso": iso(project.created_at),
+        "updated_at_iso": iso(project.created_at + DAY),
+        "stack_count": stacks,
+        "used_clouds": ["digitalocean"],
+    }
 
 
 def stack(service: Service, side: Side) -> Wire:
-    project = service.environment.project
-    newest = service.recent[0]
-    changed = max(newest.changed_at, *(one.changed_at for one in service.recent[:3]))
+    """A Rails stack's row has the fields of the endpoint's examples, without `is_busy`; a docker stack's those of the
+    model, and no repository of its own.
+    """
+    project, environment = service.environment.project, service.environment
+    docker = is_docker(service)
+    changed = max(side.last_order_at(service), *(one.changed_at for one in service.recent[:3]))
     created = project.created_at + DAY
-    repository = None if is_docker(service) else f"git@github.com:{service.repo}.git"
-    return {
+    health = _health(service, side)
+    row = {
         "uid": ids.stack_uid(service),
         "name": service.name,
         "account_id": ids.account_id(project),
-        "account_name": f"{project.name} (ops@acme.example)",
-        "git": repository,
-        "git_branch": None if repository is None else newest.commit.branch,
-        "environment": service.environment.name,
+        "account_name": f"{project.name} ({_OWNER})",
+        "git": None if docker else f"git@github.com:{service.repo}.git",
+        "git_branch": None if docker else states.head(service).commit.branch,
+        "environment": environment.name,
         "cloud": "digitalocean",
-        "fqdn": service.host or f"{service.name}.{project.name}.c66.example",
+        "fqdn": service.host or f"{service.name}.{environment.name}.{project.name}.c66.example",
         "application_address": f"https://{service.host}" if service.host else None,
-        "language": "ruby" if service.kind == "rails" else service.language,
-        "framework": "rails" if service.kind == "rails" else "docker",
-        "backend": "kubernetes" if is_docker(service) else None,
-        "status": _status(newest),
-        "health": _health(service),
-        "is_busy": busy(service),
-        "maintenance_mode": is_down(service, side),
-        "has_loadbalancer": False,
-        "last_activity": legacy(changed),
+        "language": service.language if docker else "ruby",
+        "framework": "docker" if docker else "rails",
+        "status": _status(service.recent[0]),
+        "health": health,
+        "last_activity": legacy(changed) if docker else offset(changed),
         "last_activity_iso": iso(changed),
-        "created_at": legacy(created),
+        "maintenance_mode": in_maintenance(service, side),
+        "has_loadbalancer": service.replicas > 1,
+        "created_at": iso(created) if docker else legacy(created),
         "created_at_iso": iso(created),
-        "updated_at": legacy(changed),
+        "updated_at": iso(changed) if docker else legacy(changed),
         "updated_at_iso": iso(changed),
-        "cloud_status": "healthy" if _health(service) == 3 else "partial",
+        "deploy_directory": f"/var/deploy/{service.name}",
+        "cloud_status": "healthy" if health == 3 else "partial",
         "is_cluster": False,
-        "is_inside_cluster": False,
-        "cluster_name": None,
-        "considerations": {"warnings": [], "notices": []},
-        "redeploy_hook": f"https://hooks.cloud66.example/stacks/redeploy/{SECRET_HOOK}/{service.tag}",
+        "redeploy_hook": _hook(service),
+    }
+    return row if not docker else row | _model(service, side)
+
+
+def _model(service: Service, side: Side) -> Wire:
+    return {
+        "backend": "kubernetes",
+        "version": "4",
+        "revision": str(service.next_number - 1),
+        "is_busy": side.busy(service),
+        "is_inside_cluster": True,
+        "cluster_name": "lighthouse",
+        "configstore_namespace": service.id,
+        "namespaces": [f"{service.name}-{service.environment.name}"],
+        "considerations": {"warnings": _warnings(service, side), "notices": []},
     }
 
 
-def cluster(account: int, name: str) -> Wire:
-    """Clusters are listed as stacks, too."""
+def cluster(project: Project) -> Wire:
+    """Clusters are listed as stacks, too, with the least that a row has."""
     return {
-        "uid": "c1" * 16,
-        "name": name,
-        "account_id": account,
+        "uid": CLUSTER_UID,
+        "name": "lighthouse",
+        "account_id": ids.account_id(project),
+        "account_name": f"{project.name} ({_OWNER})",
+        "git": None,
+        "git_branch": None,
         "environment": "production",
         "cloud": "digitalocean",
+        "fqdn": None,
+        "language": None,
         "framework": "docker",
+        "backend": "kubernetes",
         "status": 1,
         "health": 3,
+        "last_activity": None,
+        "last_activity_iso": None,
+        "is_busy": False,
         "is_cluster": True,
+        "is_inside_cluster": False,
+        "cluster_name": None,
+        "redeploy_hook": None,
     }
+
+
+def in_maintenance(service: Service, side: Side) -> bool:
+    """A holding page stands before it. Docker stacks have none."""
+    return not is_docker(service) and (service.id in side.maintenance or _stands_still(service))
+
+
+def _stands_still(service: Service) -> bool:
+    one = states.serving(service)
+    return one is not None and one.stopped
+
+
+def _hook(service: Service) -> str | None:
+    if service.environment.name != "production":
+        return None
+    return f"https://hooks.c66.example/stacks/redeploy/{SECRET_HOOK}/{service.tag}"
+
+
+def _warnings(service: Service, side: Side) -> list[str]:
+    paused = sorted(name for id_, name in side.paused if id_ == service.id)
+    return [f"Service {name} is paused" for name in paused]
 
 
 def _status(newest: Deployment) -> int:
-    if newest.phase in PENDING:
+    if states.is_waiting(newest):
         return 5
-    if newest.phase in _DEPLOYING:
+    if states.is_deploying(newest):
         return 6
-    return 2 if newest.phase is Phase.FAILED else 1
+    return 2 if states.outcome(newest) == states.FAILED else 1
 
 
-def _health(service: Service) -> int:
-    serving = [one for one in service.recent if one.phase in UP and not one.stopped]
-    if not serving:
-        return 1 if busy(service) else 0
-    if serving[0].phase is not Phase.CRASHED:
+def _health(service: Service, side: Side) -> int:
+    """0 unknown, 1 building, 2 impaired, 3 healthy, 4 failed."""
+    one = states.serving(service)
+    if one is None:
+        return 1 if states.busy(service) else 0
+    if states.is_restarting(one):
+        return 1
+    if one.stopped or any(id_ == service.id for id_, _ in side.paused):
+        return 2 if is_docker(service) else 3
+    if one.phase is not Phase.CRASHED:
         return 3
-    return 4 if len(serving[0].instances) == 1 else 2
+    now = side.world.now
+    up = [one.instance_state(place, now) is InstanceState.RUNNING for place in range(len(one.instances))]
+    return 2 if any(up) else 4
 
 
-# deployments
+# deployments and actions
 
 
 def deployment(one: Deployment) -> Wire:
-    """A docker stack's has no hash. One that was cancelled ends as failed: no documented word says more."""
+    """A docker stack has no repository of its own: its deployments have no hash and no link to a commit."""
     service = one.service
-    started = one.created_at
-    code, via = _VIA.get(one.trigger, (1, "api"))
-    type_code, type_ = _TYPES.get(one.trigger, (0, "build"))
     docker = is_docker(service)
-    serving = next((each for each in service.recent if each.phase in UP), None)
-    finished = None if one.phase in UNDER_WAY else one.live_from or one.removed_at or one.changed_at
-    return {
+    code, via = VIA.get(one.trigger, API)
+    type_code, type_ = _type(one)
+    outcome_code, outcome = states.outcome(one)
+    reverted = states.reverted_by(one)
+    row = {
         "id": ids.deployment_number(one),
         "triggered_by": one.creator.email,
         "triggered_via": {"code": code, "meaning": via},
-        "started_at": iso(started),
-        "finished_at": iso(finished),
-        "outcome": _outcome(one),
+        "started_at": iso(one.created_at),
+        "finished_at": iso(states.finished_at(one)),
+        "outcome": {"code": outcome_code, "meaning": outcome},
         "git_hash": None if docker else one.commit.sha,
-        "git_ref": None if docker else one.commit.branch,
-        "deploy_session": one.commit.sha[:10],
+        "deploy_session": ids.session(one),
         "deploy_type": {"code": type_code, "meaning": type_},
-        "is_head": one is service.recent[0],
-        "is_live": one is serving,
-        "reverted": None,
-        "reverted_by": None,
-        "reverted_at": None,
-        "is_deploying": one.phase in _DEPLOYING,
-        "commit_url": None if docker else f"https://github.com/{service.repo}/commit/{one.commit.sha}",
+        "is_head": one.commit.sha == states.head(service).commit.sha,
+        "is_live": one is states.serving(service),
+        "reverted": None if reverted is None else True,
+        "reverted_by": None if reverted is None else reverted.creator.email,
+        "reverted_at": None if reverted is None else iso(reverted.created_at),
+        "is_deploying": states.is_deploying(one),
         # The demo's own: the real API documents no way from a deployment to the uid of its operation's log.
-        "operation_uid": ids.operation_uid(one.id),
+        "operation_uid": ids.operation_uid(service, one.id),
     }
+    if docker:
+        return row
+    commit = one.commit
+    return row | {"git_ref": commit.branch, "commit_url": f"https://github.com/{service.repo}/commit/{commit.sha}"}
 
 
-def _outcome(one: Deployment) -> Wire:
-    if one.word:
-        return {"code": one.word.lower(), "meaning": one.word}
-    if one.phase in UNDER_WAY:
-        return {"code": 0, "meaning": "pending"}
-    return {"code": 1, "meaning": "success"} if one.live_from is not None else {"code": 2, "meaning": "failed"}
-
-
-# actions
+def _type(one: Deployment) -> tuple[int, str]:
+    """Only "build" is seen with its number; the others are numbered as they are listed."""
+    if one.number == 1:
+        return 3, "first_build"
+    return {"rollback": (4, "revert"), "redeploy": (1, "redeploy"), "deploy": (1, "redeploy")}.get(
+        one.trigger, (0, "build")
+    )
 
 
 def action(one: Action, now: int) -> Wire:
     finished = one.finished_at(now)
-    return {
+    subject = one.deployment.id if one.deployment is not None else str(one.id)
+    row = {
         "id": one.id,
         "user": one.user,
         "resource_type": "stack",
         "action": one.name,
         "resource_id": str(int(one.service.tag, 16) % 100_000),
-        "started_via": "api",
+        "started_via": one.via,
         "started_at": iso(one.started_at),
         "finished_at": iso(finished),
         "finished_success": None if finished is None else one.success,
         "finished_message": None if finished is None else _message(one),
         "finished_result": None if finished is None else {},
-        "metadata": {"user_reference": one.reference} if one.reference else {},
-        # The demo's own, as in `deployment`.
-        "operation_uid": ids.operation_uid(one.deployment.id if one.deployment is not None else one.id),
+        "operation_uid": ids.operation_uid(one.service, subject),  # the demo's own, as in `deployment`
     }
+    return row | {"metadata": {"user_reference": one.reference}} if one.reference else row
 
 
 def _message(one: Action) -> str:
     if one.success:
         return "Completed successfully"
-    failed = one.deployment is not None and one.deployment.phase is Phase.FAILED
-    return "Deployment failed, see the deployment log" if failed else "Deployment was cancelled"
+    return failure(one.deployment) if one.deployment is not None else "Failed"
 
 
-# what is in a stack
-
-
-def services(service: Service, side: Side) -> list[Wire]:
-    if not is_docker(service):
-        return []
-    return [
-        {
-            "name": name,
-            "containers": [one for one in containers(service, side) if one["service_name"] == name],
-            "source_type": "git",
-            "git_ref": None,
-            "image_name": None,
-            "image_uid": None,
-            "image_tag": service.recent[0].commit.sha[:7],
-            "command": "npm start" if name == "web" else "npm run jobs",
-            "build_command": "",
-            "deploy_command": None,
-            "wrap_command": None,
-            "desired_count": side.scale.get((service.id, name), service.replicas if name == "web" else 1),
-        }
-        for name in ("web", "worker")
-    ]
-
-
-def containers(service: Service, side: Side) -> list[Wire]:
-    """The world's instances are those of "web"; "worker" has one that never fails."""
-    if not is_docker(service):
-        return []
-    serving = next((one for one in service.recent if one.phase in UP), None)
-    if serving is None:
-        return []
-    now = side.world.now
-    found = [
-        _container(service, side, "web", number, serving, _state(serving, number, now))
-        for number in range(len(serving.instances))
-    ]
-    return [*found, _container(service, side, "worker", 0, serving, InstanceState.RUNNING)]
-
-
-def _state(serving: Deployment, number: int, now: int) -> InstanceState:
-    return InstanceState.EXITED if serving.stopped else serving.instance_state(number, now)
-
-
-_CONTAINER_HEALTH = {InstanceState.RUNNING: 1, InstanceState.CRASHED: 2, InstanceState.EXITED: 3}
-
-
-def _container(service: Service, side: Side, name: str, number: int, serving: Deployment, state: InstanceState) -> Wire:
-    started = serving.live_from or serving.created_at
-    is_paused = (service.id, name) in side.paused
-    stopped = is_paused or state in (InstanceState.EXITED, InstanceState.REMOVED)
-    return {
-        "uid": ids.container_uid(service, f"{name}.{number}"),
-        "name": f"{name}-{number + 1}",
-        "server_uid": ids.server_uid(service, number % 2),
-        "server_name": SERVERS[number % 2],
-        "service_name": name,
-        "image": f"registry.acme.example/{service.name}",
-        "command": "npm start" if name == "web" else "npm run jobs",
-        "started_at": iso(started),
-        "ports": [{"container": 3000, "http": 80, "https": 443}] if name == "web" else [],
-        "private_ip": f"25.0.0.{number + 2}",
-        "docker_ip": None,
-        "health_state": 3 if stopped else _CONTAINER_HEALTH.get(state, 0),
-        "health_message": "exited with 1" if state is InstanceState.CRASHED else None,
-        "health_source": "system",
-        "capture_output": True,
-        "restart_on_deploy": True,
-        "created_at": iso(started),
-        "updated_at": iso(started),
-        "status": "stopped" if stopped else "started",
-    }
-
-
-def inspected(container: Wire) -> Wire:
-    """With what docker inspect tells, the environment's secrets among it."""
-    return {**container, "runtime": {"Config": {"Env": [SECRET_ENV]}, "State": {"Running": True}}}
-
-
-def processes(service: Service, side: Side) -> list[Wire]:
-    if is_docker(service):
-        return []
-    return [
-        {
-            "md5": ids.container_uid(service, name)[:32],
-            "name": name,
-            "command": f"bundle exec rake jobs:{name}",
-            "servers": {SERVERS[0]: side.scale.get((service.id, name), 1)},
-            "servers_pauses": {SERVERS[0]: int((service.id, name) in side.paused)},
-        }
-        for name in PROCESSES
-    ]
-
-
-def servers(service: Service) -> list[Wire]:
-    return [
-        {
-            "uid": ids.server_uid(service, number),
-            "vendor_uid": str(2_492_780 + number),
-            "name": SERVERS[number],
-            "address": f"203.0.113.{number + 10}",
-            "distro": "ubuntu",
-            "distro_version": "24.04",
-            "dns_record": f"{SERVERS[number].lower()}.{service.name}.c66.example",
-            "user_name": "root",
-            "server_type": "Cloud (DigitalOcean) ",
-            "server_roles": ["docker"] if is_docker(service) else ["rails", "web", "app", "db"],
-            "server_group_id": 128,
-            "stack_uid": ids.stack_uid(service),
-            "has_agent": True,
-            "params": {"size": "63", "region": "2"},
-            "created_at": iso(service.environment.created_at),
-            "updated_at": iso(service.environment.created_at),
-            "region": "2",
-            "availability_zone": "2",
-            "ext_ipv4": f"203.0.113.{number + 10}",
-            "health_state": 3,
-            "int_ipv4": f"10.0.0.{number + 10}",
-            "int_ipv6": None,
-            "ext_ipv6": None,
-        }
-        for number in range(2)
-    ]
+def failure(one: Deployment) -> str:
+    """Why it did not go live."""
+    error = next((step.error for step in reversed(one.steps) if step.error), "")
+    if one.phase is not Phase.FAILED:
+        return "Deployment was cancelled" if error or one.removed_at is not None else "There was nothing to deploy"
+    return f"Deployment failed: {error}" if error else "Deployment failed"
