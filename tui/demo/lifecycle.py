@@ -236,6 +236,7 @@ def begin(
 def let_go(world: World, deployment: Deployment) -> None:
     """What a held deployment waited for has come."""
     if deployment.phase in PENDING:
+        deployment.plan += 1
         _build(world, deployment)
 
 
