@@ -110,6 +110,22 @@ async def test_a_running_job_is_cancelled_and_its_deployment_with_it(demo: Gitla
     assert (await demo.ask("POST", f"{job_of(one)}/retry")).status_code == 201
 
 
+async def test_a_job_may_take_its_time_to_end_while_its_deployment_is_what_it_was(demo: GitlabDemo) -> None:
+    demo.tokens.server.cancel_takes_s = 4.0
+    one = demo.newest("payments/production/web")
+    assert (await demo.ask("POST", f"{job_of(one)}/cancel")).json()["status"] == "canceling"
+    row = await demo.get(row_of(one))
+    assert (row["status"], row["deployable"]["status"], row["deployable"]["finished_at"]) == (
+        "running",
+        "canceling",
+        None,
+    )
+    demo.world.advance(5)
+    row = await demo.get(row_of(one))
+    assert (row["status"], row["deployable"]["status"]) == ("canceled", "canceled")
+    assert demo.world.calls["cancel", one.id] == 1
+
+
 async def test_the_statuses_of_a_deployment_from_push_to_success(demo: GitlabDemo) -> None:
     one = push(demo.world, demo.world.service("payments/staging/api"))
     seen = []

@@ -177,6 +177,33 @@ async def test_the_past_has_a_row_told_by_others_and_a_manual_job_nobody_started
     assert (alone["pending_approval_count"], alone["approval_summary"]["rules"]) == (0, [])
 
 
+_USER = "id name username state avatar_url web_url"
+_FIELDS = {  # of the documented examples
+    "": "id iid ref sha created_at updated_at status user environment deployable",
+    "user": _USER,
+    "environment": "id name external_url",
+    "deployable": "id status stage name ref tag coverage created_at started_at finished_at project user commit "
+    "pipeline runner",
+    "deployable.project": "ci_job_token_scope_enabled",
+    "deployable.user": f"{_USER} created_at bio location public_email skype linkedin twitter website_url organization",
+    "deployable.commit": "id short_id title author_name author_email created_at message",
+    "deployable.pipeline": "id ref sha status created_at updated_at web_url",
+}
+
+
+async def test_a_deployment_has_every_documented_field(demo: GitlabDemo) -> None:
+    one = demo.newest("payments/production/web")
+    new, old = await demo.ask("GET", row_of(one)), await demo.ask("GET", row_of(one), old=True)
+    for where, names in _FIELDS.items():
+        today, then = new.json(), old.json()
+        for step in filter(None, where.split(".")):
+            today, then = today[step], then.get(step, {})
+        assert set(names.split()) <= set(today), where
+        lost = set(names.split()) - set(then)
+        assert lost <= {"status", "project", "ci_job_token_scope_enabled"}, where
+    assert "status" not in old.json()
+
+
 async def test_a_crashed_service_was_deployed_well(demo: GitlabDemo) -> None:
     one = demo.world.service("payments/production/api").active[0]
     before = await demo.get(row_of(one))

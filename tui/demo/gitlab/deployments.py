@@ -10,14 +10,14 @@ from starlette.responses import Response
 from tui.demo import lifecycle
 from tui.demo.cast import Commit
 from tui.demo.clock import parse_rfc3339, rfc3339_ms
-from tui.demo.entities import UNDER_WAY, Deployment, Phase
+from tui.demo.entities import Deployment, Phase
 from tui.demo.gitlab.approvals import APPROVED, REJECTED, RULES, Approval
 from tui.demo.gitlab.call import Call
 from tui.demo.gitlab.errors import bad_parameter, bad_record, bad_request, forbidden, no_route, said
 from tui.demo.gitlab.ids import deployment_number
 from tui.demo.gitlab.render import tier
 from tui.demo.gitlab.site import Project
-from tui.demo.gitlab.states import STATUSES, deployment_status, finished_at, newest_success, updated_at
+from tui.demo.gitlab.states import STATUSES, deployment_status, finished_at, newest_success, settled, updated_at
 from tui.demo.world import Denied
 
 _TOLD = {
@@ -125,7 +125,7 @@ def deleted(call: Call) -> Response:
     _, one = call.deployment()
     if (since := call.headers.get("if-unmodified-since")) is not None and _touched(one, since):
         raise said(412, "412 Precondition Failed")
-    if one.phase in UNDER_WAY:
+    if not settled(deployment_status(one)):
         raise said(400, "Cannot destroy running deployment")
     if one is newest_success(one.service):
         raise said(400, "Deployment currently deployed to environment")

@@ -13,9 +13,8 @@ from tui.demo.gitlab.errors import bad_record, bad_request, forbidden, not_found
 from tui.demo.gitlab.ids import STAGES, job_number
 from tui.demo.gitlab.paging import whole
 from tui.demo.gitlab.site import Pipeline, Project
-from tui.demo.gitlab.states import REJECTED, awaits_play, deployment_status, job_status
+from tui.demo.gitlab.states import REJECTED, awaits_play, job_status, settled
 from tui.demo.gitlab.trace import trace
-from tui.demo.world import Denied
 
 _JOB_STATUSES = (
     "created", "waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running", "success", "failed",
@@ -123,16 +122,19 @@ def cancelled(call: Call) -> Response:
         call.maintainers_only()
     if outdated(one, project) or call.kept_out(one.service):
         raise forbidden()
-    if stage == "deploy" and one.phase in UNDER_WAY and not awaits_play(one):
+    if stage == "deploy" and not awaits_play(one) and not settled(job_status(one)):
         _cancel(call, one)
     return call.json(call.render.job(one, stage, project), 201)
 
 
 def _cancel(call: Call, one: Deployment) -> None:
-    try:
+    """At once, or after a while in which the deployment is what it was."""
+    wait = call.server.cancel_takes_s
+    if not wait or call.old or job_status(one) != "running":
         lifecycle.cancel(call.world, one)
-    except Denied:
-        raise forbidden() from None
+    elif one.id not in call.site.canceling:
+        call.site.canceling.add(one.id)
+        call.world.after(wait, lambda: lifecycle.cancel(call.world, one) if one.phase in UNDER_WAY else None)
 
 
 def erased(call: Call) -> Response:
@@ -160,7 +162,7 @@ def pipeline(call: Call) -> Response:
 def pipeline_cancelled(call: Call) -> Response:
     found = _pipeline(call)
     for one in found.runs:
-        if one.phase in UNDER_WAY and deployment_status(one) != "success":
+        if not settled(job_status(one)):
             _cancel(call, one)
     return call.json(call.render.pipeline_alone(found), 200 if call.old else 201)
 

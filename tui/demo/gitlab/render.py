@@ -53,6 +53,12 @@ class Render:
             "web_url": f"{self.root}/{person.login}",
         }
 
+    def user_at_length(self, person: Person) -> Json:
+        """As a job has it."""
+        silent = ("location", "skype", "linkedin", "twitter", "website_url", "organization", "public_email")
+        since = rfc3339_ms(self.site.world.started_at - 900 * DAY)
+        return {**self.user(person), "created_at": since, "bio": None, **dict.fromkeys(silent, "")}
+
     def group(self, number: int, path: str) -> Json:
         return {
             "id": number,
@@ -213,7 +219,7 @@ class Render:
             "created_at": rfc3339_ms(one.created_at - (3 * MINUTE if stage != "deploy" else 0)),
             "started_at": None if began is None else rfc3339_ms(began),
             "finished_at": None if ended is None else rfc3339_ms(ended),
-            "user": self.user(one.creator),
+            "user": self.user_at_length(one.creator),
             "commit": self.commit(one.commit, one.created_at - 4 * MINUTE),
             "pipeline": self.pipeline_of(one, project),
             "artifacts": [],
@@ -240,7 +246,10 @@ class Render:
     def _course(self, one: Deployment, stage: str) -> tuple[str, int | None, int | None]:
         """The job's status, start and end."""
         if stage == "deploy":
-            return job_status(one), started_at(one), None if one.word else finished_at(one)
+            status = job_status(one)
+            if one.id in self.site.canceling and status == "running":
+                status = "canceling"
+            return status, started_at(one), None if one.word else finished_at(one)
         place = 2 if stage == "build" else 1  # both were done before the deployment was made
         return "success", one.created_at - place * MINUTE, one.created_at - (place - 1) * MINUTE - SECOND
 

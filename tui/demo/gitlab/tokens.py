@@ -64,6 +64,7 @@ class Server:
     count_limit: int = 10_000  # a list of more rows than that does not tell how many
     byte_offset: bool = True  # a trace can be asked for in parts
     on_stop: bool = True  # an environment has a job that stops it
+    cancel_takes_s: float = 0.0  # so long is a job that runs `canceling`
     approvals: bool = True  # Premium; the free edition knows no approval
 
 
