@@ -20,6 +20,8 @@ _COMMANDS = {"web": "npm start", "worker": "npm run jobs"}
 _UNVERIFIED, _UP, _DOWN, _NOT_APPLICABLE = range(4)
 _HEALTH = {InstanceState.RUNNING: _UP, InstanceState.CRASHED: _DOWN, InstanceState.EXITED: _NOT_APPLICABLE}
 
+_MESSAGES = {InstanceState.RUNNING: "Container is running normally", InstanceState.CRASHED: "Exited with status 1"}
+
 
 def service_names(stack: Service) -> tuple[str, ...]:
     return SERVICES if is_docker(stack) else ()
@@ -41,8 +43,8 @@ def services(stack: Service, side: Side) -> list[Wire]:
             **_source(stack, side, name),
             "command": _COMMANDS[name],
             "build_command": "npm ci && npm run build" if name == "web" else None,
-            "deploy_command": None,
-            "wrap_command": "",
+            "deploy_command": "npm run migrate" if name == "web" else None,
+            "wrap_command": "" if name == "worker" else None,
             "desired_count": _wanted(stack, side, name),
         }
         for name in service_names(stack)
@@ -110,8 +112,8 @@ def _container(stack: Service, side: Side, one: Deployment, name: str, number: i
         "private_ip": f"10.0.{1 if is_web else 2}.{number + 15}",
         "docker_ip": f"172.17.0.{number + 2}" if is_web else None,
         "health_state": _NOT_APPLICABLE if stopped else _HEALTH.get(state, _UNVERIFIED),
-        "health_message": "exited with 1" if state is InstanceState.CRASHED and not stopped else None,
-        "health_source": "system",
+        "health_message": None if stopped else _MESSAGES.get(state),
+        "health_source": "system" if is_web else "docker",
         "capture_output": True,
         "restart_on_deploy": True,
         "created_at": iso(created),
