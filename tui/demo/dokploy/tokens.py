@@ -1,4 +1,4 @@
-"""Dokploy's API keys: of an owner, of a member, and one with the rate limit that keys get when nobody says otherwise."""
+"""Dokploy's API keys: an owner's, a member's, and one with the rate limit that keys get if nobody says otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_LIMIT = 0
 
 @dataclass(slots=True, eq=False)
 class Key:
-    """`limit`: checks in `window_s`, of which each request spends two; only a silence as long as the window resets it."""
+    """`limit`: checks in `window_s`, two a request; only a silence as long as the window resets it."""
 
     value: str = field(repr=False)
     person: Person

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
 from tui.model.clock import Clock
-from tui.model.errors import NotFound
 from tui.model.provider import Connection, Meter
 from tui.providers.dokploy import wire
 from tui.providers.dokploy.errors import CREDENTIAL, Judge, NoProcedure
@@ -83,18 +82,10 @@ class Api:
 
     async def trpc(self, procedure: str, given: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         """What a procedure answers that has no REST form."""
-        asked = quote(msgspec.json.encode({"json": given}).decode(), safe="")
-        answer = await self.rest.get(f"trpc/{procedure}?input={asked}")
+        asked = msgspec.json.encode({"json": given}).decode()
+        answer = await self.rest.get(f"trpc/{procedure}", [("input", asked)])
         self._judge.worked()
-        found = answer.decode(dict[str, Any])
-        for key in ("result", "data", "json"):
-            inner = found.get(key)
-            if key == "json":
-                return inner
-            if not isinstance(inner, dict):
-                raise answer.unreadable(f"no {key}")
-            found = inner
-        raise NotFound(procedure)
+        return answer.decode(wire.Enveloped).result.data.json
 
     def socket(self, path: str, **params: str | int) -> str:
         """A WebSocket's url: on the host's root, not below /api."""

@@ -1,7 +1,6 @@
-"""Dokploy's rows as services, deployments and instances.
+"""Dokploy's rows as deployments and services.
 
 Source: docs.dokploy.com/docs/api (deployment, application, compose), and what a running server was seen to answer.
-"done" means that the build went well: whether it runs is told by the containers alone.
 """
 
 from __future__ import annotations
@@ -10,15 +9,18 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Instance, Kind, Ref, Revision
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.dokploy.wire import ContainerRow, DeploymentRow, JobRow, ServiceRow
+from tui.providers.dokploy.containers import Slot, Trouble, instances, trouble
+from tui.providers.dokploy.wire import DeploymentRow, JobRow, ServiceRow
 
 STATUS: Mapping[str, Status] = {
     "running": Status.BUILDING,
-    "done": Status.SUPERSEDED,  # the newest of them serves: `deployments` says which
+    "done": Status.SUPERSEDED,  # but for the newest of them, which serves
     "error": Status.FAILED,
     "cancelled": Status.CANCELLED,
 }
@@ -29,10 +31,28 @@ SERVICE_STATUS: Mapping[str, Status] = {
     "error": Status.FAILED,
 }
 DATABASES = frozenset({"postgres", "mysql", "mariadb", "mongo", "redis", "libsql"})
-STUCK_S = 3600.0
+STUCK_S = 600.0  # from then on Dokploy's own page asks, too
 
 _COMMIT = re.compile(r"\b(?:Commit|Hash):\s*([0-9a-f]{7,40})\b")
-_EXIT = re.compile(r"Exited \((\d+)\)")
+_LATE_MS = 1500  # a row is made a moment after its job, by the same clock
+
+
+class Scene(Struct, frozen=True):
+    """One service as it was read: what its deployments are decoded with. `url` is its page."""
+
+    row: ServiceRow
+    ref: Ref
+    slots: Sequence[Slot]
+    now: datetime
+    url: str
+
+    @property
+    def trouble(self) -> Trouble | None:
+        return trouble(self.row, self.slots)
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        return instances(self.ref.account, self.slots)
 
 
 def service_ref(account: str, row: ServiceRow) -> Ref:
@@ -63,102 +83,55 @@ def of_epoch_ms(number: int) -> datetime | None:
         return None
 
 
-# -- containers -----------------------------------------------------------------------------------------------
-
-
-def of_service(row: ServiceRow, containers: Sequence[ContainerRow], others: frozenset[str]) -> list[ContainerRow]:
-    """The service's own among all. A name that only begins like this one's may be another's: `others` has them all."""
-    name = row.app_name
-    if not name:
-        return []
-    if row.type != "compose":
-        return [each for each in containers if each.name.partition(".")[0] == name]
-    longer = [other for other in others if other.startswith(f"{name}-")]
-    return [
-        each
-        for each in containers
-        if each.name.startswith((f"{name}-", f"{name}_"))
-        and not any(each.name.startswith((f"{other}-", f"{other}.")) or each.name == other for other in longer)
-    ]
-
-
-def instances(account: str, containers: Sequence[ContainerRow]) -> tuple[Instance, ...]:
-    """One a slot, the newest: a swarm keeps the containers of former tasks in its list."""
-    slots: dict[str, ContainerRow] = {}
-    for each in containers:
-        slot = ".".join(each.name.split(".")[:2])
-        known = slots.get(slot)
-        if known is None or (each.state == "running" and known.state != "running"):
-            slots[slot] = each
-    return tuple(
-        Instance(
-            Ref(account, Kind.INSTANCE, each.container_id),
-            _container_status(each),
-            plain(each.status or each.state or ""),
-            plain(slot),
-        )
-        for slot, each in slots.items()
-    )
-
-
-def _container_status(row: ContainerRow) -> Status:
-    words = row.status or ""
-    match row.state:
-        case "running":
-            return Status.CRASHED if "unhealthy" in words else Status.LIVE
-        case "restarting" | "dead":
-            return Status.CRASHED
-        case "created" | "starting":
-            return Status.DEPLOYING
-        case "exited":
-            code = _EXIT.search(words)
-            return Status.STOPPED if code is not None and code[1] == "0" else Status.CRASHED
-        case "paused" | "removing":
-            return Status.STOPPED
-    return Status.UNKNOWN
-
-
-def crash(found: Sequence[Instance]) -> str | None:
-    """What is wrong with what should be up, in Docker's words; None: nothing that is known."""
-    bad = [each for each in found if each.status is Status.CRASHED]
-    return bad[0].status_raw if bad else None
-
-
 # -- deployments ----------------------------------------------------------------------------------------------
 
 
-def deployments(
-    service: ServiceRow,
-    ref: Ref,
-    rows: Sequence[DeploymentRow],
-    jobs: Sequence[JobRow],
-    found: Sequence[Instance],
-    now: datetime,
-) -> list[Deployment]:
-    """Newest first: what waits in the queue, then the rows. Rows of previews and schedules are not the service's."""
+def deployments(scene: Scene, rows: Sequence[DeploymentRow], jobs: Sequence[JobRow]) -> list[Deployment]:
+    """Newest first: what is in the queue and has no row yet, then the rows. Previews and schedules are not its own."""
     own = [row for row in rows if row.preview_deployment_id is None and row.schedule_id is None]
     own.sort(key=lambda row: row.created_at or "", reverse=True)
     serving = next((row.deployment_id for row in own if row.status == "done"), None)
-    is_up = service.status != "idle"
-    waiting = [job for job in jobs if job.state != "active"]
-    waiting.sort(key=lambda job: job.timestamp, reverse=True)
+    up = is_up(scene, own)
+    without_row = [job for job in jobs if job.state != "active" or became(own, job.timestamp, None) is None]
+    without_row.sort(key=lambda job: job.timestamp, reverse=True)
     return [
-        *(queued(job, ref) for job in waiting),
-        *(_deployment(service, ref, row, found, now, serves=row.deployment_id == serving, up=is_up) for row in own),
+        *(queued(job, scene.ref) for job in without_row),
+        *(_deployment(scene, row, serves=row.deployment_id == serving, up=up) for row in own),
     ]
 
 
+def is_up(scene: Scene, own: Sequence[DeploymentRow]) -> bool:
+    """Dokploy says "idle" of what was stopped, but also of all that was being built when Dokploy itself restarted."""
+    if scene.row.status != "idle":
+        return True
+    return bool(own) and own[0].status == "cancelled" and any(slot.status is Status.LIVE for slot in scene.slots)
+
+
+def became(rows: Sequence[DeploymentRow], since_ms: int, title: str | None) -> DeploymentRow | None:
+    """The row that a job became: the one with its title, else the first that came after it was queued."""
+    after = []
+    for row in rows:
+        at = moment(row.created_at)
+        if at is not None and at.timestamp() * 1000 >= since_ms - _LATE_MS:
+            after.append(row)
+    found = [row for row in after if title and row.title == title] or after
+    return min(found, key=lambda row: row.created_at or "") if found else None
+
+
 def queued(job: JobRow, ref: Ref) -> Deployment:
+    title = plain(job.data.title_log or "")
     return Deployment(
         Ref(ref.account, Kind.DEPLOYMENT, job_id(job)),
         ref,
         Status.QUEUED,
         plain(job.state),
         created_at=of_epoch_ms(job.timestamp),
-        revision=None,
         trigger=plain(job.data.type or "") or None,
-        note=plain(job.data.title_log or ""),
-        not_now=dict.fromkeys((Verb.ROLLBACK, Verb.REMOVE), "It waits in the queue and has not begun."),
+        note=f"In Dokploy's queue: {title}" if title else "In Dokploy's queue",
+        not_now={
+            Verb.ROLLBACK: "It waits in the queue and has not begun.",
+            Verb.REMOVE: "It waits in the queue and has no record yet: cancel it instead.",
+        },
     )
 
 
@@ -167,29 +140,22 @@ def job_id(job: JobRow) -> str:
     return f"{job.id}@{job.timestamp}"
 
 
-def _deployment(
-    service: ServiceRow,
-    ref: Ref,
-    row: DeploymentRow,
-    found: Sequence[Instance],
-    now: datetime,
-    *,
-    serves: bool,
-    up: bool,
-) -> Deployment:
-    status = STATUS.get(row.status or "running", Status.UNKNOWN)
+def _deployment(scene: Scene, row: DeploymentRow, *, serves: bool, up: bool) -> Deployment:
     raw = plain(row.status or "running")
+    status = STATUS.get(raw, Status.UNKNOWN)
     note = plain(row.error_message or "")
     started = moment(row.started_at) or moment(row.created_at)
     if serves:
         status = Status.LIVE if up else Status.STOPPED
-        if up and (words := crash(found)) is not None:
-            status, raw = Status.CRASHED, f"done ({words})"
-    elif status is Status.BUILDING and started is not None and (now - started).total_seconds() > STUCK_S:
-        note = note or "It runs for more than an hour: it may be stuck, as when a connection to a server was lost."
+        if up and (wrong := scene.trouble) is not None:
+            note = wrong.note
+            if wrong.whole:
+                status, raw = Status.CRASHED, f"done ({wrong.word})"
+    elif status is Status.BUILDING and started is not None and (scene.now - started).total_seconds() > STUCK_S:
+        note = note or "stuck? A lost connection to the build's server leaves a record that runs for ever."
     return Deployment(
-        Ref(ref.account, Kind.DEPLOYMENT, row.deployment_id),
-        ref,
+        Ref(scene.ref.account, Kind.DEPLOYMENT, row.deployment_id),
+        scene.ref,
         status,
         raw,
         created_at=moment(row.created_at),
@@ -198,37 +164,40 @@ def _deployment(
         revision=_revision(row),
         trigger=_trigger(row),
         is_live=serves and up,
+        url=f"{scene.url}?tab=deployments",
         note=note,
-        instances=tuple(found) if serves else (),
-        not_now=_not_now(service, row, serves=serves),
+        instances=scene.instances if serves else (),
+        not_now=_not_now(scene.row, row, serves=serves),
     )
 
 
 def _revision(row: DeploymentRow) -> Revision | None:
     """Git sources put the commit's message into the title and its hash into the description, at the end."""
     commit = _COMMIT.search(row.description or "")
-    title = plain(row.title or "") or None
-    return None if commit is None else Revision(commit[1], message=title)
+    return None if commit is None else Revision(commit[1], message=plain(row.title or "") or None)
 
 
 def _trigger(row: DeploymentRow) -> str | None:
-    """The title, where it is not a commit's message."""
-    return None if _COMMIT.search(row.description or "") else plain(row.title or "") or None
+    """A push says "Hash:" while it is built; without a commit the title is all there is."""
+    description = row.description or ""
+    if _COMMIT.search(description):
+        return "push" if "Hash:" in description else None
+    return plain(row.title or "") or None
 
 
 def _not_now(service: ServiceRow, row: DeploymentRow, *, serves: bool) -> dict[Verb, str]:
     reasons: dict[Verb, str] = {}
     if service.type != "application":
-        reasons[Verb.ROLLBACK] = "Dokploy rolls back applications only."
+        reasons[Verb.ROLLBACK] = "Dokploy rolls back applications only: deploy an older commit instead."
     elif row.status != "done":
-        reasons[Verb.ROLLBACK] = "Only a deployment that went well can be rolled back to."
+        reasons[Verb.ROLLBACK] = "Only a deployment that went well can be gone back to."
     elif row.rollback_id is None:
         reasons[Verb.ROLLBACK] = (
-            "No image of it was kept: turn on rollbacks and choose a registry in the application's settings; it holds "
-            "from the next deployment on."
+            "No image of it was kept: turn on rollbacks with a registry in the application's settings; it counts from "
+            "the next deployment on."
         )
-    elif serves:
-        reasons[Verb.ROLLBACK] = "It is the newest that went well."
+    elif serves and service.status == "done":
+        reasons[Verb.ROLLBACK] = "It is the newest that went well; choose an older one."
     if row.status in ("running", None):
         reasons[Verb.REMOVE] = "It is under way: a record is removed when it has ended."
     else:
@@ -236,17 +205,36 @@ def _not_now(service: ServiceRow, row: DeploymentRow, *, serves: bool) -> dict[V
     return reasons
 
 
-def service_status(row: ServiceRow, newest: Deployment | None, found: Sequence[Instance]) -> tuple[Status, str]:
-    """What a row of the board says of the service as a whole."""
-    raw = plain(row.status or "")
-    if newest is not None and newest.status in (Status.QUEUED, Status.BUILDING):
-        return newest.status, newest.status_raw
-    if row.status == "idle":
-        return (
-            (Status.STOPPED, raw) if newest is not None or row.type in DATABASES else (Status.STOPPED, "never deployed")
-        )
-    if row.status == "done" and (words := crash(found)) is not None:
-        return Status.CRASHED, f"done ({words})"
-    if row.status == "running" and newest is not None and not newest.status.in_flight:
-        return newest.status, newest.status_raw  # it has just ended, and the overview is from before that
-    return SERVICE_STATUS.get(row.status or "", Status.UNKNOWN), raw
+# -- services -------------------------------------------------------------------------------------------------
+
+
+def service_status(scene: Scene, latest: Deployment | None, live: Deployment | None) -> tuple[Status, str]:
+    """Of what serves; else of what is newest; of a database, which has no deployments, in Dokploy's word."""
+    raw = plain(scene.row.status or "")
+    if live is not None:
+        return live.status, live.status_raw
+    if latest is not None and (latest.status.in_flight or raw != "idle"):
+        return latest.status, latest.status_raw
+    if raw == "done" and (wrong := scene.trouble) is not None and wrong.whole:
+        return Status.CRASHED, f"done ({wrong.word})"
+    if raw == "idle" and latest is None and scene.row.type not in DATABASES:
+        return Status.STOPPED, "never deployed"
+    return SERVICE_STATUS.get(raw, Status.UNKNOWN), raw
+
+
+def service_not_now(row: ServiceRow, latest: Deployment | None) -> dict[Verb, str]:
+    if row.type in DATABASES:
+        return {
+            Verb.REDEPLOY: "A database is not rebuilt from here: Dokploy's rebuild deletes its volumes.",
+            Verb.ROLLBACK: "Dokploy rolls back applications only: restore a backup instead.",
+            Verb.CANCEL: "Databases are deployed at once: there is nothing to cancel.",
+            Verb.REMOVE: "Databases have no deployment records.",
+        }
+    reasons: dict[Verb, str] = {}
+    if row.type == "compose":
+        reasons[Verb.ROLLBACK] = "Dokploy rolls back applications only: deploy an older commit instead."
+    if latest is None:
+        reasons[Verb.START] = reasons[Verb.RESTART] = "It was never deployed: deploy it instead."
+    if latest is None or not latest.status.in_flight:
+        reasons[Verb.CANCEL] = "Nothing of it waits or is built."
+    return reasons

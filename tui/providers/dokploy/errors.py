@@ -1,11 +1,14 @@
 """What Dokploy's refusals mean.
 
+A command line may hold a password: of one that failed only its beginning is told.
+
 401 has two meanings: without a `code` the key itself is refused (bad, expired, or its rate limit is used up, which the
 answer does not tell apart); with one, only this operation is not allowed. There is never a 429.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +26,9 @@ CREDENTIAL = (
     "account in the configuration."
 )
 _SILENCES_S = (60.0, 300.0)  # a rate limit ends only after a silence as long as its window, which nobody tells
+_COMMAND = re.compile(r"(Command failed: \S+(?: [\w.-]+){0,2}).*")
+_CLEAR = ("Command execution failed", "Error reloading", "SSH connection error", "No container or service found")
+"""Dokploy's own words for what Docker or a server refused: nothing about them is unknown."""
 
 
 class NoProcedure(NotFound):
@@ -48,7 +54,7 @@ class Judge:
         if body is None:
             return None
         peer, account = self._peer, f"Account {self._peer.account}"
-        said = peer.quote(_first_line(_words(body)))
+        said = peer.quote(_COMMAND.sub(r"\1 …", _first_line(_words(body))))
         match response.status_code:
             case 401 if _is_of_the_key(body):
                 return self._of_the_key(said)
@@ -58,13 +64,15 @@ class Judge:
                     f"{account}: Dokploy does not allow it ({said}).",
                     remedy="A key has the role of its owner: ask for access to this service, or use another key.",
                 )
-            case 404 if not _data(body).get("path"):
+            case 404 if not _data(body).get("path") or said.startswith("No procedure found"):
                 return NoProcedure(f"{account}: this version of Dokploy does not know that request ({said}).")
             case 404:
                 return NotFound(f"{account}: Dokploy does not know it, or does not any more ({said}).")
             case 400 | 409 | 412 | 413 | 415 | 422:
                 return Refused(f"{account}: Dokploy refused: {said.rstrip('.')}.")
             case status if status >= 500:
+                if mutation and said.startswith(_CLEAR):
+                    return Refused(f"{account}: Dokploy could not do it: {said.rstrip('.')}.")
                 if mutation:
                     return http.outcome_unknown(peer, f"Dokploy answered {status}: {said}")
                 message = f"{account}: Dokploy could not answer ({status}: {said})."
@@ -91,7 +99,11 @@ def _body(response: httpx.Response) -> dict[str, Any] | None:
         found = msgspec.json.decode(response.content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    inner = found.get("error")
+    inner = inner.get("json") if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) else found  # tRPC wraps it
 
 
 def _is_of_the_key(body: dict[str, Any]) -> bool:
@@ -116,5 +128,5 @@ def _words(body: dict[str, Any]) -> str:
 
 
 def _first_line(text: str) -> str:
-    """Failed commands come with the whole command line behind the first."""
+    """What follows is what a command printed."""
     return text.strip().partition("\n")[0]

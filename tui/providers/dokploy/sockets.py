@@ -19,7 +19,7 @@ OPEN_S = 10.0  # an address that the server does not know is never answered
 PING_S = 20.0
 FRAME_BYTES = 4 * 2**20
 
-_NO_CODE = 1005
+_SAYS_NOTHING = (1000, 1005)  # a key that is refused is told nothing
 _BAD_INPUT, _NOT_AUTHORIZED = 4000, 4003
 
 
@@ -49,11 +49,18 @@ class Socket:
 
     async def _next(self) -> str | ProviderError:
         try:
-            data = await self._connection.recv(decode=False)
+            data = await self._connection.recv()
         except ConnectionClosed as closed:
             return self._ended(closed)
         self._frames += 1
-        return data.decode("utf-8", "replace")
+        if isinstance(data, bytes):
+            return self._unreadable()
+        return data
+
+    def _unreadable(self) -> ProviderError:
+        return Unreachable(
+            f"Account {self._api.account}: Dokploy sent what is no text into the log.", remedy="It is opened again."
+        )
 
     def _ended(self, closed: ConnectionClosed) -> ProviderError:
         peer, account = self._api.peer, f"Account {self._api.account}"
@@ -65,7 +72,7 @@ class Socket:
             return Refused(f"{account}: Dokploy refuses to show this log ({reason}).")
         if code == _NOT_AUTHORIZED:
             return Forbidden(f"{account}: this key may not read this log ({reason}).", remedy=CREDENTIAL)
-        if code == _NO_CODE and self._frames == 0:
+        if code in _SAYS_NOTHING and self._frames == 0:
             return Unauthorized(f"{account}: Dokploy does not open this log for the key.", remedy=CREDENTIAL)
         return Unreachable(f"{account}: the log's connection to Dokploy was closed.", remedy="It is opened again.")
 

@@ -88,6 +88,15 @@ class OrganizationRow(Struct):
     name: str | None = None
 
 
+class UnreadProject(Struct, frozen=True):
+    """A project whose services could not be read this time."""
+
+    id: str
+    name: str
+    environments: tuple[tuple[str, str], ...]  # id and name
+    why: str
+
+
 class LogEntryRow(Struct):
     """One line of Traefik's access log, as settings.readStatsLogs gives it. `Duration` in nanoseconds."""
 
@@ -101,6 +110,20 @@ class LogEntryRow(Struct):
     ClientHost: str | None = None
     ServiceName: str | None = None
     RequestCount: int | None = None
+
+
+class _Json(Struct):
+    json: Any = None
+
+
+class _Data(Struct):
+    data: _Json
+
+
+class Enveloped(Struct):
+    """What tRPC answers."""
+
+    result: _Data
 
 
 def rows(found: Sequence[msgspec.Raw], kind: type[T]) -> tuple[list[T], list[str]]:
