@@ -11,6 +11,7 @@ from tests.demo.gitlab_demo import (
     API,
     FRAUD,
     SETTLEMENT,
+    TLS,
     WEB,
     GitlabDemo,
     environment_of,
@@ -22,6 +23,8 @@ from tests.demo.gitlab_demo import (
 from tui.demo.clock import rfc3339_ms
 from tui.demo.entities import Phase
 from tui.demo.gitlab.ids import deployment_id, deployment_number
+from tui.demo.serve import serve
+from tui.demo.story import new_world
 
 
 @pytest.fixture
@@ -257,6 +260,33 @@ async def test_an_endpoints_own_limit_speaks_json(demo: GitlabDemo) -> None:
     assert answer.json()["message"]["error"].startswith("This endpoint has been requested too many times")
     assert "ratelimit-limit" not in answer.headers
     assert (await demo.ask("GET", f"{project(API)}/jobs")).status_code == 200
+
+
+async def test_the_gates_limit_speaks_plain_text_and_says_until_when(demo: GitlabDemo) -> None:
+    demo.world.faults.add("429", "deployments", seconds=7)
+    answer = await demo.ask("GET", f"{project(API)}/deployments")
+    assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (429, "Retry later\n", "7")
+    assert answer.headers["ratelimit-reset"] == str(demo.world.now // 10**9 + 7)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("5xx", 502), ("html", 403), ("html-ok", 200), ("unauthorized", 401)])
+async def test_what_goes_wrong_before_gitlab_is_reached(demo: GitlabDemo, kind: str, status: int) -> None:
+    demo.world.faults.add(kind, "GET")
+    answer = await demo.ask("GET", f"{project(API)}/deployments")
+    assert answer.status_code == status
+    assert answer.text.lstrip().startswith("{" if kind == "unauthorized" else "<")
+
+
+async def test_a_real_clock_moves_the_world_by_itself() -> None:
+    world = new_world(platforms=("gitlab",))
+    async with serve(world, platforms=("gitlab",)) as serving:
+        address = serving.addresses["gitlab"]
+        one = world.service("payments/production/api").active[0]
+        headers = {"PRIVATE-TOKEN": address.token}
+        async with httpx.AsyncClient(timeout=5, verify=TLS, headers=headers, base_url=address.url) as client:
+            world.advance(1)
+            answer = await client.get(f"/api/v4{row_of(one)}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "success")
 
 
 async def test_what_is_unchanged_need_not_be_sent_again(demo: GitlabDemo) -> None:

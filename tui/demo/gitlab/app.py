@@ -113,7 +113,7 @@ ENDPOINTS = (
 def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[BaseRoute]:
     """Of today's server, and under `/old` of one from 12.x over the same world."""
     site = Site(world)
-    gate = Gate(world, Words(too_many, _unauthorized), abort=abort, hang=hang)
+    gate = Gate(world, Words(lambda fault: too_many(fault, world.now), _unauthorized), abort=abort, hang=hang)
     return [
         Route(f"{prefix}{_API}/{{rest:path}}", _Door(site, tokens, gate, prefix), methods=_METHODS)
         for prefix in ("", OLD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from tui.demo.clock import SECOND
 from tui.demo.faults import Fault
 
 Body = dict[str, object]
@@ -73,12 +74,14 @@ def insufficient_scope() -> Refused:
     )
 
 
-def too_many(fault: Fault) -> Response:
+def too_many(fault: Fault, now: int) -> Response:
     """`detail` "application": the limit of one endpoint, in JSON and without RateLimit headers; else the gate's."""
+    seconds = max(1, round(fault.seconds))
     if fault.detail == "application":
         text = "This endpoint has been requested too many times. Try again later."
-        return JSONResponse({"message": {"error": text}}, 429, {"Retry-After": str(max(1, round(fault.seconds)))})
-    return retry_later(max(1, round(fault.seconds)), {})
+        return JSONResponse({"message": {"error": text}}, 429, {"Retry-After": str(seconds)})
+    reset = str(now // SECOND + seconds)
+    return retry_later(seconds, {"RateLimit-Remaining": "0", "RateLimit-Reset": reset, "RateLimit-ResetTime": reset})
 
 
 def retry_later(seconds: int, headers: dict[str, str]) -> Response:
