@@ -93,7 +93,7 @@ class Logs:
             return None
         if action is None or not action.finished_message:
             return None
-        level = Level.INFO if str(action.finished_success).lower() in ("true", "1") else Level.ERROR
+        level = Level.INFO if pending.succeeded(action) else Level.ERROR
         text = f"Cloud 66: {plain(action.finished_message)}"
         return LogLine(decode.moment(action.finished_at), text, level, deployment=watched.deployment.id)
 

@@ -23,6 +23,16 @@ def is_running(action: ActionRow) -> bool:
     return not action.finished_at and action.finished_success is None
 
 
+def succeeded(action: ActionRow) -> bool | None:
+    """None where it has not ended, or does not say how. Some of Cloud 66's own samples compare it with a text."""
+    match action.finished_success:
+        case bool() as success:
+            return success
+        case str() as text if text.strip().lower() in ("true", "false"):
+            return text.strip().lower() == "true"
+    return None
+
+
 def deploys(action: ActionRow) -> bool:
     return (action.action or "").lower() == DEPLOYS
 

@@ -119,12 +119,11 @@ class Following:
 def _of(row: ActionRow) -> Progress:
     if pending.is_running(row):
         return Progress(message=f"action {row.id} is running")
-    success = row.finished_success
     said = plain(row.finished_message or "")
-    match success.strip().lower() if isinstance(success, str) else success:
-        case True | "true" | "1":
+    match pending.succeeded(row):
+        case True:
             return Progress(True, said or "done")
-        case False | "false" | "0":
+        case False:
             return Progress(False, said or "Cloud 66 says that it failed")
     return Progress(False, said or "Cloud 66 does not say how it ended")
 

@@ -14,7 +14,7 @@ from tui.providers.cloud66.reader import Reader
 from tui.providers.cloud66.stacks import Stack
 from tui.providers.cloud66.wire import ActionRow, DeploymentRow
 
-_SKEW = timedelta(seconds=60)
+_SKEW = timedelta(seconds=5)  # a deployment begins after the action that makes it, or with it
 
 
 class Timeline:
@@ -100,6 +100,8 @@ class Timeline:
         ]
         if later:
             return later[-1]
+        if listed and not pending.is_running(action) and pending.succeeded(action):
+            return listed[0]
         if pending.is_running(action):
             raise NotFound(f"Account {ref.account}: Cloud 66 has not listed this deployment yet.")
         return pending.ended(stack, action, now)
