@@ -64,6 +64,7 @@ class Profile:
     keeps: int | None = None
     limited: Callable[[object], str] | None = None
     unknown: str = "90000007"  # an id that no deployment has
+    tells_limits: bool = True  # else a used-up limit looks like a bad token
     cuts: Mapping[LogKind, str] = field(default_factory=dict)  # which channel a log's faults go by
     whole_build_log: bool = True  # lines written before somebody looked are still there
     build_log_faults: tuple[str, ...] = ("drop", "close", "malformed")
@@ -230,6 +231,7 @@ DOKPLOY = Profile(
         Order(Verb.REMOVE, "tools/production/status-page", older),
     ),
     keeps=11,
+    tells_limits=False,
     limited=lambda tokens: tokens.member.value,  # type: ignore[attr-defined]
     cuts={LogKind.RUNTIME: "socket", LogKind.BUILD: "socket"},
 )

@@ -50,6 +50,8 @@ async def test_every_fault_is_the_error_that_says_what_to_do(
     profile: Profile, world: World, serving: Serving, fault: str, detail: str, expected: tuple[type[Exception], ...]
 ) -> None:
     world.faults.add(fault, channel="http", count=None, detail=detail)
+    if fault == "429" and not profile.tells_limits:
+        expected = (RateLimited, Unauthorized)
     async with provided(profile, serving, world) as provider:
         with pytest.raises(expected) as caught:
             await provider.snapshot()

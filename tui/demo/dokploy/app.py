@@ -8,13 +8,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from tui.demo.dokploy import reads
 from tui.demo.dokploy.asking import VOID, Asked, Refusal
 from tui.demo.dokploy.procedures import NOW, OLD, PROCEDURES, Procedure, Version
 from tui.demo.dokploy.site import Site
-from tui.demo.dokploy.sockets import socket_routes
+from tui.demo.dokploy.sockets import never_answered, socket_routes
 from tui.demo.dokploy.tokens import Key, Tokens
 from tui.demo.faults import Fault
 from tui.demo.gate import Abort, Gate, Hang, Words
@@ -37,8 +37,7 @@ def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[Ba
             Route(prefix + "/api/{path:path}", endpoint.rest, methods=_METHODS),
             *socket_routes(prefix, world, site, tokens, abort),
         ]
-    found.append(Route("/api", _page, methods=_METHODS))
-    return found
+    return [*found, Route("/api", _page, methods=_METHODS), WebSocketRoute("/{path:path}", never_answered)]
 
 
 class _Endpoint:

@@ -50,11 +50,10 @@ def socket_routes(prefix: str, world: World, site: Site, tokens: Tokens, abort: 
     return [
         WebSocketRoute(prefix + "/listen-deployment", sockets.build),
         WebSocketRoute(prefix + "/docker-container-logs", sockets.runtime),
-        WebSocketRoute("/{path:path}", _never_answered),
     ]
 
 
-async def _never_answered(_socket: WebSocket) -> None:
+async def never_answered(_socket: WebSocket) -> None:
     """An upgrade to an unknown path gets no answer at all."""
     await asyncio.Event().wait()
 
