@@ -73,7 +73,7 @@ class Timeline:
         """As it was when somebody read it, if that is not long ago."""
         stack = self._inventory.stack(service.ref)
         read_at = stack.singles.get(int(ref.id)) if ref.id.isdecimal() else None
-        if read_at is None or self._clock.monotonic() - read_at > within_s:
+        if read_at is None or self._clock.monotonic() - read_at >= within_s:
             return None
         row = next((row for row in stack.deployments if str(row.id) == ref.id), None)
         return None if row is None else decode.deployment(row, stack.place, stack.seen_at.get(ref.id))
