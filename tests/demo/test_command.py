@@ -89,21 +89,32 @@ async def started(*arguments: str) -> AsyncIterator[Child]:
 async def test_the_first_line_names_every_platform_and_a_private_configuration() -> None:
     async with started("--frozen") as child:
         assert set(child.announced) == {"railway", "gitlab", "cloud66", "dokploy", "config"}
-        assert [child.announced[name] for name in ("gitlab", "cloud66", "dokploy")] == [None] * 3
-        folder, account, secret = read_configuration(child)
-        assert (account["name"], account["provider"], account["url"]) == ("railway", "railway", child.url)
-        assert secret == child.token
+        folder, accounts, secrets = read_configuration(child)
+        for account, secret in zip(accounts, secrets, strict=True):
+            told = child.announced[account["name"]]
+            assert (account["provider"], account["url"], secret) == (account["name"], told["url"], told["token"])
+            assert account.get("projects", []) == told["projects"]
+            assert account.get("live_logs") == told["live_logs"]
+        assert [account["name"] for account in accounts] == ["railway", "gitlab", "cloud66", "dokploy"]
     assert child.process.returncode == 0
     assert not folder.exists()
 
 
-def read_configuration(child: Child) -> tuple[Path, Any, str]:
-    """Its folder, the account in it, and the token that the account's file holds."""
+async def test_only_the_platforms_that_are_asked_for_are_served() -> None:
+    async with started("--frozen", "--platforms", "railway,gitlab") as child:
+        assert [name for name in ("railway", "gitlab", "cloud66", "dokploy") if child.announced[name]] == [
+            "railway",
+            "gitlab",
+        ]
+
+
+def read_configuration(child: Child) -> tuple[Path, list[Any], list[str]]:
+    """Its folder, the accounts in it, and the token that each account's file holds."""
     path = Path(child.announced["config"])
-    (account,) = tomllib.loads(path.read_text())["account"]
-    token = Path(account["token"]["file"])
-    assert [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path, token)] == [0o700, 0o600, 0o600]
-    return path.parent, account, token.read_text().strip()
+    accounts = tomllib.loads(path.read_text())["account"]
+    tokens = [Path(account["token"]["file"]) for account in accounts]
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path, tokens[0])] == [0o700, 0o600, 0o600]
+    return path.parent, accounts, [token.read_text().strip() for token in tokens]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
