@@ -62,6 +62,7 @@ class Push:
     queues: dict[str, list[Any]] = field(default_factory=dict)
     polls: int = 0  # that wait now
     refuse: str = ""  # the subscription, with these words
+    denied: int = 0  # every request, with this status
     broken: list[object] = field(default_factory=list)  # answers to the next polls: CUT, or bytes
     advice: Json = field(default_factory=lambda: {"reconnect": "retry", "interval": 0, "timeout": 45000})
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -177,6 +178,8 @@ class Cloud66Server:
     async def pushed(self, request: Request) -> Response:
         message = json.loads(await request.body())
         self.push.calls.append((message, dict(request.headers)))
+        if self.push.denied:
+            return Response("Unauthorized", self.push.denied)
         found = await self.push.answer(message)
         if found is CUT:
             self.cut()

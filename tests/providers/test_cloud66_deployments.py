@@ -58,7 +58,7 @@ async def shown(*rows: Json, at: Json | None = None) -> tuple[Deployment, ...]:
     ],
 )
 async def test_an_outcome_is_known_in_every_spelling(outcome: object, status: Status, raw: str) -> None:
-    (found,) = await shown(deployment(107, is_live=True) | {"outcome": outcome})
+    (found,) = await shown(deployment(107, is_live=True, finished_at=None) | {"outcome": outcome})
     assert (found.status, found.status_raw) == (status, raw)
 
 
@@ -79,6 +79,12 @@ async def test_what_is_deploying_live_reverted_or_replaced_is_told_apart() -> No
     ]
     assert (found[3].status_raw, found[3].note) == ("reverted", "Reverted by grace@acme.example.")
     assert found[0].finished_at is None
+
+
+async def test_what_was_passed_by_does_not_wait_for_ever() -> None:
+    """A row that was never finished would be polled for until the end of days."""
+    found = await shown(deployment(109, "pending"), deployment(108, is_live=True), deployment(107, "pending"))
+    assert [each.status for each in found] == [Status.QUEUED, Status.LIVE, Status.UNKNOWN]
 
 
 async def test_only_the_newest_of_those_that_call_themselves_live_is() -> None:

@@ -25,6 +25,7 @@ from tests.providers.cloud66_server import (
     deployment,
     one,
     paged,
+    refusal,
     stack,
     the_service,
     world,
@@ -46,6 +47,9 @@ def building(*, actions: list[Json] | None = None, **more: Any) -> Cloud66Server
 
 def over(server: Cloud66Server, outcome: str = "success") -> None:
     server.answers[ONE] = one(deployment(108, outcome, is_live=outcome == "success", started_at=STARTED))
+
+
+CUT_REST = refusal(500, "oops")
 
 
 class Reading:
@@ -282,6 +286,44 @@ async def test_an_answer_that_is_none_breaks_the_stream() -> None:
         await server.push.wake()
         await until(lambda: found.ended)
     assert isinstance(found.error, UnexpectedReply)
+
+
+async def test_a_push_server_that_turns_us_away_is_no_bad_token() -> None:
+    server = building()
+    server.push.denied = 401
+    async with cloud66(server, clock=FakeClock(), live=True) as provider:
+        with pytest.raises(Refused, match="No token is sent there"):
+            await whole(provider, await source_of(provider))
+
+
+async def test_a_look_at_the_deployment_that_fails_does_not_cut_the_log() -> None:
+    server, clock = building(), FakeClock()
+    async with (
+        cloud66(server, clock=clock, live=True) as provider,
+        reading(provider, await source_of(provider)) as found,
+    ):
+        await until(lambda: server.push.polls)
+        server.answers[ONE] = CUT_REST
+        await asks(server, clock)
+        await server.push.say("still here")
+        await until(lambda: found.texts)
+        over(server)
+        await passes(clock, lambda: found.ended)
+    assert found.error is None
+
+
+async def test_polls_that_bring_nothing_are_not_repeated_without_a_pause() -> None:
+    server, clock = building(), FakeClock()
+    async with cloud66(server, clock=clock, live=True) as provider, reading(provider, await source_of(provider)):
+        await until(lambda: server.push.polls)
+        nothing = b'[{"channel": "/meta/connect", "successful": true}]'
+        for polls in range(1, 5):
+            server.push.broken.append(nothing)
+            await server.push.wake()
+            await until(lambda: not server.push.broken and not server.push.polls)
+            assert len(server.push.named("/meta/connect")) == polls
+            await clock.advance(live_log.EMPTY_S)
+            await until(lambda: server.push.polls)
 
 
 async def test_a_refused_subscription_is_told_without_the_stacks_uid() -> None:

@@ -114,8 +114,8 @@ def outcome(row: DeploymentRow) -> str:
     return words.word(row.outcome, words.OUTCOMES)
 
 
-def under_way(row: DeploymentRow) -> bool:
-    return bool(row.is_deploying) or _status(row, None).in_flight
+def under_way(row: DeploymentRow, live: int | None) -> bool:
+    return _status(row, live).in_flight
 
 
 def went_well(row: DeploymentRow) -> bool:
@@ -163,6 +163,8 @@ def _status(row: DeploymentRow, live: int | None) -> Status:
     if row.reverted:
         return Status.SUPERSEDED
     status = words.OUTCOME.get(outcome(row), Status.UNKNOWN)
+    if status is Status.QUEUED and (row.finished_at or (live is not None and row.id < live)):
+        return Status.UNKNOWN  # deployments run one after the other: what was passed by does not wait any more
     return Status.SUPERSEDED if status is Status.LIVE and row.id != live else status
 
 

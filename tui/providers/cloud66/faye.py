@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import msgspec
 from msgspec import Struct
 
 from tui.model.clock import Clock
-from tui.model.errors import Refused, UnexpectedReply, Unreachable
+from tui.model.errors import ProviderError, Refused, UnexpectedReply, Unreachable
 from tui.model.provider import Meter
 from tui.providers.http import Peer
 from tui.providers.rest import Rest
 
+_REMEDY = "No token is sent there: check live_logs in the configuration, or leave it out."
 _LONG_POLL = "long-polling"
 _MARGIN_S = 15.0
 _TIMEOUT_S = 60.0  # how long a poll may take where the server does not say how long it holds one
@@ -71,10 +73,12 @@ class PushServer:
     def __init__(self, peer: Peer, url: str, *, meter: Meter, clock: Clock, ca_file: Path | None) -> None:
         parts = urlsplit(url)
         root = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
-        self.peer = Peer(peer.account, f"{peer.title}'s push server", root, peer.credential, peer.token)
+        self.peer = Peer(peer.account, f"{peer.title}'s push server", root, _REMEDY, peer.token)
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
         self._meter = meter
-        self._rest = Rest(self.peer, meter=_Free(), clock=clock, classify=lambda *_: None, headers={}, ca_file=ca_file)
+        self._rest = Rest(
+            self.peer, meter=_Free(), clock=clock, classify=self._turned_away, headers={}, ca_file=ca_file
+        )
 
     async def opening(self) -> None:
         """Each new subscription is spent from the account's budget, its polls are not."""
@@ -91,6 +95,12 @@ class PushServer:
 
     async def aclose(self) -> None:
         await self._rest.aclose()
+
+    def _turned_away(self, response: httpx.Response, _mutation: bool) -> ProviderError | None:
+        if response.status_code not in (401, 403):
+            return None
+        message = f"Account {self.peer.account}: {self.peer.title} turns us away ({response.status_code})."
+        return Refused(message, remedy=_REMEDY)
 
 
 class Subscription:

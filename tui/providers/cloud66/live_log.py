@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from tui.model.clock import Clock
-from tui.model.errors import ProviderError
+from tui.model.errors import ProviderError, RateLimited, UnexpectedReply, Unreachable
 from tui.model.log import Cursor, LogEntry, LogGap
 from tui.providers.cloud66.faye import ClientForgotten, PushServer, Subscription
 from tui.providers.cloud66.log_lines import live_row
 from tui.providers.overlap import Row
 
 CHECK_S = 5.0  # how often it is looked whether the deployment is over
+EMPTY_S = 0.5  # before the next poll after one that brought nothing: the server holds it as long as it likes
 DRAIN_S = 3.0  # what still comes after it is over
 
 CUT = "The connection to Cloud 66's push server broke; lines may be missing here."
@@ -35,6 +36,7 @@ class LiveLog:
         self._channel = f"/realtime/{stack}/*"
         self._checked_at = clock.monotonic()
         self._over = False
+        self._drained = False
 
     async def read(self, cursor: Cursor, first: LogGap | None) -> AsyncGenerator[LogEntry, None]:
         """`first` is told once the subscription stands. Raises ProviderError; the cursor remembers the client's id,
@@ -47,6 +49,7 @@ class LiveLog:
             yield LogGap(None, CUT)
         elif first is not None:
             yield first
+        pause_s = 0.0
         while True:
             rows = [live_row(data, self._deployment) for data in found]
             if resumed and rows:
@@ -56,20 +59,22 @@ class LiveLog:
                 cursor.recent.append(row.key)
                 for entry in row.entries:
                     yield entry
-            if self._over and not found:
+            if self._drained:
                 return
             try:
-                found = await self._next(subscription)
+                found = await self._next(subscription, pause_s)
+                pause_s = 0.0 if found else EMPTY_S
             except ClientForgotten:
                 found = await subscription.open()
                 cursor.token = subscription.client_id
                 yield LogGap(None, FORGOTTEN)
 
-    async def _next(self, subscription: Subscription) -> list[object]:
+    async def _next(self, subscription: Subscription, pause_s: float) -> list[object]:
         """What the next poll brings; nothing when the deployment is over and nothing more came for a while."""
         outcome: list[object] | ProviderError | ClientForgotten | None = None
+        was_over = self._over
         async with asyncio.TaskGroup() as group:
-            polling = group.create_task(self._poll(subscription))
+            polling = group.create_task(self._poll(subscription, max(pause_s, subscription.interval_s)))
             while not polling.done() or self._is_due():
                 if self._over:
                     await self._wait(group, polling, DRAIN_S)
@@ -87,12 +92,13 @@ class LiveLog:
                 polling.cancel()
         if isinstance(outcome, Exception):
             raise outcome
+        self._drained = was_over and not outcome
         return outcome or []
 
-    async def _poll(self, subscription: Subscription) -> list[object] | ProviderError | ClientForgotten:
+    async def _poll(self, subscription: Subscription, wait_s: float) -> list[object] | ProviderError | ClientForgotten:
         try:
-            if subscription.interval_s:
-                await self._clock.sleep(subscription.interval_s)
+            if wait_s:
+                await self._clock.sleep(wait_s)
             return await subscription.poll()
         except (ProviderError, ClientForgotten) as error:
             return error
@@ -101,9 +107,12 @@ class LiveLog:
         return not self._over and self._clock.monotonic() - self._checked_at >= CHECK_S
 
     async def _check(self) -> ProviderError | None:
+        """A look that fails for now is no reason to leave the stream: the next one will do."""
         self._checked_at = self._clock.monotonic()
         try:
             self._over = await self._is_over()
+        except (Unreachable, RateLimited, UnexpectedReply):
+            return None
         except ProviderError as error:
             return error
         return None

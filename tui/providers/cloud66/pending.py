@@ -49,7 +49,7 @@ def is_provisional(ref: Ref) -> bool:
 
 def waiting(stack: Stack, now: datetime) -> list[Deployment]:
     """Newest first. A running action belongs to the deployment that is listed as under way; more of them wait."""
-    in_flight = [row for row in stack.deployments if decode.under_way(row)]
+    in_flight = stack.in_flight
     newest = decode.moment(stack.deployments[0].started_at) if stack.deployments else None
     running = sorted((each for each in stack.actions if deploys(each) and is_running(each)), key=lambda each: each.id)
     late = [each for each in running[len(in_flight) :] if _is_after(each, newest)]

@@ -78,8 +78,13 @@ class Stack:
         return Place(self.ref, decode.live_id(self.deployments), decode.is_docker(self.row))
 
     @property
+    def in_flight(self) -> list[DeploymentRow]:
+        live = decode.live_id(self.deployments)
+        return [row for row in self.deployments if decode.under_way(row, live)]
+
+    @property
     def moves(self) -> bool:
-        return decode.is_busy(self.row) or any(map(decode.under_way, self.deployments))
+        return decode.is_busy(self.row) or bool(self.in_flight)
 
     def put(self, rows: Iterable[DeploymentRow], *, now: float, at: datetime) -> None:
         """The newest page as it is now."""
@@ -105,7 +110,7 @@ class Stack:
             return True
         if now < self.hot_until:
             return True
-        in_flight = [row for row in self.deployments if decode.under_way(row)]
+        in_flight = self.in_flight
         age_s = self.timeline_beat.age_s(now) or 0.0
         if in_flight and not decode.is_busy(self.row):
             return True  # the two do not agree: one of them is older
@@ -119,9 +124,8 @@ class Stack:
         """Which deployments wait is told by the actions alone."""
         if not decode.is_busy(self.row) and now >= self.hot_until:
             return False
-        explained = any(map(decode.under_way, self.deployments))
         age_s = self.actions_beat.age_s(now)
-        return age_s is None or not explained or age_s >= ACTIONS_S
+        return age_s is None or age_s >= ACTIONS_S or not self.in_flight
 
     def wants_children(self, now: float) -> bool:
         if self.moves and decode.is_docker(self.row):
