@@ -12,10 +12,10 @@ from tests.entities import ACCOUNT, NOW
 from tui.credentials import Secret
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
-from tui.model.action import Effect, Intent, Outcome, Receipt, Verb
+from tui.model.action import Danger, Effect, Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
-from tui.model.errors import NotFound, ProviderError
+from tui.model.errors import NotFound, ProviderError, Refused
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.provider import Connection, Credential, Handler, Meter, Provider
 
@@ -68,7 +68,17 @@ class ScriptedProvider(Provider):
         self.performed: list[Intent] = []
         self.reply: ProviderError | None = None
         self._more = asyncio.Event()
-        self.handlers = {verb: Handler(self._perform, self._effect) for verb in Verb if verb not in self.lacks}
+        self.danger = Danger.ASK  # of every effect
+        self.options: dict[Verb, dict[str, str]] = {}
+        self.set_handlers()
+
+    def set_handlers(self) -> None:
+        """Anew, after `options` were changed."""
+        self.handlers = {
+            verb: Handler(self._perform, self._effect, self.options.get(verb, {}))
+            for verb in Verb
+            if verb not in self.lacks
+        }
 
     async def check(self) -> Credential:
         return Credential("scripted token", "everything")
@@ -128,8 +138,12 @@ class ScriptedProvider(Provider):
         self._more.set()
 
     def _effect(self, intent: Intent) -> Effect:
+        if intent.options.get("ref") == "nowhere":
+            raise Refused("Scripted has no branch nowhere.", remedy="Give another ref.")
+        given = "".join(f", {name}: {value}" for name, value in intent.options.items())
         return Effect(
-            call=f'{intent.verb}(id: "{intent.deployment.id if intent.deployment else intent.service.ref.id}")',
+            danger=self.danger,
+            call=f'{intent.verb}(id: "{intent.deployment.id if intent.deployment else intent.service.ref.id}"{given})',
             does=f"Scripted will {intent.verb} {intent.service.name}.",
             warnings=("What it held in memory is lost.",) if intent.verb is Verb.STOP else (),
         )

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from tests.entities import deployment, service
 from tests.screens.running import running, screen_text, sees, until
 from tests.scripted import scripted
-from tui.model.action import Verb
+from tui.model.action import Danger, Verb
 from tui.model.errors import OutcomeUnknown, Refused
 from tui.model.status import Status
 from tui.screens.confirm import ConfirmScreen
@@ -222,3 +222,78 @@ async def test_a_deployments_page_shows_it_whole_and_follows_it() -> None:
         platform.history[api.ref] = [deployment("api-1", Status.CRASHED)]
         platform.replace_service(service("api", latest=deployment("api-1", Status.CRASHED)))
         await sees(pilot, "crashed (CRASHED)")
+
+
+# What the verb itself does not say
+
+
+async def test_an_effect_that_reaches_further_than_its_verb_wants_the_name_typed() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    platform.danger = Danger.TYPE
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await sees(pilot, "Type api to redeploy it:")
+        await pilot.press("y", "enter")
+        await pilot.pause()
+        assert platform.performed == []
+        await pilot.press("backspace", *"api", "enter")
+        await until(pilot, lambda: platform.performed)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_verbs_own_options_are_filled_in_told_and_performed(size: tuple[int, int]) -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    platform.options[Verb.REDEPLOY] = {"ref": "the branch to deploy", "variables": "KEY=VALUE, separated by commas"}
+    platform.set_handlers()
+    async with running(account, size=size) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await sees(pilot, "none of: ref, variables", "ctrl+o options")
+        await pilot.press("o")
+        await sees(pilot, "Options of redeploy api", "the branch to deploy")
+        await pilot.press(*"main", "tab", *"A=1", "enter")
+        await armed(pilot)
+        await sees(pilot, "ref: main, variables: A=1", "[ Keep (esc) ]")
+        assert platform.performed == [], "enter in a field confirms nothing"
+        await pilot.press("y")
+        await until(pilot, lambda: platform.performed)
+        assert platform.performed[0].options == {"ref": "main", "variables": "A=1"}
+
+
+async def test_options_that_the_platform_cannot_make_anything_of_are_asked_for_again() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    platform.options[Verb.REDEPLOY] = {"ref": "the branch to deploy"}
+    platform.set_handlers()
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("ctrl+o", *"nowhere", "enter")
+        await sees(pilot, "Scripted has no branch nowhere. Give another ref.")
+        await armed(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert platform.performed == []
+        await pilot.press("ctrl+o", "ctrl+u", *"main", "enter")
+        await armed(pilot)
+        await sees(pilot, "ref: main")
+        await pilot.press("y")
+        await until(pilot, lambda: platform.performed)
+
+
+async def test_leaving_the_options_leaves_them_as_they_were() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    platform.options[Verb.REDEPLOY] = {"ref": "the branch to deploy"}
+    platform.set_handlers()
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("o", *"main", "escape")
+        await sees(pilot, "none of: ref")
+        await pilot.press("escape")
+        await sees(pilot, "Kept: nothing was done.")
+        assert platform.performed == []

@@ -13,7 +13,7 @@ from tui.cli.exits import Exit, Fault, tell
 from tui.cli.options import Common, as_json, common
 from tui.cli.session import Session, run
 from tui.engine.actions import Action
-from tui.model.action import Danger, Intent, Outcome, Receipt, Verb
+from tui.model.action import Danger, Intent, Outcome, Receipt, Verb, dangerous
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import ProviderError, Refused
 from tui.model.status import Status
@@ -56,8 +56,8 @@ def act(
         if refusal is not None:
             receipt = Receipt(intent, Outcome.REFUSED, session.now(), refusal)
         else:
-            _confirm(session, intent, yes=yes)
             try:
+                _confirm(session, intent, yes=yes)
                 receipt = await actions.perform(intent)
             except Refused as error:  # before anything was sent
                 receipt = Receipt(intent, Outcome.REFUSED, session.now(), str(error))
@@ -126,7 +126,7 @@ def _confirm(session: Session, intent: Intent, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Fault("Nothing was done: there is no terminal to confirm on. Add --yes.", Exit.REFUSED)
-    if intent.danger is Danger.TYPE:
+    if dangerous(intent, effect) is Danger.TYPE:
         typed = click.prompt(f"Type {intent.service.name} to do it", default="", show_default=False, err=True)
         confirmed = typed.strip() == intent.service.name
     else:

@@ -117,6 +117,12 @@ class ActionService:
             production=self.is_production(service),
         )
 
+    def options(self, verb: Verb, service: Service) -> Mapping[str, str]:
+        """The verb's own options on this service's platform: name -> help; empty before it is connected."""
+        connected = self._links[service.account].connected
+        handler = connected.handlers.get(verb) if connected is not None else None
+        return {} if handler is None else handler.options
+
     def effect(self, intent: Intent) -> Effect:
         """What it would do, for the dialog. Raises Refused where it cannot be told because it cannot be done."""
         link = self._links[intent.service.account]

@@ -63,6 +63,12 @@ class Intent(Struct, frozen=True):
         return self.service.ref
 
 
+def dangerous(intent: Intent, effect: Effect | None) -> Danger:
+    """The greater of what the verb wants and what its effect does."""
+    effect_danger = Danger.ASK if effect is None else effect.danger
+    return Danger.TYPE if Danger.TYPE in (intent.danger, effect_danger) else Danger.ASK
+
+
 class Effect(Struct, frozen=True):
     """What an action will do, for the dialog.
 

@@ -102,7 +102,7 @@ class ActingScreen(Screen[None]):
             return
         intent = actions.intent(verb, service, deployment)
         title = self.engine.store.accounts[service.account].title
-        sheet = ConfirmScreen(intent, actions.effect(intent), title, actions, self.engine.store)
+        sheet = ConfirmScreen(intent, title, actions, self.engine.store)
         self.app.push_screen(sheet, self._confirmed)
 
     def _confirmed(self, intent: Intent | None) -> None:

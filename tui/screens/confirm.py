@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from msgspec.structs import replace
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -14,8 +15,9 @@ from textual.widgets import Input, Static
 
 from tui.engine.actions import ActionService
 from tui.engine.store import Store
-from tui.model.action import Danger, Effect, Intent, Verb
+from tui.model.action import Danger, Effect, Intent, Verb, dangerous
 from tui.model.entities import Deployment
+from tui.model.errors import ProviderError
 from tui.screens.sheet import GUARD_S, Sheet, field
 from tui.widgets.format import status_word
 from tui.widgets.line_widget import LineWidget, Span
@@ -49,7 +51,8 @@ class ConfirmScreen(Sheet[Intent | None]):
     """Returns the intent when it is confirmed, None when it is not.
 
     Keys are ignored for a moment after it opens. If the service changes while it is open, it says so and can only
-    be closed. Danger decides: a yes, or the service's name typed.
+    be closed. Danger decides: a yes, or the service's name typed. The verb's own options are set on a sheet of their
+    own; what they change is told here, and what the platform could not make of them is asked for again.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,20 +60,37 @@ class ConfirmScreen(Sheet[Intent | None]):
         Binding("n", "keep", show=False),
         Binding("left,right,tab,shift+tab,h,l", "other", show=False),
         Binding("enter", "choose", show=False),
+        Binding("o,ctrl+o", "options", show=False),
     ]
 
-    def __init__(self, intent: Intent, effect: Effect, title: str, actions: ActionService, store: Store) -> None:
+    def __init__(self, intent: Intent, title: str, actions: ActionService, store: Store) -> None:
         super().__init__()
         self.intent = intent
-        self.effect = effect
         self.provider_title = title
         self.actions = actions
         self.store = store
+        self.options = actions.options(intent.verb, intent.service)
         self.armed = False
         self.problem = ""
+        self.effect, self.unclear = self._told_effect()
         self._unwatch: Callable[[], None] = lambda: None
-        typed = intent.danger is Danger.TYPE
-        self.foot = "type the name, then enter · esc keeps" if typed else "y does it · enter chooses · esc keeps"
+        self.foot = self._foot()
+
+    def _told_effect(self) -> tuple[Effect | None, str]:
+        """What it would do; or why that cannot be told with these options."""
+        try:
+            return self.actions.effect(self.intent), ""
+        except ProviderError as error:
+            return None, str(error)
+
+    def _foot(self) -> str:
+        how = "type the name, then enter" if self.danger is Danger.TYPE else "y does it · enter chooses"
+        options = " · ctrl+o options" if self.options else ""
+        return f"{how}{options} · esc keeps"
+
+    @property
+    def danger(self) -> Danger:
+        return dangerous(self.intent, self.effect)
 
     def heading(self) -> str:
         return f"{self.intent.verb.capitalize()} {self.intent.service.name}"
@@ -79,9 +99,8 @@ class ConfirmScreen(Sheet[Intent | None]):
         with VerticalScroll(id="text", can_focus=False):
             yield Static(self.text(), id="body")
         yield Static("", id="problem")
-        if self.intent.danger is Danger.TYPE:
-            yield Static(Text(f"Type {self.intent.service.name} to {self.intent.verb} it:"), id="ask")
-            yield Input(id="typed", disabled=True, compact=True)
+        yield Static(Text(f"Type {self.intent.service.name} to {self.intent.verb} it:"), id="ask")
+        yield Input(id="typed", disabled=True, compact=True)
         yield Choices(self.intent.verb.capitalize())
 
     def text(self) -> Text:
@@ -105,7 +124,12 @@ class ConfirmScreen(Sheet[Intent | None]):
             if intent.deployment is not None and (live is None or intent.deployment.ref != live.ref):
                 field(text, "acts on", _told(intent.deployment), "bold")
         for name, value in intent.options.items():
-            field(text, name, value)
+            field(text, name, value, "bold")
+        if not intent.options and self.options:
+            field(text, "options", f"none of: {', '.join(self.options)}")
+        if self.effect is None:
+            text.append(f"\n{self.unclear}\n", "bold")
+            return text
         field(text, "call", self.effect.call)
         text.append("\n" + self.effect.does + "\n")
         for warning in self.effect.warnings:
@@ -117,6 +141,7 @@ class ConfirmScreen(Sheet[Intent | None]):
     def on_mount(self) -> None:
         super().on_mount()
         self.set_class(self.intent.production, "-production")
+        self._ask_as_danger_wants()
         self.query_one(Choices).focus()
         self._unwatch = self.store.watch(lambda: self.call_later(self.check))
         self.set_timer(GUARD_S, self.arm)
@@ -126,11 +151,37 @@ class ConfirmScreen(Sheet[Intent | None]):
 
     def arm(self) -> None:
         self.armed = True
-        if self.intent.danger is Danger.TYPE and not self.problem:
+        if self.danger is Danger.TYPE and not self.problem:
             typed = self.query_one("#typed", Input)
             typed.disabled = False
             typed.focus()
         self._show_choices()
+
+    def _ask_as_danger_wants(self) -> None:
+        for selector in ("#ask", "#typed"):
+            self.query_one(selector).display = self.danger is Danger.TYPE
+        self.query_one("#foot", Static).update(Text(self._foot()))
+
+    def action_options(self) -> None:
+        from tui.screens.options import OptionsSheet
+
+        if self.options and self.armed:
+            title = f"Options of {self.intent.verb} {self.intent.service.name}"
+            self.app.push_screen(OptionsSheet(title, self.options, self.intent.options), self._optioned)
+
+    def _optioned(self, given: Mapping[str, str] | None) -> None:
+        """Back with other options: the question is asked anew, and its keys wait a moment again."""
+        if given is None:
+            return
+        self.intent = replace(self.intent, options=dict(given))
+        self.effect, self.unclear = self._told_effect()
+        self.query_one("#body", Static).update(self.text())
+        self.query_one("#typed", Input).value = ""
+        self._ask_as_danger_wants()
+        self.query_one(Choices).focus()
+        self.armed = False
+        self._show_choices()
+        self.set_timer(GUARD_S, self.arm)
 
     def check(self) -> None:
         """What the dialog was opened for must still be so."""
@@ -138,7 +189,7 @@ class ConfirmScreen(Sheet[Intent | None]):
         shown = self.query_one("#problem", Static)
         shown.update(Text(self.problem))
         shown.set_class(bool(self.problem), "-told")
-        if self.problem and self.intent.danger is Danger.TYPE:
+        if self.problem and self.danger is Danger.TYPE:
             self.query_one("#typed", Input).disabled = True
             self.query_one(Choices).focus()
         self._show_choices()
@@ -158,9 +209,9 @@ class ConfirmScreen(Sheet[Intent | None]):
     @property
     def confirmed(self) -> bool:
         """Whether what was typed allows it."""
-        if not self.armed or self.problem:
+        if not self.armed or self.problem or self.effect is None:
             return False
-        if self.intent.danger is Danger.TYPE:
+        if self.danger is Danger.TYPE:
             return self.query_one("#typed", Input).value.strip() == self.intent.service.name
         return True
 
@@ -200,7 +251,7 @@ class ConfirmScreen(Sheet[Intent | None]):
             self.dismiss(None)
 
     def action_yes(self) -> None:
-        if self.intent.danger is Danger.ASK and self.confirmed:
+        if self.danger is Danger.ASK and self.confirmed:
             self.dismiss(self.intent)
 
 
