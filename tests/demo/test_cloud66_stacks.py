@@ -173,7 +173,7 @@ async def test_secrets_come_only_where_they_are_asked_for(demo: Cloud66Demo) -> 
     assert environment in str(await demo.get(demo.at(DOCKER, f"/containers/{uid}")))
     servers = await demo.get(demo.at(DOCKER, "/servers"))
     with_keys = await demo.get(demo.at(DOCKER, "/servers"), include_private_key=1)
-    assert [key in str(rows).replace("\\n", "\n") for rows in (servers, with_keys)] == [False, True]
+    assert [key in str(rows) for rows in (servers, with_keys)] == [False, True]
     assert await demo.get(demo.at(DOCKER, f"/servers/{servers[1]['uid']}")) == servers[1]
     account = (await demo.get("/accounts"))[0]
     assert script not in str(account)

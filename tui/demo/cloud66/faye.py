@@ -30,6 +30,7 @@ FORGETS_S = 90.0  # a client that does not connect for so long is unknown
 AT_MOST = 200  # messages in one answer
 _CHANNEL = re.compile(r"/realtime/([0-9a-f]{32})/\*")
 _ADVICE = {"reconnect": "retry", "interval": 0, "timeout": 45000}
+_NAMES = frozenset({"/meta/connect", PUSH})
 _FAULTS = (FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT)
 
 Message = dict[str, Any]
@@ -134,16 +135,16 @@ class Faye:
         client = self._client(message)
         if client is None:
             return JSONResponse([*replies, _unknown(message)])
-        client.turn += 1
+        client.turn = turn = client.turn + 1
         client.news.set()
-        waited = await self._unless_gone(request, self._something(client, client.turn))
+        waited = await self._unless_gone(request, self._something(client, turn))
         client.seen_at = self._world.now
-        if waited is FaultKind.CLOSE:
-            self._clients.pop(client.id, None)  # the server forgot it
+        if waited is FaultKind.CLOSE:  # the server forgot it
+            self._clients.pop(client.id, None)
             return JSONResponse([*replies, _unknown(message)])
         reply = _about(message, client) | {"successful": True, "advice": _ADVICE}
-        if waited is _GONE:
-            return JSONResponse([*replies, reply])  # nobody reads it any more
+        if waited is _GONE or client.turn != turn:
+            return JSONResponse([*replies, reply])  # nobody reads it any more, and lines are for who does
         answer = JSONResponse([*replies, reply, *self._lines(client)])
         if waited is FaultKind.MALFORMED:
             return Response(bytes(answer.body)[: len(answer.body) // 2], media_type="application/json")
@@ -161,11 +162,12 @@ class Faye:
         try:
             while True:
                 client.news.clear()
+                if client.turn != turn:
+                    return None
                 for kind in _FAULTS:
-                    names = {"/meta/connect", PUSH}
-                    if self._world.faults.take(kind, Channel.SOCKET, names, client.sent) is not None:
+                    if self._world.faults.take(kind, Channel.SOCKET, _NAMES, client.sent) is not None:
                         return kind
-                if client.turn != turn or self._world.now >= until or self._untold(client):
+                if self._world.now >= until or self._untold(client):
                     return None
                 await client.news.wait()
         finally:

@@ -150,7 +150,7 @@ def server_uids(stack: Service) -> list[str]:
 def servers(stack: Service, *, with_keys: bool = False) -> list[Wire]:
     """With keys: also what opens a shell on them."""
     made = iso(stack.environment.project.created_at + DAY)
-    secret = {"ssh_private_key": SECRET_KEY} if with_keys else {}
+    secret = {"ssh_private_key": f"-----BEGIN KEY-----\n{SECRET_KEY}\n-----END KEY-----\n"} if with_keys else {}
     return [
         {
             "uid": uid,

@@ -112,7 +112,8 @@ class Side:
 
     def ask_for(self, one: Deployment, tags: dict[str, str]) -> None:
         """What its services are to run once it is live."""
-        self._wanted[one.id] = tags
+        if tags:
+            self._wanted[one.id] = tags
 
     def _changed(self, change: Change) -> None:
         if not isinstance(change, StatusChanged):

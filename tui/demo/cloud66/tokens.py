@@ -15,7 +15,7 @@ SCOPES = ("public", "redeploy", "jobs", "users", "admin")
 SECRET_HOOK = "hook-5f0e1c9a7b"
 SECRET_SCRIPT = "registration-31c8aa"
 SECRET_ENV = "DATABASE_PASSWORD=hunter2-c66"
-SECRET_KEY = "-----BEGIN RSA PRIVATE KEY-----\ndemo-c66-private-key\n-----END RSA PRIVATE KEY-----\n"
+SECRET_KEY = "ssh-private-key-77d0c4"
 
 
 @dataclass(slots=True, eq=False)
