@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -16,10 +18,11 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.clocks import FakeClock
-from tests.providers.server import _Quiet, until
+from tests.clocks import START, FakeClock
+from tests.providers.server import until
 from tui.credentials import Secret
-from tui.model.provider import Connection
+from tui.model.clock import Clock
+from tui.model.provider import Connection, Meter
 from tui.providers.dokploy import DokployProvider
 
 KEY = "k" * 64
@@ -34,6 +37,7 @@ class Call:
     headers: dict[str, str]
 
 
+Json = dict[str, Any]
 Answer = Callable[[Call], Any]
 Streamer = Callable[[WebSocket], Awaitable[None]]
 
@@ -46,6 +50,11 @@ class DokployServer:
     streams: dict[str, Streamer] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     opened: list[WebSocket] = field(default_factory=list)
+    services: list[Json] = field(default_factory=list)
+    rows: list[Json] = field(default_factory=list)
+    jobs: list[Json] = field(default_factory=list)
+    containers: list[Json] = field(default_factory=list)
+    uvicorn: uvicorn.Server | None = None
     port: int = 0
 
     @property
@@ -54,6 +63,14 @@ class DokployServer:
 
     def called(self, procedure: str) -> list[Call]:
         return [call for call in self.calls if call.procedure == procedure]
+
+    def cut(self) -> None:
+        """Ends every connection without a word."""
+        assert self.uvicorn is not None
+        for connection in list(self.uvicorn.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
 
     async def http(self, request: Request) -> Response:
         text = await request.body()
@@ -100,11 +117,14 @@ def refusal(status: int, message: str, code: str | None, *, path: str | None = N
 
 
 class FreeMeter:
+    """Counts what is spent, and keeps what is told."""
+
     def __init__(self) -> None:
+        self.spent = 0
         self.told: list[dict[str, object]] = []
 
     async def spend(self) -> None:
-        return
+        self.spent += 1
 
     def observe(self, **told: object) -> None:
         self.told.append(told)
@@ -119,27 +139,163 @@ async def serve(server: DokployServer) -> AsyncIterator[DokployServer]:
         ]
     )
     config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    runner = _Quiet(config)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(runner.serve_quietly())
-        await until(lambda: runner.started)
-        server.port = runner.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield server
-        finally:
-            for connection in list(runner.server_state.connections):
-                transport = getattr(connection, "transport", None)
-                if transport is not None:
-                    transport.abort()
-            runner.should_exit = True
-            await task
+    config.load()
+    runner = uvicorn.Server(config)  # without its main loop, which looks ten times a second whether to end
+    runner.lifespan = config.lifespan_class(config)
+    await runner.startup()
+    server.uvicorn = runner
+    server.port = runner.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        server.cut()
+        await until(lambda: not runner.server_state.connections and not runner.server_state.tasks)
+        for listening in runner.servers:  # uvicorn's own shutdown sleeps first
+            listening.close()
+            await listening.wait_closed()
 
 
 @asynccontextmanager
-async def provided(server: DokployServer, clock: FakeClock | None = None) -> AsyncIterator[DokployProvider]:
-    connection = Connection("dok", Secret(KEY), server.url)
-    provider = DokployProvider(connection, meter=FreeMeter(), clock=clock or FakeClock())
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
+async def provided(
+    server: DokployServer,
+    clock: Clock | None = None,
+    *projects: str,
+    meter: Meter | None = None,
+    url: str | None = None,
+) -> AsyncIterator[DokployProvider]:
+    """The provider against the server, which is served as long."""
+    async with serve(server):
+        connection = Connection("dok", Secret(KEY), url or server.url, projects=projects)
+        provider = DokployProvider(connection, meter=meter or FreeMeter(), clock=clock or FakeClock())
+        try:
+            yield provider
+        finally:
+            await provider.aclose()
+
+
+class Hasty:
+    """Waits are real, and fifty times as short as they say; the hour can be set."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return time.monotonic() * 50
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 50)
+
+
+# -- rows as Dokploy writes them ----------------------------------------------------------------------------
+
+
+def service(
+    id_: str = "app1", type_: str = "application", status: str = "done", name: str = "api", **more: object
+) -> Json:
+    """A row of overview.services."""
+    return {
+        "id": id_,
+        "type": type_,
+        "name": name,
+        "appName": f"shop-{name}-x1",
+        "status": status,
+        "createdAt": "2026-03-01T00:00:00.000Z",
+        "serverId": None,
+        "serverName": None,
+        "projectId": "p1",
+        "projectName": "shop",
+        "environmentId": "e1",
+        "environmentName": "production",
+        "icon": None,
+        "lastDeployAt": None,
+        **more,
+    }
+
+
+def row(number: int, status: str = "done", *, application: str = "app1", **more: object) -> Json:
+    """A deployment that began `number` minutes after START minus an hour, so that higher numbers are newer."""
+    began = START - timedelta(minutes=60 - number)
+    ended = began + timedelta(seconds=40)
+    return {
+        "deploymentId": f"dep{number}",
+        "title": "Manual deployment",
+        "description": "",
+        "status": status,
+        "logPath": f"/etc/dokploy/logs/shop-api-x1/shop-api-x1-{number}.log",
+        "pid": None,
+        "applicationId": application,
+        "composeId": None,
+        "serverId": None,
+        "isPreviewDeployment": False,
+        "previewDeploymentId": None,
+        "createdAt": iso(began),
+        "startedAt": iso(began),
+        "finishedAt": iso(ended) if status in ("done", "error") else None,
+        "errorMessage": None,
+        "scheduleId": None,
+        "backupId": None,
+        "rollbackId": None,
+        "volumeBackupId": None,
+        "buildServerId": None,
+        **more,
+    }
+
+
+def job(
+    number: int, state: str = "waiting", *, application: str = "app1", at: datetime = START, **more: object
+) -> Json:
+    data: Json = {
+        "applicationId": application,
+        "titleLog": "Manual deployment",
+        "descriptionLog": "",
+        "type": "deploy",
+        "applicationType": "application",
+        "server": False,
+    }
+    found: Json = {
+        "id": f"job-{number}",
+        "name": "deployments",
+        "data": {**data, **more},
+        "timestamp": int(at.timestamp() * 1000) + number,
+        "state": state,
+        "servicePath": {"href": None, "label": "—"},
+    }
+    if state == "active":
+        found["processedOn"] = found["timestamp"] + 1
+    return found
+
+
+def container(
+    name: str = "shop-api-x1.1.t1", state: str = "running", status: str = "Up 3 hours", id_: str = ""
+) -> Json:
+    return {"containerId": id_ or name[-12:], "name": name, "image": "i", "ports": "", "state": state, "status": status}
+
+
+def iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shop(*services: Json) -> DokployServer:
+    """A server of 0.30 with one application that was deployed twice; tests change `rows`, `jobs`, `containers`."""
+    server = DokployServer()
+    server.services = list(services) or [service()]
+    server.rows = [row(20), row(10)]
+    server.containers = [container()]
+    server.answers = {
+        "overview.services": lambda _: server.services,
+        "deployment.allCentralized": lambda _: server.rows,
+        "deployment.all": lambda call: [
+            each for each in server.rows if each["applicationId"] == call.query["applicationId"]
+        ],
+        "deployment.allByCompose": lambda call: [
+            each for each in server.rows if each["composeId"] == call.query["composeId"]
+        ],
+        "deployment.queueList": lambda _: server.jobs,
+        "docker.getContainers": lambda _: server.containers,
+        "settings.getDokployVersion": lambda _: "v0.30.2",
+        "settings.health": lambda _: {"status": "ok"},
+    }
+    return server

@@ -92,7 +92,7 @@ def deployments(scene: Scene, rows: Sequence[DeploymentRow], jobs: Sequence[JobR
     own.sort(key=lambda row: row.created_at or "", reverse=True)
     serving = next((row.deployment_id for row in own if row.status == "done"), None)
     up = is_up(scene, own)
-    without_row = [job for job in jobs if job.state != "active" or became(own, job.timestamp, None) is None]
+    without_row = [job for job in jobs if job.state != "active" or became(own, job.row_from, None) is None]
     without_row.sort(key=lambda job: job.timestamp, reverse=True)
     return [
         *(queued(job, scene.ref) for job in without_row),

@@ -5,6 +5,7 @@ Both ends of the time range are always given: without them the oldest 500 lines 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
@@ -21,9 +22,12 @@ from tui.providers.dokploy.wire import LogEntryRow
 from tui.providers.overlap import NO_TIME, Overlap, Row, key
 from tui.providers.stamps import nanoseconds, to_datetime
 
+_log = logging.getLogger(__name__)
+
 _POLL_S = 3.0  # the server parses the whole file each time
-_BACK = timedelta(minutes=15)
-_MARGIN = timedelta(seconds=5)  # Traefik writes a request when it has ended, and a hundred at a time
+_BACK = timedelta(hours=24)  # the nightly clean-up keeps a thousand lines
+_LATE = timedelta(seconds=60)  # Traefik writes a request when it has ended, and a hundred at a time
+_AHEAD = timedelta(seconds=60)  # its clock and ours need not agree
 _PAGE = 500
 _PAGES = 40
 
@@ -36,33 +40,34 @@ class HttpLog:
     async def read(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
         name = self._service_name(source)
         await self._check_active()
-        first = not cursor.started
         while True:
-            found = await self._read(source, cursor, name)
+            found, whole = await self._read(source, cursor, name)
             overlap = Overlap(cursor.recent, _floor(cursor))
             new = [row for row in found if overlap.is_new(row)]
-            if first and source.since is None:
+            if not whole and cursor.started:
+                yield LogGap(None, "Requests are missing here: more came than are read at once.")
+            if not cursor.started and source.since is None:
                 new = new[-source.tail :] if source.tail > 0 else []
-            first = False
             for row in new:
                 cursor.recent.append(row.key)
                 for entry in row.entries:
                     yield entry
-            if not source.follow:
+            if not source.follow or source.until is not None:
                 return
             await self._api.clock.sleep(_POLL_S)
             if self._api.rest.closed:
                 raise http.closed(self._api.peer)
 
     def _service_name(self, source: LogSource) -> str:
-        row = self._picture.known.services.get(source.service.ref)
-        if row is None:
-            raise NotFound(f"Account {self._api.account}: Dokploy does not know {source.service.path} any more.")
+        row = self._picture.row(source.service.ref)
         if row.type not in ("application", "compose") or not row.app_name:
-            raise Refused(f"{source.service.path} is a database, which speaks no HTTP.")
+            raise Refused(
+                f"{source.service.path} is a database: no HTTP requests go to it. Read its runtime log instead."
+            )
         if row.server_id:
             raise Refused(
-                f"{source.service.path} runs on another server, and Dokploy keeps HTTP logs of its main host only."
+                f"{source.service.path} runs on another server, and Dokploy keeps HTTP requests of its main host only.",
+                remedy="Read its runtime log instead.",
             )
         return row.app_name
 
@@ -74,23 +79,26 @@ class HttpLog:
         if not active:
             raise Refused(
                 f"Account {self._api.account}: Dokploy does not record HTTP requests.",
-                remedy="Turn it on in Dokploy under Requests (Traefik is reloaded by that).",
+                remedy="Turn on requests in Dokploy's web interface, under Requests, and reload Traefik.",
             )
 
-    async def _read(self, source: LogSource, cursor: Cursor, name: str) -> list[Row]:
-        """Oldest first, what is known among it."""
+    async def _read(self, source: LogSource, cursor: Cursor, name: str) -> tuple[list[Row], bool]:
+        """Oldest first, what is known among it; and whether that is all since what is known."""
         now = self._api.clock.now()
         newest = to_datetime(max((at for _, at in cursor.recent), default=NO_TIME))
-        start = newest - _MARGIN if newest is not None else source.since or now - _BACK
-        end = source.until if source.until is not None and not source.follow else now + _MARGIN
+        start = newest - _LATE if newest is not None else source.since or now - _BACK
+        end = source.until or now + _AHEAD
+        enough = source.tail if newest is None and source.since is None else None
         found: list[Row] = []
+        whole = False
         for page in range(_PAGES):
             rows, total = await self._page(start, end, page)
-            found += [_row(row) for row in rows if _is_of(row, name)]
-            if (page + 1) * _PAGE >= total or not rows:
+            found += [_row(row) for row in rows if _is_of(row, name) and _is_wanted(row, source.search)]
+            whole = (page + 1) * _PAGE >= total or not rows
+            if whole or (enough is not None and len(found) >= enough):
                 break
         found.sort(key=lambda row: row.at)
-        return found
+        return found, whole
 
     async def _page(self, start: datetime, end: datetime, page: int) -> tuple[list[LogEntryRow], int]:
         given = {
@@ -101,7 +109,9 @@ class HttpLog:
         answer = await self._api.trpc("settings.readStatsLogs", given)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise http.unreadable(self._api.peer, "settings.readStatsLogs", "no list of requests")
-        rows, _ = wire.rows([msgspec.Raw(msgspec.json.encode(each)) for each in answer["data"]], LogEntryRow)
+        rows, odd = wire.rows([msgspec.Raw(msgspec.json.encode(each)) for each in answer["data"]], LogEntryRow)
+        for each in odd:
+            _log.warning("Account %s: a request of the log is left out: %s", self._api.account, each)
         total = answer.get("totalCount")
         return rows, total if isinstance(total, int) else len(rows)
 
@@ -113,6 +123,15 @@ def _is_of(row: LogEntryRow, name: str) -> bool:
     return rest != service and (rest.startswith("service-") or rest.partition("-")[0].isdecimal())
 
 
+def _is_wanted(row: LogEntryRow, search: str) -> bool:
+    """Dokploy itself searches hosts only."""
+    return search.casefold() in _words(row).casefold()
+
+
+def _words(row: LogEntryRow) -> str:
+    return f"{row.RequestMethod} {row.RequestHost}{row.RequestPath} {row.DownstreamStatus} {row.ClientHost}"
+
+
 def _row(row: LogEntryRow) -> Row:
     stamp = row.StartUTC or ""
     try:
@@ -122,12 +141,10 @@ def _row(row: LogEntryRow) -> Row:
     at = to_datetime(nanos)
     if at is None:
         return Row(key(repr(row), NO_TIME), (LogGap(None, "one request of the log could not be read", 1),))
-    words = (
-        f"{row.RequestMethod} {row.RequestHost}{row.RequestPath} {row.DownstreamStatus} {row.Duration} {row.ClientHost}"
-    )
+    words = f"{_words(row)} {row.Duration} {row.RequestCount}"
     entry = HttpRequest(
         at=at,
-        id=f"{nanos}",
+        id=f"{nanos}-{row.RequestCount or 0}",
         method=plain(row.RequestMethod or ""),
         path=plain(row.RequestPath or ""),
         status=row.DownstreamStatus or 0,

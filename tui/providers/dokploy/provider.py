@@ -8,20 +8,20 @@ from typing import ClassVar
 from tui.model.action import Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot
-from tui.model.errors import Forbidden, NotFound, Refused
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.provider import Connection, Credential, Meter, Polling, Provider
-from tui.model.text import plain
+from tui.providers.dokploy import decode
+from tui.providers.dokploy.access import Access
+from tui.providers.dokploy.acting import Acting
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.build_log import BuildLog
 from tui.providers.dokploy.http_log import HttpLog
 from tui.providers.dokploy.inventory import Inventory
-from tui.providers.dokploy.picture import BUSY_QUEUE_S, OVERVIEW_S, Picture
+from tui.providers.dokploy.picture import BUSY_QUEUE_S, CONTAINERS_S, OVERVIEW_S, Picture
 from tui.providers.dokploy.runtime_log import RuntimeLog
 from tui.providers.dokploy.sockets import Sockets
 from tui.providers.dokploy.timeline import Timeline
-from tui.providers.dokploy.verbs import LACKS, Verbs
-from tui.providers.dokploy.wire import OrganizationRow
+from tui.providers.dokploy.verbs import LACKS
 
 
 class DokployProvider(Provider):
@@ -31,37 +31,35 @@ class DokployProvider(Provider):
     title: ClassVar[str] = "Dokploy"
     log_kinds: ClassVar[frozenset[LogKind]] = frozenset(LogKind)
     lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
-    polling: ClassVar[Polling] = Polling(snapshot_s=OVERVIEW_S, moving_s=BUSY_QUEUE_S, focused_s=2.0, burst=12)
+    polling: ClassVar[Polling] = Polling(
+        snapshot_s=OVERVIEW_S, moving_s=BUSY_QUEUE_S, focused_s=2.0, spread_s=CONTAINERS_S, burst=12
+    )
 
     def __init__(self, connection: Connection, *, meter: Meter, clock: Clock) -> None:
         self._api = Api(connection, self.title, meter=meter, clock=clock)
         self._sockets = Sockets(self._api)
         self._picture = Picture(self._api, Inventory(self._api, connection.projects), clock)
-        self._timeline = Timeline(self._picture, clock)
+        self._timeline = Timeline(self._picture)
+        self._access = Access(self._api, self._picture)
+        self._acting = Acting(self._api, self._picture, self._timeline, clock)
         self._build = BuildLog(self._api, self._sockets, self._picture, self._timeline)
         self._runtime = RuntimeLog(self._api, self._sockets, self._picture)
         self._http = HttpLog(self._api, self._picture)
-        self._verbs = Verbs(self._api, self._picture, self._timeline, clock)
-        self.handlers = self._verbs.handlers()
+        self.handlers = self._acting.handlers()
 
     def blocked(self, verb: Verb, target: Service | Deployment) -> str | None:
-        return super().blocked(verb, target) or (self._verbs.blocked(verb, target) if verb in self.handlers else None)
+        """What the service's type forbids is forbidden of its deployments, too."""
+        reason = super().blocked(verb, target)
+        if reason is not None or isinstance(target, Service):
+            return reason
+        row = self._picture.known.services.get(target.service)
+        return None if row is None else decode.service_not_now(row, target).get(verb)
 
     async def check(self) -> Credential:
-        version = plain(await self._api.text("settings.getDokployVersion"))
-        problems: list[str] = []
-        organization = ""
-        try:
-            found = (await self._api.query("organization.active")).decode(OrganizationRow)
-            organization = plain(found.name or "")
-        except (Forbidden, NotFound, Refused):
-            problems.append("The key's organisation could not be read.")
-        snapshot = await self._picture.snapshot()
-        problems += snapshot.problems
-        count = len(snapshot.services)
-        sees = f"{count} service{'s' * (count != 1)} in {len(snapshot.projects)} projects (Dokploy {version})"
-        kind = f"API key of the organisation {organization}" if organization else "API key"
-        return Credential(kind, sees, tuple(problems))
+        return await self._access.check()
+
+    def focus(self, service: Ref | None) -> None:
+        self._picture.focus(service)
 
     async def snapshot(self) -> Snapshot:
         return await self._picture.snapshot()
@@ -76,7 +74,7 @@ class DokployProvider(Provider):
 
     async def progress(self, receipt: Receipt) -> Progress:
         await self._ready()
-        return await self._verbs.progress(receipt)
+        return await self._acting.progress(receipt)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._read_logs(source, cursor)

@@ -1,4 +1,4 @@
-"""What a service's containers write, by socket; by REST where no socket comes through.
+"""What a service's containers write: by socket; by REST where no socket comes through.
 
 Applications and databases are followed as swarm services, by name: that goes on over a redeploy, where a container's
 own socket stays open and mute. Compose services are followed container by container.
@@ -6,40 +6,30 @@ own socket stays open and mute. Compose services are followed container by conta
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from msgspec import Struct
-
-from tui.model.errors import NotFound, ProviderError, Refused
+from tui.model.entities import Ref
+from tui.model.errors import NotFound, ProviderError, Refused, Unreachable
 from tui.model.log import Cursor, LogEntry, LogGap, LogLine, LogSource
 from tui.model.status import Status
-from tui.model.text import log_lines
 from tui.providers import http
-from tui.providers.dokploy import decode
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.picture import Picture
-from tui.providers.dokploy.sockets import NoSocket, Socket, Sockets
+from tui.providers.dokploy.runtime_lines import Frames, Reader, since_s
+from tui.providers.dokploy.sockets import Inbox, NoSocket, Sockets
 from tui.providers.dokploy.wire import ServiceRow
-from tui.providers.overlap import NO_TIME, Overlap, Row, key
-from tui.providers.stamps import nanoseconds, of_datetime, to_datetime
+from tui.providers.overlap import NO_TIME, Overlap, Row
 
 MOST = 10_000  # lines that one request may ask for
-_LOOK_S = 5.0
-_QUIET_S = 1.5  # so long without a line, and the old ones are all there
+_LOOK_S = 5.0  # how often the containers of a compose service are listed anew
+_FIRST_S = 5.0  # without a line, and there are no old ones
+_SETTLED_S = 0.7  # of silence, and all old lines are there
+_OLD_S = 4.0  # a service that talks without pause is never silent
 _REST_POLL_S = 3.0
-_MARGIN_S = 3
+_DOUBT_S = 30.0  # of silence, and it is asked whether that is true
+_SELDOM_S = 300.0
 _LATE_NS = 5_000_000_000
-_MISSING = "Error response from daemon"
-
-
-class _From(Struct, frozen=True):
-    """One thing whose lines are read."""
-
-    container: str
-    swarm: bool
-    name: str = ""
+_CUT = LogGap(None, "Lines are missing here: more came than Dokploy gives at once.")
 
 
 class RuntimeLog:
@@ -49,206 +39,211 @@ class RuntimeLog:
         self._picture = picture
 
     async def read(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
-        row = self._picture.known.services.get(source.service.ref)
-        if row is None:
-            await self._picture.snapshot()
-            row = self._picture.known.services.get(source.service.ref)
-        if row is None:
-            raise NotFound(f"Account {self._api.account}: Dokploy does not know {source.service.path} any more.")
+        """Ends with the old lines, where nobody follows."""
+        row = self._picture.row(source.service.ref)
+        if not row.app_name:
+            raise Refused(f"Dokploy did not tell the internal name of {source.service.path}, which its logs go by.")
         while True:
-            targets = await self._targets(source, row)
+            readers = await self._readers(source, row)
             try:
-                async for entry in self._follow(source, cursor, row, targets):
+                async for entry in self._follow(source, cursor, row, readers):
                     yield entry
             except NoSocket as error:
-                if row.type != "application" or not self._api.has("application.readLogs"):
+                if not self._api.has(f"{row.type}.readLogs"):
                     raise
                 if not cursor.started:
-                    yield LogGap(None, f"{error.message} The log is asked for instead, of one replica.")
-                async for entry in self._poll(source, cursor, row):
+                    replicas = "" if row.type == "compose" else ", of one replica"
+                    yield LogGap(None, f"{error.message} The log is asked for every few seconds instead{replicas}.")
+                async for entry in self._poll(source, cursor, row, readers):
                     yield entry
-            if not source.follow:
-                return  # else the containers have changed: begin anew with those of now
+            if not _follows(source):
+                return
 
-    async def _targets(self, source: LogSource, row: ServiceRow) -> list[_From]:
+    async def _readers(self, source: LogSource, row: ServiceRow) -> list[Reader]:
         if row.type != "compose":
-            if not row.app_name:
-                raise Refused(f"Dokploy did not tell the internal name of {source.service.path}.")
-            return [_From(row.app_name, True)]
-        await self._picture.refresh_containers()
-        found = [each for each in self._picture.instances(source.service.ref) if each.status is not Status.STOPPED]
+            return [Reader(row.app_name or "", swarm=True)]
+        await self._picture.read_service(source.service.ref)
+        slots = self._picture.slots(source.service.ref)
+        found = [slot for slot in slots if slot.status is not Status.STOPPED]
+        if not found and not source.follow:
+            found = slots  # what has ended still has its log
         if not found:
-            raise Refused(
-                f"{source.service.path} has no running container to read from.",
-                remedy=self._picture.known.problems.get("containers", "Start it first."),
-            )
-        return [_From(each.ref.id, False, each.name) for each in found]
+            why = self._picture.known.problems.get("containers", "Nothing of it runs.")
+            message = f"{source.service.path} has no container to read from. {why}"
+            raise Unreachable(message, remedy="It is tried again.") if source.follow else Refused(message)
+        return [Reader(slot.row.container_id, swarm=False, name=slot.name) for slot in found]
+
+    # -- by socket --------------------------------------------------------------------------------------------
 
     async def _follow(
-        self, source: LogSource, cursor: Cursor, row: ServiceRow, targets: Sequence[_From]
+        self, source: LogSource, cursor: Cursor, row: ServiceRow, readers: Sequence[Reader]
     ) -> AsyncGenerator[LogEntry, None]:
-        """Ends when the containers have changed, or with the old lines if nobody follows."""
-        async with AsyncExitStack() as stack:
-            inbox: asyncio.Queue[tuple[_From, str | ProviderError]] = asyncio.Queue()
-            opened = [
-                (
-                    target,
-                    await stack.enter_async_context(
-                        self._sockets.open("docker-container-logs", **self._params(source, cursor, row, target))
-                    ),
-                )
-                for target in targets
-            ]
-            group = await stack.enter_async_context(_tasks())
-            for target, socket in opened:
-                group.create_task(_pump(target, socket, inbox))
-            try:
-                async for entry in self._entries(source, cursor, row, inbox):
-                    yield entry
-            finally:
-                group.stop()
+        """Ends when the containers are others than `readers`."""
+        urls = [self._url(source, cursor, row, reader) for reader in readers]
+        frames = Frames(self._api.peer, readers)
+        clock = self._api.clock
+        async with self._sockets.open(urls) as inbox:
+            known = Overlap(cursor.recent, _floor(cursor))
+            old, error = await self._old(inbox, frames)
+            new = [each for each in old if known.is_new(each)]
+            if not cursor.started:
+                new = _newest(new, source)
+            elif _is_cut(old, known):
+                yield _CUT
+            for entry in _given(new, source, cursor):
+                yield entry
+            if error is not None:
+                raise error
+            if not _follows(source):
+                return
+            overlap: Overlap | None = known
+            heard = looked = clock.monotonic()
+            patience_s = _DOUBT_S
+            while True:
+                taken = await inbox.take(_LOOK_S)
+                now = clock.monotonic()
+                if taken is not None:
+                    heard, patience_s = now, _DOUBT_S
+                    for line in frames.take(*taken):
+                        if overlap is not None and not overlap.is_new(line):
+                            continue
+                        if overlap is not None and overlap.passed(line.at, _LATE_NS):
+                            overlap = None
+                        for entry in _given([line], source, cursor):
+                            yield entry
+                if row.type == "compose" and now - looked >= _LOOK_S:
+                    looked = now
+                    if await self._are_others(source.service.ref, readers):
+                        return
+                elif row.type != "compose" and now - heard >= patience_s:
+                    await self._doubt(row, cursor)
+                    heard, patience_s = now, min(2 * patience_s, _SELDOM_S)
 
-    async def _entries(
-        self,
-        source: LogSource,
-        cursor: Cursor,
-        row: ServiceRow,
-        inbox: asyncio.Queue[tuple[_From, str | ProviderError]],
-    ) -> AsyncIterator[LogEntry]:
-        overlap: Overlap | None = Overlap(cursor.recent, _floor(cursor))
-        partial: dict[str, str] = {}
-        before = {each.ref.id for each in self._picture.instances(source.service.ref)}
-        while True:
-            taken = await self._taken(inbox, _LOOK_S if source.follow else _QUIET_S)
-            if taken is None:
-                if not source.follow:
-                    return
-                if row.type == "compose" and before != await self._now(source):
-                    return
-                continue
-            target, frame = taken
-            if isinstance(frame, ProviderError):
-                raise frame
-            *whole, partial[target.container] = (partial.get(target.container, "") + frame).split("\n")
-            for text in whole:
-                line = _row(text.rstrip("\r"), target)
-                if line is None or (overlap is not None and not overlap.is_new(line)):
-                    continue
-                if overlap is not None and overlap.passed(line.at, _LATE_NS):
-                    overlap = None
-                cursor.recent.append(line.key)
-                for entry in line.entries:
-                    if not isinstance(entry, LogLine) or _within(entry, source):
-                        yield entry
+    async def _old(self, inbox: Inbox, frames: Frames) -> tuple[list[Row], ProviderError | None]:
+        """Old lines, of all replicas and containers together, in the order of their times; and what broke it off."""
+        found: list[Row] = []
+        began = self._api.clock.monotonic()
+        error: ProviderError | None = None
+        try:
+            while (taken := await inbox.take(_SETTLED_S if found else _FIRST_S)) is not None:
+                found += frames.take(*taken)
+                if self._api.clock.monotonic() - began >= _OLD_S:
+                    break
+        except ProviderError as broken:
+            error = broken
+        return sorted(found, key=lambda row: row.at), error
 
-    async def _taken(
-        self, inbox: asyncio.Queue[tuple[_From, str | ProviderError]], timeout_s: float
-    ) -> tuple[_From, str | ProviderError] | None:
-        async with asyncio.TaskGroup() as group:
-            getting = group.create_task(inbox.get())
-            waiting = group.create_task(self._api.clock.sleep(timeout_s))
-            await asyncio.wait({getting, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            getting.cancel()
-            waiting.cancel()
-        return None if getting.cancelled() else getting.result()
+    async def _are_others(self, ref: Ref, readers: Sequence[Reader]) -> bool:
+        await self._picture.read_containers()
+        running = {slot.row.container_id for slot in self._picture.slots(ref) if slot.status is not Status.STOPPED}
+        return running != {reader.container for reader in readers}
 
-    async def _now(self, source: LogSource) -> set[str]:
-        await self._picture.refresh_containers()
-        return {each.ref.id for each in self._picture.instances(source.service.ref)}
+    async def _doubt(self, row: ServiceRow, cursor: Cursor) -> None:
+        """A socket stays open and mute when what it follows is gone. Raises Unreachable if there are newer lines."""
+        procedure = f"{row.type}.readLogs"
+        if not self._api.has(procedure):
+            return
+        try:
+            given: dict[str, str | int] = {f"{row.type}Id": row.id, "tail": 5}
+            text = await self._api.text(procedure, **given)
+        except (NotFound, Refused, Unreachable):
+            return  # nothing runs, and there is nothing to be said
+        frames = Frames(self._api.peer, [Reader(row.app_name or "", swarm=True)])
+        overlap = Overlap(cursor.recent, _floor(cursor))
+        if any(overlap.is_new(line) and line.at > overlap.newest for line in frames.take(0, text)):
+            message = f"Account {self._api.account}: Dokploy has newer lines, but its log socket is silent."
+            raise Unreachable(message, remedy="It is opened again.")
 
-    def _params(self, source: LogSource, cursor: Cursor, row: ServiceRow, target: _From) -> dict[str, str | int]:
+    def _url(self, source: LogSource, cursor: Cursor, row: ServiceRow, reader: Reader) -> str:
+        back_s = self._back_s(source, cursor)
+        tail = min(MOST, max(1, source.tail)) if back_s is None else MOST
+        return self._api.socket(
+            "docker-container-logs",
+            containerId=reader.container,
+            tail=tail,
+            since="all" if back_s is None else f"{back_s}s",
+            runType="swarm" if reader.swarm else "native",
+            serverId=row.server_id or "",
+            serviceId=row.id,
+        )
+
+    def _back_s(self, source: LogSource, cursor: Cursor) -> int | None:
+        """How far back is asked for; None: as many lines as are wanted."""
         newest = max((at for _, at in cursor.recent), default=NO_TIME)
-        now = self._api.clock.now()
-        tail, since = min(MOST, max(1, source.tail)), "all"
-        if newest != NO_TIME:  # all since then; what is known is recognised
-            tail, since = MOST, f"{max(1, (of_datetime(now) - newest) // 1_000_000_000 + _MARGIN_S)}s"
-        elif source.since is not None:
-            tail, since = MOST, f"{max(1, int((now - source.since).total_seconds()) + _MARGIN_S)}s"
-        return {
-            "containerId": target.container,
-            "tail": tail,
-            "since": since,
-            "runType": "swarm" if target.swarm else "native",
-            "serverId": row.server_id or "",
-            "serviceId": row.id,
-        }
+        return since_s(self._api.clock.now(), newest, source.since)
 
-    async def _poll(self, source: LogSource, cursor: Cursor, row: ServiceRow) -> AsyncGenerator[LogEntry, None]:
-        _, id_ = decode.split(source.service.ref)
+    # -- by REST ----------------------------------------------------------------------------------------------
+
+    async def _poll(
+        self, source: LogSource, cursor: Cursor, row: ServiceRow, readers: Sequence[Reader]
+    ) -> AsyncGenerator[LogEntry, None]:
+        """The last lines, again and again. Ends when the containers of a compose service are others."""
         while True:
-            tail = min(MOST, max(1, source.tail)) if not cursor.started else MOST
-            text = await self._api.text("application.readLogs", applicationId=id_, tail=tail)
+            frames = Frames(self._api.peer, readers)
+            found: list[Row] = []
+            for number, reader in enumerate(readers):
+                text = await self._text(source, cursor, row, reader)
+                found += frames.take(number, text if text.endswith("\n") else f"{text}\n")
+            found.sort(key=lambda each: each.at)
             overlap = Overlap(cursor.recent, _floor(cursor))
-            for each in text.split("\n"):
-                line = _row(each.rstrip("\r"), _From(row.app_name or "", True))
-                if line is not None and overlap.is_new(line):
-                    cursor.recent.append(line.key)
-                    for entry in line.entries:
-                        yield entry
-            if not source.follow:
+            new = [each for each in found if overlap.is_new(each)]
+            if cursor.started and _is_cut(found, overlap):
+                yield _CUT
+            for entry in _given(new if cursor.started else _newest(new, source), source, cursor):
+                yield entry
+            if not _follows(source):
                 return
             await self._api.clock.sleep(_REST_POLL_S)
             if self._api.rest.closed:
                 raise http.closed(self._api.peer)
+            if row.type == "compose" and await self._are_others(source.service.ref, readers):
+                return
+
+    async def _text(self, source: LogSource, cursor: Cursor, row: ServiceRow, reader: Reader) -> str:
+        back_s = self._back_s(source, cursor)
+        given: dict[str, str | int] = {f"{row.type}Id": row.id}
+        given["tail"] = min(MOST, max(1, source.tail)) if back_s is None else MOST
+        if back_s is not None:
+            given["since"] = f"{back_s}s"
+        if not reader.swarm:
+            given["containerId"] = reader.container
+        return await self._api.text(f"{row.type}.readLogs", **given)
 
 
-class _tasks:
-    """The readers of the sockets: ended together, awaited together."""
-
-    def __init__(self) -> None:
-        self._group = asyncio.TaskGroup()
-        self._running: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> _tasks:
-        await self._group.__aenter__()
-        return self
-
-    def create_task(self, work: object) -> None:
-        self._running.append(self._group.create_task(work))  # type: ignore[arg-type]
-
-    def stop(self) -> None:
-        for task in self._running:
-            task.cancel()
-
-    async def __aexit__(self, *error: object) -> None:
-        self.stop()
-        await self._group.__aexit__(None, None, None)
+def _given(rows: Sequence[Row], source: LogSource, cursor: Cursor) -> Iterator[LogEntry]:
+    """The entries that are wanted, each row noted in the cursor as it goes out."""
+    for row in rows:
+        cursor.recent.append(row.key)
+        for entry in row.entries:
+            if not isinstance(entry, LogLine) or _is_wanted(entry, source):
+                yield entry
 
 
-async def _pump(target: _From, socket: Socket, inbox: asyncio.Queue[tuple[_From, str | ProviderError]]) -> None:
-    while True:
-        try:
-            frame = await socket.receive(_LOOK_S)
-        except ProviderError as error:
-            inbox.put_nowait((target, error))
-            return
-        if frame is not None:
-            inbox.put_nowait((target, frame))
+def _newest(rows: Sequence[Row], source: LogSource) -> list[Row]:
+    """Swarm gives its tail of each replica."""
+    if source.since is not None:
+        return list(rows)
+    wanted = [row for row in rows if any(not isinstance(e, LogLine) or _is_wanted(e, source) for e in row.entries)]
+    return wanted[-source.tail :] if source.tail > 0 else []
 
 
-def _row(text: str, target: _From) -> Row | None:
-    """`2026-08-21T14:04:03.118237001Z message`. The time is Docker's."""
-    if not text:
-        return None
-    stamp, _, message = text.partition(" ")
-    try:
-        at = nanoseconds(stamp)
-    except ValueError:
-        if text.startswith(_MISSING):
-            return Row(
-                key(text, NO_TIME), (LogGap(None, f"Docker has no such container any more ({target.container})."),)
-            )
-        at, message = NO_TIME, text
-    lines = tuple(LogLine(to_datetime(at), each, instance=target.name or "") for each in log_lines(message))
-    return Row(key(f"{target.container}\0{message}", at), lines)
+def _is_wanted(line: LogLine, source: LogSource) -> bool:
+    """Dokploy's own search is late, because it holds matches back: it is done here."""
+    if source.search and source.search.casefold() not in line.text.casefold():
+        return False
+    if line.at is None:
+        return True
+    return (source.since is None or line.at >= source.since) and (source.until is None or line.at <= source.until)
+
+
+def _is_cut(found: Sequence[Row], overlap: Overlap) -> bool:
+    return len(found) >= MOST and not overlap.met
+
+
+def _follows(source: LogSource) -> bool:
+    return source.follow and source.until is None
 
 
 def _floor(cursor: Cursor) -> int:
     """Lines before the oldest that is still known were shown long ago."""
     return min((at for _, at in cursor.recent if at != NO_TIME), default=0)
-
-
-def _within(line: LogLine, source: LogSource) -> bool:
-    if line.at is None:
-        return True
-    return (source.since is None or line.at >= source.since) and (source.until is None or line.at <= source.until)

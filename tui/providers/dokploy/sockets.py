@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from tui import __version__
-from tui.model.errors import Forbidden, ProviderError, Refused, Unauthorized, Unreachable
+from tui.model.errors import Forbidden, ProviderError, Refused, UnexpectedReply, Unreachable
 from tui.providers import http
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.errors import CREDENTIAL
 
-OPEN_S = 10.0  # an address that the server does not know is never answered
-PING_S = 20.0
-FRAME_BYTES = 4 * 2**20
+_OPEN_S = 10.0  # an address that the server does not know is never answered
+_PING_S = 20.0  # it answers pings, so that a dead connection is noticed
+_FRAME_BYTES = 4 * 2**20
 
-_SAYS_NOTHING = (1000, 1005)  # a key that is refused is told nothing
+_NO_CODE = 1005
 _BAD_INPUT, _NOT_AUTHORIZED = 4000, 4003
+_BAD_DATA = (1003, 1007, 1009)
+
+
+class NoSocket(Unreachable):
+    """It could not be opened at all: a proxy may let no WebSockets through."""
 
 
 class Socket:
@@ -29,56 +33,70 @@ class Socket:
     def __init__(self, api: Api, connection: ClientConnection) -> None:
         self._api = api
         self._connection = connection
-        self._frames = 0
+        self._silent = True
 
-    async def receive(self, timeout_s: float) -> str | None:
-        """The next frame; None after `timeout_s` without one, on the account's clock. Raises ProviderError."""
-        async with asyncio.TaskGroup() as group:
-            frame = group.create_task(self._next())
-            waiting = group.create_task(self._api.clock.sleep(timeout_s))
-            await asyncio.wait({frame, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            if not frame.done():
-                frame.cancel()
-            waiting.cancel()
-        if frame.cancelled():
-            return None
-        result = frame.result()
-        if isinstance(result, ProviderError):
-            raise result
-        return result
-
-    async def _next(self) -> str | ProviderError:
+    async def receive(self) -> str:
+        """The next frame. Raises ProviderError when there are no more."""
         try:
-            data = await self._connection.recv()
+            frame = await self._connection.recv()
         except ConnectionClosed as closed:
-            return self._ended(closed)
-        self._frames += 1
-        if isinstance(data, bytes):
-            return self._unreadable()
-        return data
+            raise await self._ended(closed) from closed
+        if isinstance(frame, bytes):
+            raise UnexpectedReply(f"Account {self._api.account}: a log of Dokploy's is not text.", where="log socket")
+        self._silent = False
+        return frame
 
-    def _unreadable(self) -> ProviderError:
-        return Unreachable(
-            f"Account {self._api.account}: Dokploy sent what is no text into the log.", remedy="It is opened again."
-        )
-
-    def _ended(self, closed: ConnectionClosed) -> ProviderError:
+    async def _ended(self, closed: ConnectionClosed) -> ProviderError:
         peer, account = self._api.peer, f"Account {self._api.account}"
-        code = closed.rcvd.code if closed.rcvd is not None else None
-        reason = peer.quote(closed.rcvd.reason) if closed.rcvd is not None else ""
+        code, reason = (closed.rcvd.code, peer.quote(closed.rcvd.reason)) if closed.rcvd is not None else (None, "")
         if self._api.rest.closed:
             return http.closed(peer)
+        if closed.sent is not None and closed.sent.code in _BAD_DATA:
+            return UnexpectedReply(f"{account}: a log of Dokploy's is not text.", where="log socket")
         if code == _BAD_INPUT:
             return Refused(f"{account}: Dokploy refuses to show this log ({reason}).")
         if code == _NOT_AUTHORIZED:
             return Forbidden(f"{account}: this key may not read this log ({reason}).", remedy=CREDENTIAL)
-        if code in _SAYS_NOTHING and self._frames == 0:
-            return Unauthorized(f"{account}: Dokploy does not open this log for the key.", remedy=CREDENTIAL)
+        if code == _NO_CODE and self._silent:
+            return await self._shut_out()
         return Unreachable(f"{account}: the log's connection to Dokploy was closed.", remedy="It is opened again.")
 
+    async def _shut_out(self) -> ProviderError:
+        """Closed without a word: the key itself is refused, or what it may see does not hold this log."""
+        try:
+            await self._api.query("settings.health")
+        except ProviderError as error:
+            return error
+        return Forbidden(
+            f"Account {self._api.account}: Dokploy does not open this log for the key.",
+            remedy="It may be another organisation's, or on a server without an SSH key.",
+        )
 
-class NoSocket(Unreachable):
-    """It could not be opened at all: a proxy may let no WebSockets through."""
+
+class Inbox:
+    """What several sockets bring, as (its number, frame): one of them that ends, ends all."""
+
+    def __init__(self, api: Api, queue: asyncio.Queue[tuple[int, str] | ProviderError]) -> None:
+        self._api = api
+        self._queue = queue
+
+    async def take(self, timeout_s: float) -> tuple[int, str] | None:
+        """The next frame; None after `timeout_s` of silence on the account's clock. Raises ProviderError."""
+        if self._queue.empty():
+            async with asyncio.TaskGroup() as group:
+                getting = group.create_task(self._queue.get())
+                waiting = group.create_task(self._api.clock.sleep(timeout_s))
+                await asyncio.wait({getting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                getting.cancel()
+                waiting.cancel()
+            if getting.cancelled():
+                return None
+            found = getting.result()
+        else:
+            found = self._queue.get_nowait()
+        if isinstance(found, ProviderError):
+            raise found
+        return found
 
 
 class Sockets:
@@ -89,35 +107,51 @@ class Sockets:
         self._open: set[ClientConnection] = set()
 
     @asynccontextmanager
-    async def open(self, path: str, **params: str | int) -> AsyncIterator[Socket]:
-        """Raises NoSocket."""
+    async def open(self, urls: Sequence[str]) -> AsyncGenerator[Inbox, None]:
+        """Raises NoSocket where one cannot be opened."""
+        queue: asyncio.Queue[tuple[int, str] | ProviderError] = asyncio.Queue(maxsize=64)
+        async with AsyncExitStack() as stack:
+            sockets = [await stack.enter_async_context(self._connected(url)) for url in urls]
+            pumps = asyncio.TaskGroup()
+            await pumps.__aenter__()
+            running = [pumps.create_task(_pump(number, each, queue)) for number, each in enumerate(sockets)]
+            try:
+                yield Inbox(self._api, queue)
+            finally:  # not `async with`: whoever stops reading in the middle must not be seen as a failed task
+                for task in running:
+                    task.cancel()
+                await pumps.__aexit__(None, None, None)
+
+    @asynccontextmanager
+    async def _connected(self, url: str) -> AsyncGenerator[Socket, None]:
         api = self._api
         await api.meter.spend()
         if api.rest.closed:
             raise http.closed(api.peer)
-        url = api.socket(path, **params)
         secure = await http.tls(api.peer, api.ca_file) if url.startswith("wss") else None
         try:
-            connection = await connect(
+            connection = await _Connect(
                 url,
                 additional_headers=api.headers,
-                user_agent_header=f"deckwatch/{__version__}",
+                user_agent_header=http.USER_AGENT,
                 ssl=secure,
-                open_timeout=OPEN_S,
-                ping_interval=PING_S,
-                ping_timeout=PING_S,
+                open_timeout=_OPEN_S,
+                ping_interval=_PING_S,
+                ping_timeout=_PING_S,
                 close_timeout=2,
-                max_size=FRAME_BYTES,
+                max_size=_FRAME_BYTES,
                 compression=None,
             )
         except (InvalidHandshake, InvalidURI, OSError, TimeoutError, EOFError) as error:
             raise NoSocket(
                 f"Account {api.account}: Dokploy's log socket at {api.peer.host} cannot be opened "
-                f"({api.peer.quote(str(error) or type(error).__name__)}).",
+                f"({api.peer.quote(str(error) or type(error).__name__).rstrip('.')}).",
                 remedy="A proxy in between must let WebSockets through.",
             ) from error
         self._open.add(connection)
         try:
+            if api.rest.closed:
+                raise http.closed(api.peer)
             yield Socket(api, connection)
         finally:
             self._open.discard(connection)
@@ -126,3 +160,20 @@ class Sockets:
     async def aclose(self) -> None:
         for connection in tuple(self._open):
             await connection.close()
+
+
+class _Connect(connect):
+    """Never goes where the server sends it on: that could carry the key elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def _pump(number: int, socket: Socket, queue: asyncio.Queue[tuple[int, str] | ProviderError]) -> None:
+    while True:
+        try:
+            frame = await socket.receive()
+        except ProviderError as error:
+            await queue.put(error)
+            return
+        await queue.put((number, frame))

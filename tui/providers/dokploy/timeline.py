@@ -3,71 +3,90 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 
-from tui.model.clock import Clock
-from tui.model.entities import Deployment, Page, Ref, Service
+from tui.model.entities import Deployment, Kind, Page, Ref, Service
 from tui.model.errors import NotFound
 from tui.providers.dokploy import decode
 from tui.providers.dokploy.picture import Picture
-from tui.providers.dokploy.wire import DeploymentRow
 
 _JOB = re.compile(r"(.+)@(\d{1,15})")
-_SKEW_MS = 1500  # a row is made a moment after its job; both by the same clock
+_REMEMBERED = 500
 
 
 class Timeline:
-    def __init__(self, picture: Picture, clock: Clock) -> None:
+    """Remembers which row a job became: the title, which tells, is written over when the build ends."""
+
+    def __init__(self, picture: Picture) -> None:
         self._picture = picture
-        self._clock = clock
+        self._titles: OrderedDict[str, str] = OrderedDict()
+        self._rows: OrderedDict[str, str] = OrderedDict()
 
     async def page(self, service: Service, before: str | None, limit: int) -> Page[Deployment]:
         """Dokploy keeps about ten rows a service and has no pages: ours are cut from the one list."""
-        if before is None or self._picture.known.rows.get(service.ref) is None:
+        if before is None or service.ref not in self._picture.known.rows:
             await self._picture.read_rows(service.ref)
-        listed = self._picture.deployments(service.ref, self._clock.now())
+        listed = self._picture.deployments(service.ref)
         begin = 0
         if before is not None:
             ids = [each.id for each in listed]
             begin = ids.index(before) + 1 if before in ids else len(ids)
         shown = listed[begin : begin + limit]
-        return Page(tuple(shown), shown[-1].id if begin + limit < len(listed) else None)
+        return Page(tuple(shown), shown[-1].id if shown and begin + limit < len(listed) else None)
 
     async def one(self, ref: Ref, service: Service) -> Deployment:
-        """A job that has become a row is answered with the row. Raises NotFound."""
+        """A job that has become a row is answered with the row, under the row's own ref. Raises NotFound."""
         job = _JOB.fullmatch(ref.id)
+        if job is None:
+            await self._picture.read_rows(service.ref)
+            return self._listed(ref, service)
+        if (row_id := self._rows.get(ref.id)) is None:
+            row_id = await self._became(ref, service, since_ms=int(job[2]))
+        else:
+            await self._picture.read_rows(service.ref)
+        return self._listed(ref if row_id is None else Ref(ref.account, ref.kind, row_id), service)
+
+    async def asked_for(self, title: str, service: Service) -> Ref | None:
+        """The deployment with this title, which was asked for a moment ago: its job, or its row if it has begun."""
+        for job in await self._picture.read_queue():
+            if (
+                job.data.title_log == title
+                and (job.data.application_id or job.data.compose_id) == decode.split(service.ref)[1]
+            ):
+                _remember(self._titles, decode.job_id(job), title)
+                return Ref(service.account, Kind.DEPLOYMENT, decode.job_id(job))
+        for row in await self._picture.read_rows(service.ref):
+            if row.title == title:
+                return Ref(service.account, Kind.DEPLOYMENT, row.deployment_id)
+        return None
+
+    async def _became(self, ref: Ref, service: Service, *, since_ms: int) -> str | None:
+        """The id of the job's row; None while it has none."""
+        for each in (*self._picture.known.jobs, *await self._picture.read_queue()):
+            if each.data.title_log:
+                _remember(self._titles, decode.job_id(each), each.data.title_log)
+        job = next((each for each in self._picture.known.jobs if decode.job_id(each) == ref.id), None)
+        rows = await self._picture.read_rows(service.ref)
+        if job is not None and job.state != "active":
+            return None
+        taken = set(self._rows.values())
+        free = [row for row in rows if row.deployment_id not in taken]
+        row = decode.became(free, since_ms if job is None else job.row_from, self._titles.get(ref.id))
+        if row is not None:
+            _remember(self._rows, ref.id, row.deployment_id)
+            return row.deployment_id
         if job is not None:
-            return await self._of_job(ref, job, service)
-        await self._picture.read_rows(service.ref)
-        return self._listed(ref, service)
+            return None
+        raise NotFound(f"{service.path}: {ref.id} is no longer in the queue, and no deployment came of it.")
 
     def _listed(self, ref: Ref, service: Service) -> Deployment:
-        for each in self._picture.deployments(service.ref, self._clock.now()):
+        for each in self._picture.deployments(service.ref):
             if each.ref == ref:
                 return each
         raise NotFound(f"{service.path} has no deployment {ref.id[:60]}, or has it no longer.")
 
-    async def _of_job(self, ref: Ref, job: re.Match[str], service: Service) -> Deployment:
-        title = next((each.data.title_log for each in self._picture.known.jobs if decode.job_id(each) == ref.id), None)
-        jobs = await self._picture.read_queue()
-        waiting = next((each for each in jobs if decode.job_id(each) == ref.id), None)
-        if waiting is not None and waiting.state != "active":
-            return self._listed(ref, service)
-        rows = await self._picture.read_rows(service.ref)
-        row = _became(rows, int(job[2]), waiting.data.title_log if waiting is not None else title)
-        if row is None:
-            if waiting is not None:  # it has just begun: its row comes in a moment
-                return decode.queued(waiting, service.ref)
-            raise NotFound(f"{service.path}: {job[1]} is no longer in the queue, and no deployment came of it.")
-        return self._listed(Ref(ref.account, ref.kind, row.deployment_id), service)
 
-
-def _became(rows: list[DeploymentRow], since_ms: int, title: str | None) -> DeploymentRow | None:
-    """The row that a job became: the one with its title, else the first that came after it was queued."""
-    after = []
-    for row in rows:
-        at = decode.moment(row.created_at)
-        if at is not None and at.timestamp() * 1000 >= since_ms - _SKEW_MS:
-            after.append(row)
-    titled = [row for row in after if title and row.title == title]
-    found = titled or after
-    return min(found, key=lambda row: row.created_at or "") if found else None
+def _remember(known: OrderedDict[str, str], key: str, value: str) -> None:
+    known[key] = value
+    while len(known) > _REMEMBERED:
+        known.popitem(last=False)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
-from tui.model.action import Danger, Effect, Intent, Outcome, Progress, Receipt, Verb
-from tui.model.clock import Clock
-from tui.model.entities import Deployment, Instance, Ref, Service
-from tui.model.errors import NotFound, Refused
+from msgspec import Struct
+
+from tui.model.action import Danger, Intent, Verb
+from tui.model.entities import Deployment, Instance
+from tui.model.errors import Refused
 from tui.model.log import LogKind
-from tui.model.provider import Handler
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.dokploy import decode
-from tui.providers.dokploy.api import Api
+from tui.providers.dokploy import containers, decode
 from tui.providers.dokploy.picture import Picture
-from tui.providers.dokploy.timeline import Timeline
 
 LACKS: Mapping[Verb | LogKind, str] = {
     Verb.APPROVE: "Dokploy has no approvals: whoever may deploy deploys.",
@@ -27,318 +22,270 @@ LACKS: Mapping[Verb | LogKind, str] = {
     Verb.SET_STATUS: "Dokploy sets a deployment's status itself: cancel or remove it instead.",
 }
 
-_HOW = ("queue", "process", "build")
+OPTIONS: Mapping[Verb, Mapping[str, str]] = {
+    Verb.DEPLOY: {"title": "what the deployment is called, until a commit's message takes its place"},
+    Verb.REDEPLOY: {"title": "what the deployment is called"},
+    Verb.RESTART: {"container": "restart this one container only, by its id"},
+    Verb.STOP: {},
+    Verb.START: {},
+    Verb.CANCEL: {"how": "queue: drop what waits; process: kill its process; build: kill every build on the host"},
+    Verb.ROLLBACK: {},
+    Verb.REMOVE: {},
+}
+
 _MOST_TITLE = 120
 
 
-@dataclass(frozen=True)
-class Call:
-    """One POST. `operation`: what `progress` is asked for, "" where a new deployment shows the end."""
+class Call(Struct, frozen=True):
+    """One POST. `watch` says what shows its end, as `progress` reads it; "" where a new deployment does."""
 
     procedure: str
-    body: Mapping[str, Any]
+    body: Mapping[str, str]
     does: str
     warnings: tuple[str, ...] = ()
-    operation: str = ""
+    watch: str = ""
+    title: str = ""
     danger: Danger = Danger.ASK
-    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Verbs:
-    def __init__(self, api: Api, picture: Picture, timeline: Timeline, clock: Clock) -> None:
-        self._api = api
+    """Intents as calls. Raises Refused for what cannot be done to this service, or with these options."""
+
+    def __init__(self, picture: Picture) -> None:
         self._picture = picture
-        self._timeline = timeline
-        self._clock = clock
-
-    def handlers(self) -> dict[Verb, Handler]:
-        title = {"title": "what the deployment is called while it runs"}
-        options: dict[Verb, dict[str, str]] = {
-            Verb.DEPLOY: title,
-            Verb.REDEPLOY: title,
-            Verb.CANCEL: {
-                "how": "queue: drop what waits; process: kill the recorded process; build: kill every build of the host"
-            },
-            Verb.RESTART: {"container": "restart this container only, by its id"},
+        self._calls: Mapping[Verb, Callable[[Intent], Call]] = {
+            Verb.DEPLOY: self._deploy,
+            Verb.REDEPLOY: self._deploy,
+            Verb.RESTART: self._restart,
+            Verb.STOP: self._stop,
+            Verb.START: self._start,
+            Verb.CANCEL: self._cancel,
+            Verb.ROLLBACK: self._rollback,
+            Verb.REMOVE: self._remove,
         }
-        verbs = (
-            Verb.DEPLOY,
-            Verb.REDEPLOY,
-            Verb.RESTART,
-            Verb.STOP,
-            Verb.START,
-            Verb.CANCEL,
-            Verb.ROLLBACK,
-            Verb.REMOVE,
-        )
-        return {verb: Handler(self._run, self._effect, options.get(verb, {})) for verb in verbs}
 
-    def blocked(self, verb: Verb, target: Service | Deployment) -> str | None:
-        """What the service's type forbids, also where a deployment was pointed at."""
-        if isinstance(target, Deployment) and (row := self._picture.known.services.get(target.service)) is not None:
-            service = self._picture.service(decode.service_ref(self._api.account, row), self._clock.now())
-            if verb in service.not_now:
-                return service.not_now[verb]
-        if not isinstance(target, Service):
-            return None
-        newest = target.latest
-        if verb is Verb.CANCEL and (newest is None or not newest.status.in_flight):
-            return "Nothing of it waits or is built."
-        if verb is Verb.START and newest is None and decode.split(target.ref)[0] not in decode.DATABASES:
-            return "It was never deployed: deploy it instead."
-        return None
-
-    # -- doing ------------------------------------------------------------------------------------------------
-
-    def _effect(self, intent: Intent) -> Effect:
-        call = self._call(intent)
-        body = ", ".join(f"{name}: {value!r}" for name, value in (call.shown or call.body).items())
-        return Effect(f"POST {self._api.peer.url}/{call.procedure}  {{{body}}}", call.does, call.warnings, call.danger)
-
-    async def _run(self, intent: Intent) -> Receipt:
-        call = self._call(intent)
-        await self._api.act(call.procedure, dict(call.body))
-        self._picture.doubt("overview", "queue", "central", "containers")
-        return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), operation=call.operation)
-
-    async def progress(self, receipt: Receipt) -> Progress:
-        service = receipt.intent.service
-        kind, _, id_ = receipt.operation.partition(":")
-        match kind:
-            case "row":
-                return await self._row_ended(service, id_)
-            case "queue":
-                jobs = await self._picture.read_queue()
-                gone = not any(decode.job_id(job) == id_ for job in jobs)
-                return Progress(ok=True, message="it is out of the queue") if gone else Progress()
-            case "gone":
-                return await self._row_gone(service, id_)
-        await self._picture.refresh_containers()
-        found = self._picture.instances(service.ref) if service.ref in self._picture.known.services else ()
-        if "containers" in self._picture.known.problems:
-            return Progress(ok=True, message="Dokploy did it; what the containers do cannot be read")
-        return _containers(kind, found)
-
-    async def _row_ended(self, service: Service, id_: str) -> Progress:
-        try:
-            found = await self._timeline.one(Ref(service.account, service.ref.kind.DEPLOYMENT, id_), service)
-        except NotFound:
-            return Progress(ok=True, message="it is gone")
-        if found.status.in_flight:
-            return Progress()
-        return Progress(ok=True, message=f"it ended: {found.status_raw}")
-
-    async def _row_gone(self, service: Service, id_: str) -> Progress:
-        rows = await self._picture.read_rows(service.ref)
-        return Progress() if any(row.deployment_id == id_ for row in rows) else Progress(ok=True, message="removed")
-
-    # -- what each verb is ------------------------------------------------------------------------------------
-
-    def _call(self, intent: Intent) -> Call:
-        """Raises Refused for what cannot be done to this service, or with these options."""
-        known = self._handled_options(intent.verb)
+    def call(self, intent: Intent) -> Call:
+        known = OPTIONS[intent.verb]
         for name in intent.options:
             if name not in known:
-                raise Refused(f"{intent.verb} on Dokploy has no option {plain(name)!r}.", remedy=_there_are(known))
-        match intent.verb:
-            case Verb.DEPLOY | Verb.REDEPLOY:
-                return self._deploy(intent)
-            case Verb.RESTART:
-                return self._restart(intent)
-            case Verb.STOP | Verb.START:
-                return self._stop_or_start(intent)
-            case Verb.CANCEL:
-                return self._cancel(intent)
-            case Verb.ROLLBACK:
-                return self._rollback(intent)
-        return self._remove(intent)
+                raise Refused(f"Dokploy's {intent.verb} has no option {plain(name)!r}.", remedy=_there_are(known))
+        return self._calls[intent.verb](intent)
 
-    def _handled_options(self, verb: Verb) -> Mapping[str, str]:
-        return self.handlers()[verb].options
+    # -- new deployments --------------------------------------------------------------------------------------
 
     def _deploy(self, intent: Intent) -> Call:
         type_, id_ = decode.split(intent.service.ref)
         again = intent.verb is Verb.REDEPLOY
         place = _place(intent)
         if type_ in decode.DATABASES:
-            if again:
-                raise Refused("A database is not rebuilt from here: Dokploy's rebuild deletes its volumes.")
-            return Call(
-                f"{type_}.deploy",
-                {f"{type_}Id": id_},
-                f"Pulls the image of {place} and starts it anew.",
-                ("It answers when that is done, which may take minutes.", "The database is away meanwhile."),
-                operation="start",
-            )
-        title = intent.options.get("title", "").strip() or f"deckwatch {intent.id[:8] or secrets.token_hex(4)}"
+            return self._deploy_database(intent, type_, id_)
+        title = " ".join(intent.options.get("title", "").split()) or f"deckwatch {intent.id[:12]}"
         if len(title) > _MOST_TITLE:
-            raise Refused(f"A title has at most {_MOST_TITLE} characters.")
-        body = {f"{type_}Id": id_, "title": title}
-        warnings = [
-            "Builds wait for each other: one at a time on a server.",
+            raise Refused(f"A title has at most {_MOST_TITLE} characters; this one has {len(title)}.")
+        warnings: tuple[str, ...] = (
+            "Builds of one server wait for each other.",
             "What serves now is replaced when it is up.",
-        ]
-        does = f"Fetches the source of {place}, builds and deploys it."
+        )
         if again:
-            does = f"Builds the checked-out source of {place} again and deploys it."
-            warnings.insert(0, "New commits are not fetched: that is what deploy does.")
-        return Call(f"{type_}.{'redeploy' if again else 'deploy'}", body, does, tuple(warnings))
+            does = f"Builds the source of {place} again, as it was checked out last, and deploys it."
+            warnings = ("It does not pull new commits: deploy does.", *warnings)
+        else:
+            does = f"Fetches the source of {place}, builds and deploys it."
+        body = {f"{type_}Id": id_, "title": title}
+        return Call(f"{type_}.{'redeploy' if again else 'deploy'}", body, does, warnings, title=title)
 
-    def _restart(self, intent: Intent) -> Call:
-        type_, id_ = decode.split(intent.service.ref)
-        container = intent.options.get("container", "").strip()
-        place = _place(intent)
-        if type_ == "compose" and not container:
-            running = [
-                each for each in self._picture.instances(intent.service.ref) if each.status is not Status.STOPPED
-            ]
-            if len(running) != 1:
-                names = ", ".join(f"{each.ref.id} ({each.name})" for each in running) or "none"
-                raise Refused(
-                    f"Dokploy restarts a compose service one container at a time; {intent.service.name} has: {names}.",
-                    remedy="Give the option container, or stop and start the service.",
-                )
-            container = running[0].ref.id
-        if container:
-            known = {each.ref.id for each in self._picture.instances(intent.service.ref)}
-            if container not in known:
-                raise Refused(f"{intent.service.name} has no container {plain(container)!r}.", remedy=_there_are(known))
-            row = self._picture.known.services.get(intent.service.ref)
-            server = {"serverId": row.server_id} if row is not None and row.server_id else {}
-            return Call(
-                "docker.restartContainer",
-                {"containerId": container, **server},
-                f"Restarts the container {container} of {place}.",
-                ("It does not answer while it restarts.",),
-                operation="start",
-            )
-        app_name = self._app_name(intent.service)
+    def _deploy_database(self, intent: Intent, type_: str, id_: str) -> Call:
+        if intent.verb is Verb.REDEPLOY:
+            raise Refused("A database is not rebuilt from here: Dokploy's rebuild deletes its volumes.")
+        if intent.options.get("title"):
+            raise Refused("Dokploy keeps no deployments of a database, so that there is none to give a title.")
         return Call(
-            f"{type_}.reload",
-            {f"{type_}Id": id_, "appName": app_name},
-            f"Restarts every container of {place}, without building.",
-            ("The service may not answer while it restarts.",),
-            operation="start",
-        )
-
-    def _stop_or_start(self, intent: Intent) -> Call:
-        type_, id_ = decode.split(intent.service.ref)
-        place = _place(intent)
-        if intent.verb is Verb.STOP:
-            warnings = ["The service is down until it is started or deployed."]
-            if type_ == "compose":
-                warnings.append("A compose service of the type stack is taken down whole (docker stack rm).")
-            warnings.append("Dokploy answers yes even when Docker failed: the containers show what came of it.")
-            return Call(f"{type_}.stop", {f"{type_}Id": id_}, f"Stops {place}.", tuple(warnings), operation="stop")
-        warnings = []
-        if type_ == "application":
-            warnings.append("It comes back with one replica, however many it had.")
-        if type_ == "compose":
-            warnings.append("A compose service of the type stack is not started by this: deploy it.")
-        return Call(f"{type_}.start", {f"{type_}Id": id_}, f"Starts {place}.", tuple(warnings), operation="start")
-
-    def _cancel(self, intent: Intent) -> Call:
-        type_, id_ = decode.split(intent.service.ref)
-        if type_ in decode.DATABASES:
-            raise Refused("Databases are deployed at once: there is nothing to cancel.")
-        target = intent.deployment or intent.service.latest
-        if target is None:
-            raise Refused(f"{intent.service.path} has no deployment to cancel.")
-        how = intent.options.get("how", "").strip() or self._usual_way(intent.service, target)
-        if how not in _HOW:
-            raise Refused(f"There is no way {plain(how)!r} to cancel.", remedy=_there_are(_HOW))
-        place = _place(intent)
-        if how == "queue":
-            return Call(
-                f"{type_}.cleanQueues",
-                {f"{type_}Id": id_},
-                f"Drops what waits in the queue for {place}.",
-                ("All that waits for this service is dropped, not only this one.", "What is being built goes on."),
-                operation=f"queue:{target.id}",
-            )
-        if how == "process":
-            return Call(
-                "deployment.killProcess",
-                {"deploymentId": target.id},
-                f"Kills the process of the deployment {target.id[:8]} of {place}.",
-                ("Dokploy knows the process of few deployments; without one it refuses.",),
-                operation=f"row:{target.id}",
-            )
-        command = "docker compose" if type_ == "compose" else "docker build"
-        return Call(
-            f"{type_}.killBuild",
+            f"{type_}.deploy",
             {f"{type_}Id": id_},
-            f"Kills every `{command}` on the host that builds {place}.",
-            (
-                "It is host-wide: builds of other services and other teams die with it.",
-                "A self-hosted Dokploy has no other way to end a build that runs.",
-                "It answers yes even when nothing died.",
-            ),
-            operation=f"row:{target.id}",
-            danger=Danger.TYPE,
+            f"Pulls the image of {_place(intent)} and starts it anew.",
+            ("The database is away meanwhile.", "Dokploy answers when it is done, which may take minutes."),
+            watch="up",
         )
-
-    def _usual_way(self, service: Service, target: Deployment) -> str:
-        if target.status is Status.QUEUED:
-            return "queue"
-        row = self._picture.row(service.ref, target.id)
-        return "process" if row is not None and row.pid else "build"
 
     def _rollback(self, intent: Intent) -> Call:
         target = intent.deployment
         if target is None:
-            raise Refused("A rollback wants to know which deployment to go back to.", remedy="Name one.")
+            raise Refused("A rollback needs to know which deployment to go back to.", remedy="Choose an older one.")
         if Verb.ROLLBACK in target.not_now:
             raise Refused(target.not_now[Verb.ROLLBACK])
-        row = self._picture.row(intent.service.ref, target.id)
-        if row is None or row.rollback_id is None:
+        row = self._picture.record(intent.service.ref, target.id)
+        if row is None or row.rollback_id is None or row.status != "done":
             raise Refused(f"Dokploy keeps no image of the deployment {target.id[:8]}.")
         return Call(
             "rollback.rollback",
             {"rollbackId": row.rollback_id},
-            f"Runs the image and the settings of the deployment {target.id[:8]} in {_place(intent)} again.",
+            f"Runs the image of the deployment {target.id[:8]} in {_place(intent)} again, with its settings of then.",
             (
-                "Dokploy leaves no trace of it: no new deployment, no status; the audit here is the only record.",
+                "Dokploy keeps no trace of it: no new deployment, no status. Only the audit here tells of it.",
                 "The environment variables go back to what they were then.",
                 "Volumes and database migrations are not rolled back.",
             ),
-            operation="start",
+            watch=self._replaced(intent),
+        )
+
+    # -- what runs --------------------------------------------------------------------------------------------
+
+    def _restart(self, intent: Intent) -> Call:
+        type_, id_ = decode.split(intent.service.ref)
+        container = intent.options.get("container", "").strip()
+        if type_ == "compose" or container:
+            return self._restart_container(intent, container)
+        row = self._picture.row(intent.service.ref)
+        if not row.app_name:
+            raise Refused(f"Dokploy did not tell the internal name of {intent.service.path}, which a restart needs.")
+        return Call(
+            f"{type_}.reload",
+            {f"{type_}Id": id_, "appName": row.app_name},
+            f"Restarts every container of {_place(intent)}, without building.",
+            ("The service may not answer while it restarts.",),
+            watch="up" if type_ in decode.DATABASES else self._replaced(intent),
+        )
+
+    def _restart_container(self, intent: Intent, container: str) -> Call:
+        found = containers.instances(intent.service.account, self._picture.slots(intent.service.ref))
+        if not container:
+            container = _only(intent, found)
+        if container not in {each.ref.id for each in found}:
+            raise Refused(
+                f"{intent.service.name} has no container {plain(container)!r}.",
+                remedy=_there_are(f"{each.ref.id} ({each.name})" for each in found),
+            )
+        server = self._picture.row(intent.service.ref).server_id
+        return Call(
+            "docker.restartContainer",
+            {"containerId": container, **({"serverId": server} if server else {})},
+            f"Restarts the container {plain(container)} of {_place(intent)}.",
+            ("It does not answer while it restarts.",),
+            watch="up",
+        )
+
+    def _stop(self, intent: Intent) -> Call:
+        type_, id_ = decode.split(intent.service.ref)
+        warnings = ["The service is down until it is started or deployed."]
+        if type_ == "compose":
+            warnings.append("A stack is taken down whole (docker stack rm), and only a deploy brings it back.")
+        warnings.append("Dokploy says yes even when Docker failed: the containers are looked at.")
+        does = f"Stops every container of {_place(intent)}."
+        return Call(f"{type_}.stop", {f"{type_}Id": id_}, does, tuple(warnings), watch="down")
+
+    def _start(self, intent: Intent) -> Call:
+        type_, id_ = decode.split(intent.service.ref)
+        warnings: tuple[str, ...] = ()
+        if type_ == "application":
+            warnings = ("It comes back with a scale of 1, however many replicas it had: a deploy brings them all.",)
+        if type_ == "compose":
+            warnings = ("A stack is not started by this, though Dokploy will say so: deploy it.",)
+        return Call(f"{type_}.start", {f"{type_}Id": id_}, f"Starts {_place(intent)}.", warnings, watch="up")
+
+    # -- what is under way ------------------------------------------------------------------------------------
+
+    def _cancel(self, intent: Intent) -> Call:
+        type_, _ = decode.split(intent.service.ref)
+        if type_ in decode.DATABASES:
+            raise Refused("Databases are deployed at once: there is nothing to cancel.")
+        target = intent.deployment or intent.service.latest
+        if target is None or not target.status.in_flight:
+            raise Refused(f"Nothing of {intent.service.path} waits or is built.")
+        row = self._picture.record(intent.service.ref, target.id)
+        pid = row is not None and row.pid is not None
+        how = intent.options.get("how", "").strip().lower()
+        if not how:
+            how = "queue" if target.status is Status.QUEUED else "process" if pid else "build"
+        match how:
+            case "queue":
+                return self._drop(intent, target)
+            case "process" | "build" if target.status is Status.QUEUED:
+                raise Refused("It waits in the queue, and nothing of it runs yet.", remedy="Use how=queue.")
+            case "process" if not pid:
+                raise Refused("Dokploy has not noted the process of this build.", remedy="Use how=build.")
+            case "process":
+                return Call(
+                    "deployment.killProcess",
+                    {"deploymentId": target.id},
+                    f"Kills the process of the deployment {target.id[:8]} of {_place(intent)}.",
+                    ("What it had done until then stays.",),
+                    watch=f"ended:{target.id}",
+                )
+            case "build":
+                return self._kill_build(intent, target)
+        raise Refused(f"There is no way {plain(how)!r} to cancel.", remedy=_there_are(("queue", "process", "build")))
+
+    def _drop(self, intent: Intent, target: Deployment) -> Call:
+        type_, id_ = decode.split(intent.service.ref)
+        count = len(self._picture.waiting(intent.service.ref))
+        if target.status is not Status.QUEUED and not count:
+            raise Refused("It is being built, and nothing waits in the queue.", remedy="Use how=build.")
+        return Call(
+            f"{type_}.cleanQueues",
+            {f"{type_}Id": id_},
+            f"Drops what waits in the queue for {_place(intent)}.",
+            (
+                f"Every waiting job of this service is dropped, not only one (now: {count}).",
+                "What is being built goes on.",
+            ),
+            watch="queue",
+        )
+
+    def _kill_build(self, intent: Intent, target: Deployment) -> Call:
+        type_, id_ = decode.split(intent.service.ref)
+        command = "docker compose" if type_ == "compose" else "docker build"
+        return Call(
+            f"{type_}.killBuild",
+            {f"{type_}Id": id_},
+            f"Interrupts every `{command}` on the host that builds {_place(intent)}.",
+            (
+                "It is host-wide: builds of other services and other teams die with it.",
+                "A self-hosted Dokploy has no other way to end a build that runs.",
+                "Dokploy says yes even when nothing died: the deployment is looked at.",
+            ),
+            watch=f"ended:{target.id}",
+            danger=Danger.TYPE,
         )
 
     def _remove(self, intent: Intent) -> Call:
         target = intent.deployment
         if target is None:
-            raise Refused(f"{intent.service.path} has no deployment to remove.")
-        if Verb.REMOVE in target.not_now:
-            raise Refused(target.not_now[Verb.REMOVE])
+            raise Refused("To remove a record it must be named.", remedy="Choose a deployment that has ended.")
+        if decode.split(intent.service.ref)[0] in decode.DATABASES:
+            raise Refused("Databases have no deployment records.")
+        row = self._picture.record(intent.service.ref, target.id)
+        if Verb.REMOVE in target.not_now or target.status.in_flight or (row is not None and row.status == "running"):
+            why = "It is under way: a record is removed when it has ended."
+            raise Refused(target.not_now.get(Verb.REMOVE, why))
         return Call(
             "deployment.removeDeployment",
             {"deploymentId": target.id},
-            f"Deletes the record of the deployment {target.id[:8]} of {_place(intent)} and its log.",
-            ("What runs goes on running.", "It cannot be rolled back to any more.", "The log is gone for good."),
-            operation=f"gone:{target.id}",
+            f"Deletes the record of the deployment {target.id[:8]} of {_place(intent)} from the history.",
+            ("Its log is deleted, too.", "It cannot be rolled back to any more.", "What runs goes on running."),
+            watch=f"gone:{target.id}",
         )
 
-    def _app_name(self, service: Service) -> str:
-        row = self._picture.known.services.get(service.ref)
-        if row is None or not row.app_name:
-            raise Refused(f"Dokploy did not tell the internal name of {service.path}, which a restart wants.")
-        return row.app_name
+    def _replaced(self, intent: Intent) -> str:
+        """The containers of now: done when others run in their place."""
+        return "replaced:" + ",".join(slot.row.container_id for slot in self._picture.slots(intent.service.ref))
 
 
-def _containers(kind: str, found: tuple[Instance, ...]) -> Progress:
-    if kind == "stop":
-        running = [each for each in found if each.status in (Status.LIVE, Status.DEPLOYING)]
-        return Progress(message=f"{len(running)} still running") if running else Progress(ok=True, message="stopped")
-    up = [each for each in found if each.status is Status.LIVE]
-    if found and len(up) == len(found):
-        return Progress(ok=True, message=f"{len(up)} running")
-    return Progress(message=f"{len(up)} of {len(found)} running")
+def _only(intent: Intent, found: Iterable[Instance]) -> str:
+    """Dokploy has no restart of a compose service as a whole."""
+    running = [each for each in found if each.status is not Status.STOPPED]
+    if len(running) == 1:
+        return running[0].ref.id
+    raise Refused(
+        f"Dokploy restarts a compose service one container at a time, and {intent.service.name} has {len(running)}.",
+        remedy=(_there_are(f"{each.ref.id} ({each.name})" for each in running) + " Name one as the option container; ")
+        + "or stop the service and start it.",
+    )
 
 
 def _place(intent: Intent) -> str:
     return f"{intent.service.name} in {intent.service.environment_name}"
 
 
-def _there_are(names: Any) -> str:  # noqa: ANN401 - any collection of texts
-    return "There is: " + ", ".join(sorted(map(str, names))) + "." if names else "There are none."
+def _there_are(names: Iterable[str]) -> str:
+    found = ", ".join(names)
+    return f"There is: {found}." if found else "There is none."

@@ -61,12 +61,18 @@ class JobData(Struct, rename="camel"):
 
 
 class JobRow(Struct, rename="camel"):
-    """deployment.queueList. `timestamp` in ms since the epoch."""
+    """deployment.queueList. Times in ms since the epoch; `processed_on` is when it became active."""
 
     id: str
     state: str
     data: JobData
     timestamp: int = 0
+    processed_on: int | None = None
+
+    @property
+    def row_from(self) -> int:
+        """Its row is not made before."""
+        return self.processed_on or self.timestamp
 
 
 class ContainerRow(Struct, rename="camel"):
