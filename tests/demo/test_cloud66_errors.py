@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from tests.demo.cloud66_demo import BUSY_DOCKER, DOCKER, RAILS, Cloud66Demo, cloud66_demo
+from tests.providers.server import until
 from tui.demo.cloud66 import ids
 
 
@@ -189,3 +192,17 @@ async def test_half_an_answer_and_none(demo: Cloud66Demo) -> None:
     assert (await demo.send("GET", "/stacks")).status_code == 200
     with pytest.raises(httpx.TransportError):
         await demo.send("GET", demo.at(RAILS))
+
+
+async def test_who_gives_up_waiting_leaves_no_trace_in_the_servers_log(
+    demo: Cloud66Demo, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    fault = demo.world.faults.add("slow", channel="http", seconds=0.2)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await demo.send("POST", demo.at(RAILS, "/actions"), {"command": "clear_caches"})
+    assert fault.taken == 1
+    await until(lambda: bool(demo.world.calls))  # it is carried out all the same
+    assert (await demo.send("GET", "/stacks")).status_code == 200
+    assert caplog.text == ""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -101,22 +101,26 @@ class _Endpoint:
         self._gate = Gate(world, Words(self._too_many, _unauthenticated), abort=abort, hang=hang)
 
     async def answer(self, request: Request) -> Response:
+        try:
+            body = await request.body()  # before anything waits: who has left by then sends none
+        except ClientDisconnect:
+            return Response()
         found = _find(request.method, "/" + request.path_params["path"].rstrip("/"))
         names = {request.method, *(found.names if found else ())}
         if (early := await self._gate.before(request, names)) is not None:
             return early
         try:
-            status, body = 200, await self._carry_out(request, found)
+            status, answer = 200, self._carry_out(request, found, body)
         except Refusal as refusal:
-            status, body = refusal.status, refusal.body
-        response = JSONResponse(body, status, self._tokens.headers(self._world.now))
+            status, answer = refusal.status, refusal.body
+        response = JSONResponse(answer, status, self._tokens.headers(self._world.now))
         return await self._gate.behind(request, names, response)
 
-    async def _carry_out(self, request: Request, found: _Found | None) -> Any:  # noqa: ANN401 - JSON
+    def _carry_out(self, request: Request, found: _Found | None, body: bytes) -> Any:  # noqa: ANN401 - JSON
         if found is None:
             raise Refusal(404, "not_found", "No such resource")
         token = self._tokens.public if found.scope == _NO_TOKEN else self._let_in(request, found.scope)
-        given = {**request.query_params, **await _body(request)}
+        given = {**request.query_params, **_given(body)}
         account = request.headers.get("x-account", "")
         asked = Asked(self._world, self._side, token, found.path, given, account, found.suffixed)
         answer = Listed([]) if request.method == "GET" and _is_of_a_cluster(asked, found) else found.handler(asked)
@@ -161,12 +165,11 @@ def _is_of_a_cluster(asked: Asked, found: _Found) -> bool:
     return of_one and len(found.path) == 1 and found.handler is not reads.stack and bool(asked.services)
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    text = await request.body()
-    if not text:
+def _given(body: bytes) -> dict[str, Any]:
+    if not body:
         return {}
     try:
-        found = json.loads(text)
+        found = json.loads(body)
     except ValueError:
         raise bad_request("The body is not JSON") from None
     if not isinstance(found, dict):

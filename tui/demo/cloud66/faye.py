@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tui.demo.clock import SECOND, rfc3339
@@ -61,7 +61,10 @@ class Faye:
         self._number = 0
 
     async def answer(self, request: Request) -> Response:
-        text = (await request.body()).decode("utf-8", "replace")
+        try:
+            text = (await request.body()).decode("utf-8", "replace")
+        except ClientDisconnect:
+            return Response()
         if "authorization" in request.headers or self._tokens.holds_one(f"{request.url} {text}"):
             self._tokens.leaked += 1
             return PlainTextResponse("No token belongs here", 403)
