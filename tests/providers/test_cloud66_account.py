@@ -21,6 +21,7 @@ from tests.providers.cloud66_server import (
     Cloud66Server,
     Json,
     Ledger,
+    action,
     cloud66,
     container,
     deploying,
@@ -286,6 +287,27 @@ async def test_what_somebody_reads_on_its_own_is_not_read_twice() -> None:
     assert sum(counts.values()) < 2000 / 60
 
 
+async def test_an_hour_of_watching_a_deployment_stays_within_the_plan() -> None:
+    row = docker(status=6, is_busy=True)
+    rows = [deploying(108, started_at="2026-03-14T02:59:50Z"), deployment(107, is_live=True)]
+    actions = [action(40, started_at="2026-03-14T02:59:49Z")]
+    server, clock = world(row, deployments={"feeds": rows}, actions=actions), FakeClock()
+    async with cloud66(server, clock=clock) as provider:
+        shown = await the_service(provider, "feeds")
+        provider.focus(shown.ref)
+        assert shown.latest is not None
+        server.calls.clear()
+        for _ in range(360):
+            for _twice in range(2):  # as the engine does
+                await clock.advance(5)
+                await provider.deployment(shown.latest.ref, shown)
+            row["last_activity_iso"] = row["last_activity_iso"] if clock.now().second else str(clock.now())
+            await provider.snapshot()
+    counts = Counter(call.name for call in server.calls)
+    assert sum(counts.values()) <= 1800, counts
+    assert counts[f"GET stacks/{DOCKER}/services"] >= 300
+
+
 async def test_the_first_picture_reads_all_stacks_at_once_ten_at_a_time() -> None:
     rows = [stack(f"{i:032}", f"stack{i}") for i in range(30)]
     server = world(*rows)
@@ -310,7 +332,11 @@ async def test_the_first_picture_reads_all_stacks_at_once_ten_at_a_time() -> Non
 async def test_containers_are_the_instances_of_the_stack_that_is_looked_at() -> None:
     services = [
         service(
-            "web", container("web.one"), container("web.two", health_state=2), container("web.three", status="odd")
+            "web",
+            container("web.one"),
+            container("web.two", health_state=2),
+            container("web.three", status="odd"),
+            {"name": 17},
         ),
         service("worker", container("worker", status="stopped", health_state=0)),
         service("cron"),

@@ -439,11 +439,10 @@ async def test_a_stack_of_neither_kind_is_told_its_processes() -> None:
         await refused(server, provider, intent(Verb.STOP, await the_service(provider)), "worker, mailer")
 
 
-@pytest.mark.parametrize("shape", ["object", "list", "bare"])
+@pytest.mark.parametrize("shape", ["object", "bare"])
 async def test_an_action_is_followed_to_its_end_in_every_shape_of_answer(shape: str) -> None:
     begun: Any = {
         "object": one(action(10, "restart")),
-        "list": one([action(10, "restart")]),
         "bare": action(10, "restart"),
     }[shape]
     server, clock = acting(), FakeClock()
@@ -470,6 +469,7 @@ async def test_an_action_is_followed_to_its_end_in_every_shape_of_answer(shape: 
         (refusal(408, "time_out"), OutcomeUnknown, "not known"),
         (Response("<html>", 200, media_type="text/html"), OutcomeUnknown, "not known"),
         (Response("", 200), OutcomeUnknown, "not known"),
+        (JSONResponse({"response": {}}), OutcomeUnknown, "not known"),
         (refusal(403, "forbidden"), Forbidden, "the scope redeploy"),
         (refusal(409, "conflict", details="a deployment is running"), Refused, "a deployment is running"),
         (refusal(402, "trial_expired"), Refused, "trial"),
@@ -513,6 +513,14 @@ async def test_a_warning_beside_the_answer_is_in_the_receipt() -> None:
     async with cloud66(server) as provider:
         receipt = await run(provider, intent(Verb.REDEPLOY, await the_service(provider)))
     assert receipt.message.endswith("Old stack version")
+
+
+async def test_an_action_without_an_id_is_accepted_and_nobody_waits_for_it_in_vain() -> None:
+    server = acting()
+    server.answers[ACT] = one({"ok": True, "message": "Restarting"})
+    async with cloud66(server) as provider:
+        receipt = await run(provider, intent(Verb.RESTART, await the_service(provider)))
+    assert (receipt.outcome, receipt.message, receipt.operation) == (Outcome.ACCEPTED, "Restarting", "")
 
 
 async def test_every_option_is_explained() -> None:

@@ -17,7 +17,7 @@ from tui.providers.cloud66.api import Api, shown, stack_path
 from tui.providers.cloud66.inventory import Inventory
 from tui.providers.cloud66.reader import Reader
 from tui.providers.cloud66.stacks import Stack
-from tui.providers.cloud66.wire import AcceptedRow, ActionRow
+from tui.providers.cloud66.wire import AcceptedRow
 from tui.providers.rest import Answer
 
 _LONGEST = 255
@@ -58,15 +58,9 @@ class Acting:
         if row.ok is False:
             said = self.api.peer.quote(row.message or "it did not say why").rstrip(".")
             raise Refused(f"Account {self.api.account}: Cloud 66 refused: {said}.")
+        if row == AcceptedRow():
+            raise answer.unreadable("it says nothing")
         return row
-
-    def action_row(self, answer: Answer) -> ActionRow:
-        """The action that was begun. One endpoint is documented to answer with a list of one."""
-        if answer.content.replace(b" ", b"").startswith((b'{"response":[', b"[")):
-            rows = self.api.decoded(answer, list[ActionRow])
-            if rows:
-                return rows[0]
-        return self.api.decoded(answer, ActionRow)
 
     def receipt(
         self, intent: Intent, answer: Answer, *, message: str = "", deployment: Ref | None = None, operation: str = ""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-import msgspec
 from msgspec import Struct
 
 from tui.model.entities import Deployment, Instance, Kind, Ref, Revision
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.cloud66 import reasons, words
+from tui.providers.cloud66 import reasons, wire, words
 from tui.providers.cloud66.wire import ContainerRow, DeploymentRow, ProcessRow, ServiceRow, StackRow
 
+_log = logging.getLogger(__name__)
 _EMAIL = re.compile(r"\s*\([^()]*\)\s*$")
 _NO_ACCOUNT = "Cloud 66"
 
@@ -207,7 +208,9 @@ def of_services(rows: Sequence[ServiceRow], account: str) -> list[Child]:
     found: list[Child] = []
     for row in rows:
         service = plain(row.name)
-        containers = [each for raw in row.containers or () if (each := _container(raw)) is not None]
+        containers, odd = wire.read(row.containers or [], ContainerRow)
+        for what in odd:
+            _log.warning("Account %s: a container of %s is left out: %s", account, service, what)
         if not containers:
             found.append(_child(account, service, "", f"service:{service}", "", Status.STOPPED, "no containers"))
         for each in containers:
@@ -240,13 +243,6 @@ def of_processes(rows: Sequence[ProcessRow], account: str) -> list[Child]:
 def _child(account: str, group: str, name: str, uid: str, server: str, status: Status, raw: str) -> Child:
     shown = f"{group} · {name}" if name else group
     return Child(group, name, uid, server, Instance(Ref(account, Kind.INSTANCE, uid), status, raw, shown))
-
-
-def _container(raw: msgspec.Raw) -> ContainerRow | None:
-    try:
-        return msgspec.json.decode(raw, type=ContainerRow)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
 
 
 def _container_state(row: ContainerRow) -> tuple[Status, str]:

@@ -62,7 +62,9 @@ class Running:
             await self._acting.reader.children(self._acting.stack(intent))
             order = self._order(intent)
         answer = await self._acting.send(intent, _call(order))
-        row = self._acting.action_row(answer)
+        row = self._acting.accepted_row(answer)
+        if row.id is None:  # the platform's state has to show what becomes of it
+            return self._acting.receipt(intent, answer, message=row.message or "")
         return self._acting.receipt(intent, answer, message=f"action {row.id} has begun", operation=acting_on(row.id))
 
     def _effect(self, intent: Intent) -> Effect:
@@ -155,7 +157,9 @@ def _by_default(intent: Intent, stack: Stack) -> _Order:
         known = groups(stack)
         raise Refused(
             f"Cloud 66 cannot {intent.verb} a whole stack.",
-            remedy=f"Name a process: {', '.join(known)}." if known else "Name one of its processes with process=.",
+            remedy=f"Name one with the option process: {', '.join(known)}."
+            if known
+            else "Name one of its processes with the option process.",
         )
     return _maintenance(intent, stack)
 
@@ -168,12 +172,10 @@ def _maintenance(intent: Intent, stack: Stack) -> _Order:
         return _Order(
             {"command": "maintenance_mode", "value": 1},
             f"Puts {where(intent)} into maintenance mode: visitors see a holding page.",
-            ("Its processes go on running: name one with process= to pause it.", _DOWN),
+            ("Its processes go on running: the option process pauses one.", _DOWN),
         )
     if stack.row.maintenance_mode is False:
-        raise Refused(
-            f"{where(intent)} is not in maintenance mode.", remedy="Name a paused process with process= to resume it."
-        )
+        raise Refused(f"{where(intent)} is not in maintenance mode.", remedy="The option process resumes a paused one.")
     return _Order(
         {"command": "maintenance_mode", "value": 0}, f"Takes {where(intent)} out of maintenance mode: it serves again."
     )
@@ -188,7 +190,7 @@ def _only_service(intent: Intent, stack: Stack) -> _Order:
     if len(known) > 1:
         raise Refused(
             f"Cloud 66 cannot {intent.verb} a whole stack: {where(intent)} has {len(known)} services.",
-            remedy=f"Name one with service=: {', '.join(known)}.",
+            remedy=f"Name one with the option service: {', '.join(known)}.",
         )
     verb, does = _WORDS[intent.verb]
     return _Order(

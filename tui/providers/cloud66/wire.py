@@ -74,8 +74,12 @@ class ActionRow(Struct):
 
 
 class AcceptedRow(Struct):
-    """What a redeploy or a cancel answers, in all three documented forms."""
+    """What a mutation answers: an action that has begun, or one of the three forms of a redeploy and a cancel.
 
+    `id` is the action's, but after a redeploy it may be either that or the deployment's.
+    """
+
+    id: int | None = None
     ok: bool | None = None
     message: str | None = None
     queued: bool | None = None
