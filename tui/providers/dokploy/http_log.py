@@ -19,7 +19,7 @@ from tui.providers.dokploy import wire
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.picture import Picture
 from tui.providers.dokploy.wire import LogEntryRow
-from tui.providers.overlap import NO_TIME, Overlap, Row, key
+from tui.providers.overlap import NO_TIME, Overlap, Row, key, without_known
 from tui.providers.stamps import nanoseconds, to_datetime
 
 _log = logging.getLogger(__name__)
@@ -90,10 +90,13 @@ class HttpLog:
         end = source.until or now + _AHEAD
         enough = source.tail if newest is None and source.since is None else None
         found: list[Row] = []
+        before: list[Row] = []
         whole = False
         for page in range(_PAGES):
             rows, total = await self._page(start, end, page)
-            found += [_row(row) for row in rows if _is_of(row, name) and _is_wanted(row, source.search)]
+            wanted = [_row(row) for row in rows if _is_of(row, name) and _is_wanted(row, source.search)]
+            found += without_known(wanted, before)  # what came meanwhile moved the end of a page onto the next
+            before = wanted
             whole = (page + 1) * _PAGE >= total or not rows
             if whole or (enough is not None and len(found) >= enough):
                 break
