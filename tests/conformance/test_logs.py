@@ -101,7 +101,8 @@ async def test_after_a_cut_no_runtime_line_is_lost_none_repeated_none_invented(p
     shown = Counter(line.at for line in lines)
     first = min(line.at for line in lines if line.at)
     truth = written(world.service(path).recent, round(first.timestamp() * 1e9) - 1_000_000_000, end)
-    assert shown == Counter({at: count for at, count in truth.items() if first <= at <= settled})
+    del shown[first]  # of lines of one moment the first page may hold only some
+    assert shown == Counter({at: count for at, count in truth.items() if first < at <= settled})
 
 
 def texts(one: WorldDeployment, world: World) -> list[str]:
