@@ -82,15 +82,12 @@ def demo(
 
             kind = await asyncio.to_thread(providers.load, platform)
             place = await world.place(platform)
-            connection = Connection(
-                platform, Secret(place.token), place.url, place.projects, live_logs=place.live_logs
-            )
+            connection = Connection(platform, Secret(place.token), place.url, place.projects, live_logs=place.live_logs)
             return kind(connection, meter=meter, clock=SystemClock())
 
         def engine() -> Engine:
             accounts = [
-                Account(platform, platform, TITLES[platform], partial(connect, platform))
-                for platform in TITLES
+                Account(platform, platform, TITLES[platform], partial(connect, platform)) for platform in TITLES
             ]
             return Engine(accounts, audit=AuditLog(None), read_only=options.read_only)
 

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from tui.model.action import Receipt, Verb
-from tui.model.entities import Deployment, Service
+from tui.model.entities import Change, Changes, Deployment, Service
 from tui.model.log import HttpRequest, LogGap, LogKind, LogLine
 from tui.model.status import Status
 from tui.model.text import plain, without_sgr
@@ -58,6 +58,10 @@ def service_json(
         "replicas": service.replicas,
         "deployment": _nested(service, service.latest, now, reasons),
         "live": _nested(service, service.live, now, reasons),
+        "instances": [
+            {"name": each.name or each.ref.id, "status": each.status, "status_raw": each.status_raw}
+            for each in service.instances
+        ],
         "observed_at": utc(observed_at),
         "stale_s": round(max(0.0, (now - observed_at).total_seconds()), 1),
     }
@@ -93,8 +97,43 @@ def deployment_json(deployment: Deployment, service: Service, now: datetime, rea
         "creator": deployment.creator,
         "trigger": deployment.trigger,
         "is_live": deployment.is_live,
+        "approvals": [
+            {
+                "who": rule.who,
+                "required": rule.required,
+                "given": [
+                    {"by": each.by, "approved": each.approved, "at": utc(each.at), "comment": each.comment}
+                    for each in rule.given
+                ],
+            }
+            for rule in deployment.approvals
+        ],
         "actions": {verb: True if reason is None else reason for verb, reason in reasons.items()},
         "url": deployment.url,
+    }
+
+
+def change_json(change: Change, deployment: Deployment) -> Json:
+    return {
+        "type": "change",
+        "deployment": deployment.id,
+        "kind": change.kind,
+        "id": change.id,
+        "title": change.title,
+        "author": change.author,
+        "at": utc(change.at),
+        "url": change.url,
+    }
+
+
+def changes_json(changes: Changes, deployment: Deployment) -> Json:
+    """The last line, behind the changes."""
+    return {
+        "type": "changes",
+        "deployment": deployment.id,
+        "count": len(changes.items),
+        "compare_url": changes.compare_url,
+        "note": changes.note or None,
     }
 
 

@@ -1,4 +1,4 @@
-"""services, deployments, check: what there is now."""
+"""services and deployments: what there is now."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from tui.cli import output
 from tui.cli.exits import Exit, tell
 from tui.cli.options import MOMENT, Common, as_json, common
 from tui.cli.session import Session, run
-from tui.model.action import Verb
 from tui.model.entities import Deployment, Service
 from tui.model.errors import ProviderError
-from tui.model.log import LogKind
-from tui.model.provider import Credential, Provider
 from tui.model.status import Status
 
 DEPLOYMENTS = 30  # shown when neither --limit nor --since says how many
@@ -89,26 +86,6 @@ def deployments(
         found.sort(key=lambda pair: _made(pair[1]), reverse=True)
         _print_deployments(session, found[: wanted.at_most], json=json)
         return session.exit
-
-    run(options, work)
-
-
-@click.command()
-@as_json
-@common
-def check(options: Common, *, json: bool) -> None:
-    """Each account: is it reachable, what is its credential, what may it do, how much of its budget is left."""
-
-    async def work(session: Session) -> Exit:
-        results = []
-        for name in session.engine.store.accounts:
-            result = await _checked(session, name)
-            results.append(result)
-            if json:
-                output.emit(_check_json(session, result))
-            else:
-                _tell_check(session, result)
-        return Exit.DONE if all(result.ok for result in results) else Exit.FAULT
 
     run(options, work)
 
@@ -200,7 +177,7 @@ def _service_json(session: Session, service: Service, now: datetime) -> output.J
     reasons: Mapping[str, output.Reasons] = {
         deployment.id: verbs(service, deployment) for deployment in (service.latest, service.live) if deployment
     }
-    return output.service_json(service, state.provider, state.snapshot.observed_at, now, reasons)
+    return output.service_json(service, state.provider, service.observed_at or state.snapshot.observed_at, now, reasons)
 
 
 def _service_row(service: Service, now: datetime) -> tuple[str, ...]:
@@ -231,108 +208,3 @@ def _revision(deployment: Deployment | None) -> tuple[str, str, str]:
         return "-", (deployment.creator or "-") if deployment else "-", ""
     author = revision.author or (deployment.creator if deployment else None) or "-"
     return output.one_line(revision.short, 20), output.one_line(author, 20), output.one_line(revision.message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    account: str
-    provider: Provider | None
-    credential: Credential | None
-    problems: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        return self.credential is not None
-
-
-async def _checked(session: Session, name: str) -> _Check:
-    provider: Provider | None = None
-    warnings = _clear_text(session, name)
-    try:
-        provider = await session.engine.provider(name)
-        credential = await provider.check()
-    except ProviderError as error:
-        return _Check(name, provider, None, (str(error), *warnings))
-    return _Check(name, provider, credential, (*credential.problems, *warnings))
-
-
-def _clear_text(session: Session, name: str) -> tuple[str, ...]:
-    url = next((account.url for account in session.config.accounts if account.name == name), None) or ""
-    if not url.startswith("http://") or url.startswith(("http://127.", "http://localhost", "http://[::1]")):
-        return ()
-    return (f"The token goes over the network in the clear: {url} is not https.",)
-
-
-def _verbs(session: Session, result: _Check) -> dict[str, str | None]:
-    if result.provider is None:
-        return {}
-    reasons: dict[str, str | None] = {}
-    for verb in Verb:
-        if verb not in result.provider.handlers:
-            reasons[verb] = result.provider.lacks.get(verb, f"{result.provider.title} cannot {verb}.")
-        elif result.credential is None:
-            reasons[verb] = "not known: the account could not be checked"
-        elif session.engine.actions.read_only or session.read_only(result.account):
-            reasons[verb] = "read-only"
-        else:
-            reasons[verb] = (result.credential.verbs or {}).get(verb)
-    return reasons
-
-
-def _log_kinds(result: _Check) -> dict[str, str | None]:
-    provider = result.provider
-    if provider is None:
-        return {}
-    return {
-        kind: None if kind in provider.log_kinds else provider.lacks.get(kind, f"{provider.title} has no {kind} log.")
-        for kind in LogKind
-    }
-
-
-def _check_json(session: Session, result: _Check) -> output.Json:
-    budget = session.engine.budgets[result.account].view()
-    credential = result.credential
-    return {
-        "type": "check",
-        "account": result.account,
-        "provider": session.engine.store.accounts[result.account].provider,
-        "ok": result.ok,
-        "credential": f"{credential.kind}: {credential.sees}" if credential else None,
-        "problems": list(result.problems),
-        "verbs": _or_true(_verbs(session, result)),
-        "log_kinds": _or_true(_log_kinds(result)),
-        "budget": {
-            "limit": budget.limit,
-            "remaining": budget.remaining,
-            "resets_at": output.utc(budget.resets_at),
-        },
-    }
-
-
-def _or_true(reasons: Mapping[str, str | None]) -> dict[str, object]:
-    return {key: True if reason is None else reason for key, reason in reasons.items()}
-
-
-def _tell_check(session: Session, result: _Check) -> None:
-    budget = session.engine.budgets[result.account].view()
-    credential = result.credential
-    lines = [f"{result.account} ({session.title(result.account)}): {'ok' if result.ok else 'NOT OK'}"]
-    if credential:
-        lines.append(f"  credential  {credential.kind}, sees {credential.sees}")
-    lines.extend(f"  problem     {problem}" for problem in result.problems)
-    verbs, kinds = _verbs(session, result), _log_kinds(result)
-    lines.extend(_can("may", verbs))
-    lines.extend(_can("logs", kinds))
-    if budget.limit is not None:
-        until = f", until {output.utc(budget.resets_at):%H:%M} UTC" if budget.resets_at else ""
-        lines.append(f"  budget      {budget.remaining} of {budget.limit} requests left{until}")
-    for line in lines:
-        output.line(line)
-
-
-def _can(what: str, reasons: Mapping[str, str | None]) -> list[str]:
-    if not reasons:
-        return []
-    can = [key for key, reason in reasons.items() if reason is None]
-    lines = [f"  {what:<10}  {' '.join(can) or 'nothing'}"]
-    return lines + [f"  {'':<10}  not {key}: {reason}" for key, reason in reasons.items() if reason is not None]

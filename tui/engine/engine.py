@@ -21,7 +21,7 @@ from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
-from tui.model.entities import Ref, Snapshot
+from tui.model.entities import Changes, Ref, Snapshot
 from tui.model.provider import Polling, Priority, Provider
 
 __all__ = ["Account", "Engine"]
@@ -130,6 +130,12 @@ class Engine:
         """Load the steps of one deployment into its timeline, once; what is in flight and focused needs no asking."""
         if (known := self.store.deployment(deployment)) is not None:
             self._spawn(self._focus.load_steps(known))
+
+    def changes(self, deployment: Ref) -> None:
+        """Load what one deployment brought, once; what failed is tried again."""
+        known = self.store.deployment(deployment)
+        if known is not None and not isinstance(self.store.changes(deployment), Changes):
+            self._spawn(self._focus.load_changes(known))
 
     async def provider(self, account: str) -> Provider:
         """Connected on first use. Raises ProviderError."""

@@ -16,6 +16,7 @@ from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import ProviderError, RateLimited
 from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
+from tui.model.target import served_before
 
 DEBOUNCE_S = 0.15  # holding a key down the list must not spend a request a row
 OLD_S = 30.0
@@ -89,6 +90,19 @@ class Focus:
             self._store.put_timeline_error(deployment.service, error)
         else:
             self._store.put_steps(deployment, steps)
+
+    async def load_changes(self, deployment: Deployment) -> None:
+        """What one deployment brought over what served before it."""
+        timeline = self._store.timeline(deployment.service)
+        before = served_before(deployment, timeline.deployments) if timeline is not None else None
+        try:
+            changes = await self._link(deployment.service).call(
+                Priority.FOCUSED, lambda provider: provider.changes(deployment, before)
+            )
+        except ProviderError as error:
+            self._store.put_changes(deployment.ref, error)
+        else:
+            self._store.put_changes(deployment.ref, changes)
 
     # The timeline
 

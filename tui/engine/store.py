@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tui.engine.merge import joined, newest_first, overlaid
-from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
+from tui.model.entities import Changes, Deployment, Page, Ref, Service, Snapshot, Step
 from tui.model.errors import ProviderError
 
 STALE_INTERVALS = 3
 STALE_AT_LEAST_S = 60.0
 TIMELINES = 100  # kept; the longest unused goes first
 STEPS_PER_TIMELINE = 20
+CHANGES = 200  # deployments whose changes are kept
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Phase(StrEnum):
@@ -79,6 +83,7 @@ class Store:
         self._services: tuple[Service, ...] | None = None
         self._by_ref: dict[Ref, Service] = {}
         self._timelines: dict[Ref, Timeline] = {}
+        self._changes: dict[Ref, Changes | ProviderError] = {}
         self._deep: set[Ref] = set()  # timelines of more than the newest page
         self._watchers: list[Callable[[], object]] = []
 
@@ -109,6 +114,10 @@ class Store:
             return timeline
         service = self._by_ref.get(ref)
         return None if service is None else Timeline(ref, overlaid((), service))
+
+    def changes(self, deployment: Ref) -> Changes | ProviderError | None:
+        """What it brought, or why that could not be read; None before somebody asked."""
+        return self._changes.get(deployment)
 
     def deployment(self, ref: Ref) -> Deployment | None:
         for timeline in self._timelines.values():
@@ -220,6 +229,13 @@ class Store:
             del kept[oldest]
         self._put_timeline(replace(timeline, steps={**kept, deployment.ref: steps}))
 
+    def put_changes(self, deployment: Ref, changes: Changes | ProviderError) -> None:
+        self._changes.pop(deployment, None)
+        self._changes[deployment] = changes
+        while len(self._changes) > CHANGES:
+            del self._changes[next(iter(self._changes))]
+        self._tell()
+
     def put_deployment(self, deployment: Deployment) -> None:
         """One deployment, read by itself: wherever it is shown, it is shown as it is now."""
         changed = False
@@ -281,7 +297,15 @@ def _with_old(snapshot: Snapshot, old: Snapshot | None) -> Snapshot:
 
 
 def _same(one: Snapshot, other: Snapshot) -> bool:
-    return replace(one, observed_at=other.observed_at) == other
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(snapshot: Snapshot) -> Snapshot:
+    """Without when it and its parts were read."""
+    services = snapshot.services
+    if any(service.observed_at is not None for service in services):
+        services = tuple(replace(service, observed_at=None) for service in services)
+    return replace(snapshot, observed_at=_EVER, services=services)
 
 
 def _place(service: Service) -> tuple[str, str, str, Ref]:

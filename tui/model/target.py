@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Service
+from tui.model.status import Status
+
+_SERVED = frozenset({Status.LIVE, Status.SLEEPING, Status.CRASHED, Status.SUPERSEDED, Status.STOPPED, Status.REMOVED})
 
 
 def acted_upon(verb: Verb, service: Service, chosen: Deployment | None = None) -> Deployment | None:
@@ -18,3 +23,11 @@ def acted_upon(verb: Verb, service: Service, chosen: Deployment | None = None) -
             return service.live or service.latest
         case Verb.DEPLOY | Verb.RECORD | Verb.ROLLBACK:
             return None
+
+
+def served_before(deployment: Deployment, timeline: Sequence[Deployment]) -> Deployment | None:
+    """What served until `deployment` came, as far as the timeline (newest first) goes."""
+    place = next((number for number, each in enumerate(timeline) if each.ref == deployment.ref), None)
+    if place is None:
+        return None
+    return next((each for each in timeline[place + 1 :] if each.status in _SERVED), None)

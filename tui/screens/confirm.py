@@ -18,6 +18,7 @@ from tui.engine.store import Store
 from tui.model.action import Danger, Effect, Intent, Verb, dangerous
 from tui.model.entities import Deployment
 from tui.model.errors import ProviderError
+from tui.screens.deployment import approvals_text
 from tui.screens.sheet import GUARD_S, Sheet, field
 from tui.widgets.format import status_word
 from tui.widgets.line_widget import LineWidget, Span
@@ -132,6 +133,8 @@ class ConfirmScreen(Sheet[Intent | None]):
             return text
         field(text, "call", self.effect.call)
         text.append("\n" + self.effect.does + "\n")
+        if intent.deployment is not None:
+            approvals_text(text, intent.deployment)
         for warning in self.effect.warnings:
             text.append("! ", "bold")
             text.append(warning + "\n")

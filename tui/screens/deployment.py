@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tui.model.entities import Deployment, Ref, Service, Step
+from tui.model.entities import Changes, Deployment, Instance, Ref, Service, Step
+from tui.model.errors import ProviderError
 from tui.screens.sheet import ReadSheet, field
 from tui.widgets.format import LOOKS, age, duration, status_word, step_look
 
@@ -32,6 +33,7 @@ class DeploymentScreen(ReadSheet):
     def on_mount(self) -> None:
         super().on_mount()
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
+        self.engine.changes(self.deployment)
 
     def on_unmount(self) -> None:
         self._unwatch()
@@ -49,11 +51,9 @@ class DeploymentScreen(ReadSheet):
             text.append("\nSteps\n", "bold")
             for step in steps:
                 _step(text, step)
-        if deployment.instances:
-            text.append("\nInstances\n", "bold")
-            for instance in deployment.instances:
-                text.append(f"  {LOOKS[instance.status].sign} {instance.name or instance.ref.id}  ")
-                text.append(f"{instance.status_raw.lower()}\n", "dim")
+        approvals_text(text, deployment)
+        _changes(text, store.changes(self.deployment))
+        _instances(text, deployment.instances or (service.instances if deployment.is_live else ()))
         text.append("\nActions\n", "bold")
         for verb, reason in self.engine.actions.verbs(service, deployment).items():
             text.append(f"  {verb:<11}", "" if reason is None else "dim")
@@ -88,6 +88,52 @@ class DeploymentScreen(ReadSheet):
         field(text, "took", duration(deployment.duration_s(now)))
         field(text, "id", deployment.id)
         field(text, "address", deployment.url or "")
+
+
+def approvals_text(text: Text, deployment: Deployment) -> None:
+    """Who must approve, and who has said what."""
+    if not deployment.approvals:
+        return
+    text.append("\nApprovals\n", "bold")
+    for rule in deployment.approvals:
+        given = sum(each.approved for each in rule.given)
+        missing = f"waits for {rule.missing} more" if rule.missing else "enough"
+        text.append(f"  {'○' if rule.missing else '●'} {rule.who}  {given} of {rule.required}, {missing}\n")
+        for each in rule.given:
+            word = "approved" if each.approved else "rejected"
+            at = f" {each.at.astimezone():%Y-%m-%d %H:%M}" if each.at else ""
+            comment = f": {each.comment}" if each.comment else ""
+            text.append(f"      {each.by} {word}{at}{comment}\n", "" if each.approved else "bold")
+
+
+def _changes(text: Text, changes: Changes | ProviderError | None) -> None:
+    text.append("\nChanges\n", "bold")
+    if changes is None:
+        text.append("  being read …\n", "dim")
+        return
+    if isinstance(changes, ProviderError):
+        text.append(f"  {changes.message}\n", "dim")
+        return
+    for each in changes.items:
+        author = f"  {each.author}" if each.author else ""
+        text.append(f"  {each.id:<9}{each.title}{author}\n")
+        if each.url:
+            text.append(f"           {each.url}\n", "dim")
+    if changes.compare_url:
+        text.append(f"  compare  {changes.compare_url}\n")
+    if changes.note:
+        text.append(f"  {changes.note}\n", "dim")
+
+
+def _instances(text: Text, instances: Sequence[Instance]) -> None:
+    """The bad ones first."""
+    if not instances:
+        return
+    up = sum(each.status.up for each in instances)
+    text.append(f"\nInstances  {up} of {len(instances)} up\n", "bold")
+    for each in sorted(instances, key=lambda each: not each.status.bad):
+        text.append(f"  {LOOKS[each.status].sign} {each.name or each.ref.id}  ", "bold" if each.status.bad else "")
+        text.append(f"{each.status_raw.lower()}\n", "dim")
 
 
 def _step(text: Text, step: Step) -> None:

@@ -1,0 +1,168 @@
+"""check: each account, whether it is reached, what its credential is, and what it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from tui.cli import output
+from tui.cli.exits import Exit
+from tui.cli.options import Common, as_json, common
+from tui.cli.session import Session, run
+from tui.model.action import Verb
+from tui.model.errors import ProviderError
+from tui.model.log import LogKind
+from tui.model.provider import Credential, Provider
+
+
+@click.command()
+@as_json
+@common
+def check(options: Common, *, json: bool) -> None:
+    """Each account: is it reachable, what is its credential, what may it do, how much of its budget is left."""
+
+    async def work(session: Session) -> Exit:
+        results = []
+        for name in session.engine.store.accounts:
+            result = await _checked(session, name)
+            results.append(result)
+            if json:
+                output.emit(_check_json(session, result))
+            else:
+                _tell_check(session, result)
+        if not json:
+            _tell_table(results)
+        return Exit.DONE if all(result.ok for result in results) else Exit.FAULT
+
+    run(options, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    account: str
+    provider: Provider | None
+    credential: Credential | None
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.credential is not None
+
+
+def _tell_table(results: list[_Check]) -> None:
+    """Every verb and every kind of log beside each other; the words to each no stand above."""
+    shown = [result for result in results if result.provider is not None]
+    if not shown:
+        return
+
+    def cell(result: _Check, what: Verb | LogKind) -> str:
+        assert result.provider is not None
+        if isinstance(what, LogKind):
+            return "yes" if what in result.provider.log_kinds else "-"
+        denied = (result.credential.verbs or {}).get(what) if result.credential is not None else None
+        return "-" if what not in result.provider.handlers else "no" if denied else "yes"
+
+    output.line("")
+    output.columns(
+        ("", *(result.account for result in shown)),
+        [
+            (f"{what} log" if isinstance(what, LogKind) else str(what), *(cell(result, what) for result in shown))
+            for what in (*Verb, *LogKind)
+        ],
+    )
+    output.line("yes: this account can; no: its token may not; -: the platform has no such thing")
+
+
+async def _checked(session: Session, name: str) -> _Check:
+    provider: Provider | None = None
+    warnings = _clear_text(session, name)
+    try:
+        provider = await session.engine.provider(name)
+        credential = await provider.check()
+    except ProviderError as error:
+        return _Check(name, provider, None, (str(error), *warnings))
+    return _Check(name, provider, credential, (*credential.problems, *warnings))
+
+
+def _clear_text(session: Session, name: str) -> tuple[str, ...]:
+    url = next((account.url for account in session.config.accounts if account.name == name), None) or ""
+    if not url.startswith("http://") or url.startswith(("http://127.", "http://localhost", "http://[::1]")):
+        return ()
+    return (f"The token goes over the network in the clear: {url} is not https.",)
+
+
+def _verbs(session: Session, result: _Check) -> dict[str, str | None]:
+    if result.provider is None:
+        return {}
+    reasons: dict[str, str | None] = {}
+    for verb in Verb:
+        if verb not in result.provider.handlers:
+            reasons[verb] = result.provider.lacks.get(verb, f"{result.provider.title} cannot {verb}.")
+        elif result.credential is None:
+            reasons[verb] = "not known: the account could not be checked"
+        elif session.engine.actions.read_only or session.read_only(result.account):
+            reasons[verb] = "read-only"
+        else:
+            reasons[verb] = (result.credential.verbs or {}).get(verb)
+    return reasons
+
+
+def _log_kinds(result: _Check) -> dict[str, str | None]:
+    provider = result.provider
+    if provider is None:
+        return {}
+    return {
+        kind: None if kind in provider.log_kinds else provider.lacks.get(kind, f"{provider.title} has no {kind} log.")
+        for kind in LogKind
+    }
+
+
+def _check_json(session: Session, result: _Check) -> output.Json:
+    budget = session.engine.budgets[result.account].view()
+    credential = result.credential
+    return {
+        "type": "check",
+        "account": result.account,
+        "provider": session.engine.store.accounts[result.account].provider,
+        "ok": result.ok,
+        "credential": f"{credential.kind}: {credential.sees}" if credential else None,
+        "problems": list(result.problems),
+        "verbs": _or_true(_verbs(session, result)),
+        "log_kinds": _or_true(_log_kinds(result)),
+        "budget": {
+            "limit": budget.limit,
+            "remaining": budget.remaining,
+            "resets_at": output.utc(budget.resets_at),
+        },
+    }
+
+
+def _tell_check(session: Session, result: _Check) -> None:
+    budget = session.engine.budgets[result.account].view()
+    credential = result.credential
+    lines = [f"{result.account} ({session.title(result.account)}): {'ok' if result.ok else 'NOT OK'}"]
+    if credential:
+        lines.append(f"  credential  {credential.kind}, sees {credential.sees}")
+    lines.extend(f"  problem     {problem}" for problem in result.problems)
+    verbs, kinds = _verbs(session, result), _log_kinds(result)
+    lines.extend(_can("may", verbs))
+    lines.extend(_can("logs", kinds))
+    if budget.limit is not None:
+        until = f", until {output.utc(budget.resets_at):%H:%M} UTC" if budget.resets_at else ""
+        lines.append(f"  budget      {budget.remaining} of {budget.limit} requests left{until}")
+    for line in lines:
+        output.line(line)
+
+
+def _can(what: str, reasons: Mapping[str, str | None]) -> list[str]:
+    if not reasons:
+        return []
+    can = [key for key, reason in reasons.items() if reason is None]
+    lines = [f"  {what:<10}  {' '.join(can) or 'nothing'}"]
+    return lines + [f"  {'':<10}  not {key}: {reason}" for key, reason in reasons.items() if reason is not None]
+
+
+def _or_true(reasons: Mapping[str, str | None]) -> dict[str, object]:
+    return {key: True if reason is None else reason for key, reason in reasons.items()}
