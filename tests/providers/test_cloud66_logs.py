@@ -259,6 +259,30 @@ async def test_a_client_that_the_server_forgot_shakes_hands_again() -> None:
     assert cursor.token == "client2"
 
 
+async def test_a_server_that_forgets_at_once_is_not_shaken_hands_with_for_ever() -> None:
+    server = building()
+    forgotten = [{"channel": "/meta/connect", "successful": False, "error": "401:x:Unknown", "advice": {}}]
+    server.push.broken = [json.dumps(forgotten).encode()] * 3
+    async with cloud66(server, clock=FakeClock(), live=True) as provider:
+        with pytest.raises(Unreachable, match="broke off"):
+            await whole(provider, await source_of(provider))
+    assert len(server.push.named("/meta/handshake")) == 2
+
+
+async def test_lines_beside_a_refusal_are_not_lost() -> None:
+    server = building()
+    data = json.dumps(json.dumps({"message": "beside"}))
+    channel = f"/realtime/{RAILS}/x"
+    refused = {"channel": "/meta/connect", "successful": False, "advice": {"reconnect": "handshake"}}
+    server.push.broken = [json.dumps([refused, {"channel": channel, "data": data}]).encode()]
+    async with (
+        cloud66(server, clock=FakeClock(), live=True) as provider,
+        reading(provider, await source_of(provider)) as found,
+    ):
+        await until(lambda: found.texts)
+    assert found.texts == ["beside"]
+
+
 async def test_a_line_that_cannot_be_read_is_a_gap_of_one_and_the_rest_goes_on() -> None:
     server = building()
     async with (

@@ -96,6 +96,9 @@ class PushServer:
     async def aclose(self) -> None:
         await self._rest.aclose()
 
+    def broke_off(self) -> Unreachable:
+        return Unreachable(f"Account {self.peer.account}: {self.peer.title} broke off.")
+
     def _turned_away(self, response: httpx.Response, _mutation: bool) -> ProviderError | None:
         if response.status_code not in (401, 403):
             return None
@@ -135,14 +138,16 @@ class Subscription:
             {"channel": "/meta/connect", "clientId": self.client_id, "connectionType": _LONG_POLL}, self._timeout_s
         )
         messages = self._messages(frames)
-        reply = self._reply(frames, "/meta/connect") if not messages else self._find(frames, "/meta/connect")
-        if reply is not None and reply.successful is False:
+        if messages:  # whatever the reply says beside them, the next poll hears again
+            return messages
+        reply = self._reply(frames, "/meta/connect")
+        if reply.successful is False:
             wants = reply.advice.reconnect if reply.advice is not None else None
             if wants == "none":
                 raise self._refused(reply, "the connection")
             if wants == "handshake" or (reply.error or "").startswith(("401", "402")):
                 raise ClientForgotten
-            raise Unreachable(f"Account {self._server.peer.account}: {self._server.peer.title} broke off.")
+            raise self._server.broke_off()
         return messages
 
     def _messages(self, frames: Sequence[Frame]) -> list[Any]:

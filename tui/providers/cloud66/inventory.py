@@ -15,7 +15,7 @@ from tui.providers.cloud66 import decode, pending, reasons
 from tui.providers.cloud66.api import Api
 from tui.providers.cloud66.reader import Reader
 from tui.providers.cloud66.stacks import ACTED_S, SHOWN_S, Stack
-from tui.providers.cloud66.wire import StackRow
+from tui.providers.cloud66.wire import DeploymentRow, StackRow
 
 _AT_ONCE = 10
 
@@ -130,9 +130,7 @@ class Inventory:
 
     def _service(self, stack: Stack, project: Project, environment: Environment) -> Service:
         row = stack.row
-        deployments = shown(stack, self._clock.now())
-        latest = deployments[0] if deployments else None
-        live = next((each for each in deployments if each.is_live), None)
+        latest, live = _newest(stack, self._clock.now())
         return Service(
             ref=stack.ref,
             project=project.ref,
@@ -159,12 +157,20 @@ class Inventory:
 
 def shown(stack: Stack, now: datetime) -> list[Deployment]:
     """The newest deployments, those that are not listed yet first."""
-    place = stack.place
-    listed = [
-        decode.deployment(row, place, None if row.started_at else stack.seen_at.setdefault(str(row.id), now))
-        for row in stack.deployments
-    ]
-    return [*pending.waiting(stack, now), *listed]
+    return [*pending.waiting(stack, now), *(_listed(stack, row, now) for row in stack.deployments)]
+
+
+def _newest(stack: Stack, now: datetime) -> tuple[Deployment | None, Deployment | None]:
+    """(the newest, the one that serves): all that a picture shows, and of 200 stacks all that is worth decoding."""
+    waiting = pending.waiting(stack, now)
+    latest = waiting[0] if waiting else _listed(stack, stack.deployments[0], now) if stack.deployments else None
+    live = next((_listed(stack, row, now) for row in stack.deployments if row.id == stack.live), None)
+    return latest, live if live is not None and live.is_live else None
+
+
+def _listed(stack: Stack, row: DeploymentRow, now: datetime) -> Deployment:
+    seen_at = None if row.started_at else stack.seen_at.setdefault(str(row.id), now)
+    return decode.deployment(row, stack.place, seen_at)
 
 
 def _name(row: StackRow) -> str:

@@ -49,7 +49,7 @@ class LiveLog:
             yield LogGap(None, CUT)
         elif first is not None:
             yield first
-        pause_s = 0.0
+        pause_s, forgotten = 0.0, False
         while True:
             rows = [live_row(data, self._deployment) for data in found]
             if resumed and rows:
@@ -64,8 +64,12 @@ class LiveLog:
             try:
                 found = await self._next(subscription, pause_s)
                 pause_s = 0.0 if found else EMPTY_S
+                forgotten = False
             except ClientForgotten:
+                if forgotten:  # twice, with nothing between: it would go on for ever
+                    raise self._server.broke_off() from None
                 found = await subscription.open()
+                forgotten = True
                 cursor.token = subscription.client_id
                 yield LogGap(None, FORGOTTEN)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tui.model.clock import Clock
-from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
+from tui.model.errors import ProviderError, RateLimited, Unauthorized
 from tui.providers.cloud66 import decode, pending
 from tui.providers.cloud66.api import Api, Rows, stack_path
 from tui.providers.cloud66.decode import Child
-from tui.providers.cloud66.stacks import RETRY_S, Stack
+from tui.providers.cloud66.stacks import MOVING_S, RETRY_S, Stack
 from tui.providers.cloud66.wire import ActionRow, DeploymentRow, ProcessRow, ServiceRow
 
 
@@ -41,7 +41,7 @@ class Reader:
         """As much as is due. An error of one part stays in the stack; one that concerns the account is raised."""
         now = self._clock.monotonic()
         if focused and stack.moves:
-            stack.timeline_beat.soon(now, 10.0)
+            stack.timeline_beat.soon(now, MOVING_S)
         if stack.wants_deployments(now, focused=focused):
             try:
                 await self.deployments(stack, actions=stack.wants_actions(now))
@@ -68,17 +68,10 @@ class Reader:
     async def children(self, stack: Stack) -> list[Child]:
         """Services with their containers, or processes. Raises ProviderError."""
         uid, account = stack.row.uid, stack.account
-        try:
-            if decode.is_docker(stack.row):
-                services = await self._api.all(stack_path(uid, "services"), ServiceRow)
-                found = decode.of_services(services, account)
-            else:
-                processes = await self._api.all(stack_path(uid, "processes"), ProcessRow)
-                found = decode.of_processes(processes, account)
-        except (NotFound, Refused, Forbidden):
-            if stack.children is None:
-                stack.children = []
-            raise
+        if decode.is_docker(stack.row):
+            found = decode.of_services(await self._api.all(stack_path(uid, "services"), ServiceRow), account)
+        else:
+            found = decode.of_processes(await self._api.all(stack_path(uid, "processes"), ProcessRow), account)
         stack.children = found
         stack.children_error = None
         stack.children_beat.read(self._clock.monotonic(), stack.children_every_s())

@@ -68,6 +68,8 @@ class Stack:
     children_beat: Beat = field(default_factory=Beat)
     singles: dict[int, float] = field(default_factory=dict)  # when a deployment was read on its own
     seen_at: dict[str, datetime] = field(default_factory=dict)  # what has no time of its own yet
+    live: int | None = None  # of `deployments`: the one that serves
+    in_flight: list[DeploymentRow] = field(default_factory=list)  # of `deployments`
 
     @property
     def ref(self) -> Ref:
@@ -75,12 +77,7 @@ class Stack:
 
     @property
     def place(self) -> Place:
-        return Place(self.ref, decode.live_id(self.deployments), decode.is_docker(self.row))
-
-    @property
-    def in_flight(self) -> list[DeploymentRow]:
-        live = decode.live_id(self.deployments)
-        return [row for row in self.deployments if decode.under_way(row, live)]
+        return Place(self.ref, self.live, decode.is_docker(self.row))
 
     @property
     def moves(self) -> bool:
@@ -88,7 +85,7 @@ class Stack:
 
     def put(self, rows: Iterable[DeploymentRow], *, now: float, at: datetime) -> None:
         """The newest page as it is now."""
-        self.deployments = decode.newest_first(rows)
+        self._keep(decode.newest_first(rows))
         self.mark = mark(self.row)
         self.read_at = at
         self.error = None
@@ -98,10 +95,15 @@ class Stack:
     def put_one(self, row: DeploymentRow, *, now: float) -> None:
         """A deployment that was read on its own: where it is among the newest, it is as it is now."""
         if any(old.id == row.id for old in self.deployments):
-            self.deployments = [row if old.id == row.id else old for old in self.deployments]
+            self._keep([row if old.id == row.id else old for old in self.deployments])
         elif not self.deployments or row.id > self.deployments[0].id:
-            self.deployments = [row, *self.deployments]
+            self._keep([row, *self.deployments])
         self.singles[row.id] = now
+
+    def _keep(self, rows: list[DeploymentRow]) -> None:
+        self.deployments = rows
+        self.live = decode.live_id(rows)
+        self.in_flight = [row for row in rows if decode.under_way(row, self.live)]
 
     def wants_deployments(self, now: float, *, focused: bool) -> bool:
         if now < self.retry_at:
