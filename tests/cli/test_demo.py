@@ -63,10 +63,28 @@ def test_every_account_of_the_world_is_good_and_its_services_are_listed(demo: De
     services = demo("services", "--json")
 
     assert (checked.code, services.code) == (0, 0), checked.err + services.err
-    assert all(row["ok"] and row["budget"]["limit"] for row in checked.rows())
-    statuses = {row["status"] for row in services.rows()}
+    assert [row["provider"] for row in checked.rows()] == ["railway", "gitlab", "cloud66", "dokploy"]
+    assert all(row["ok"] for row in checked.rows())
+    rows = services.rows()
+    statuses = {row["status"] for row in rows}
     assert {"live", "crashed"} <= statuses
     assert "unknown" not in statuses
+    assert [*dict.fromkeys(row["account"] for row in rows)] == ["railway", "gitlab", "cloud66", "dokploy"]
+
+
+def test_every_json_command_tells_the_four_platforms_apart(demo: Deckwatch) -> None:
+    deployments = demo("deployments", "--since", "30m", "--json").rows()
+    assert {row["service"].partition("/")[0] for row in deployments} == {"railway", "gitlab", "cloud66", "dokploy"}
+    made = [datetime.fromisoformat(row["created_at"]) for row in deployments]
+    assert made == sorted(made, reverse=True)
+    brought = demo("changes", "payments/production/api@live", "--json").rows()
+    assert brought[0]["kind"] == "merge_request"
+    assert "/-/compare/" in brought[-1]["compare_url"]
+    runtime = demo("logs", "tools/production/status-page", "shop/production/api", "--tail", "3", "--json")
+    assert {row["service"].partition("/")[0] for row in runtime.rows()} == {"railway", "dokploy"}
+    refused = demo("logs", "payments/production/api")
+    assert refused.code != 0
+    assert "GitLab does not offer runtime logs" in refused.err
 
 
 def test_a_service_of_the_world_is_redeployed_followed_and_told_by_its_timeline(demo: Deckwatch) -> None:

@@ -13,11 +13,11 @@ from tests.cli.conftest import Deckwatch
 
 SERVICE = {
     "type", "ref", "account", "provider", "project", "environment", "name", "status", "status_raw", "url", "replicas",
-    "deployment", "live", "observed_at", "stale_s",
+    "deployment", "live", "instances", "observed_at", "stale_s",
 }  # fmt: skip
 DEPLOYMENT = {
     "type", "ref", "id", "service", "status", "status_raw", "created_at", "started_at", "finished_at", "duration_s",
-    "revision", "creator", "trigger", "is_live", "actions", "url",
+    "revision", "creator", "trigger", "is_live", "approvals", "actions", "url",
 }  # fmt: skip
 LINE = {"type", "service", "deployment", "kind", "at", "level", "text", "instance", "attributes"}
 REQUEST = {
@@ -195,6 +195,39 @@ def test_check_tells_the_credential_what_it_may_and_what_is_left(prod: Deckwatch
     assert (down["ok"], down["credential"]) == (False, None)
     assert down["problems"] == ["Story does not answer. Look at its status page."]
     assert True not in look["verbs"].values()
+
+
+def test_check_puts_every_verb_and_log_of_the_accounts_side_by_side(prod: Deckwatch) -> None:
+    prod.account("other", [])
+
+    lines = prod("check").out.splitlines()
+
+    header = next(line for line in lines if line.split() == ["prod", "other"])
+    table = {line[: header.index("prod")].strip(): line.split()[-2:] for line in lines[lines.index(header) + 1 :]}
+    assert table["redeploy"] == ["yes", "yes"]
+    assert table["stop"] == ["no", "no"]
+    assert table["start"] == ["-", "-"]
+    assert table["build log"] == ["-", "-"]
+    assert table["runtime log"] == ["yes", "yes"]
+
+
+@pytest.mark.parametrize("deployment", ["production/api@live", "api-3"])
+def test_changes_tell_what_a_deployment_brought(prod: Deckwatch, deployment: str) -> None:
+    ended = prod("changes", deployment, "--json")
+
+    assert ended.code == 0, ended.err
+    change, end = ended.rows()
+    assert set(change) == {"type", "deployment", "kind", "id", "title", "author", "at", "url"}
+    assert (change["type"], change["kind"], change["title"]) == ("change", "commit", "feat: the cart")
+    assert set(end) == {"type", "deployment", "count", "compare_url", "note"}
+    assert (end["type"], end["count"], end["deployment"]) == ("changes", 1, "api-3")
+    assert "feat: the cart" in prod("changes", deployment).out
+
+
+def test_changes_of_a_deployment_nobody_knows_end_with_2(prod: Deckwatch) -> None:
+    ended = prod("changes", "api-99")
+    assert (ended.code, ended.out) == (2, "")
+    assert "No deployment is named 'api-99'." in ended.err
 
 
 def test_a_reader_that_has_enough_ends_the_command_quietly(prod: Deckwatch) -> None:
