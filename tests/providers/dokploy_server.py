@@ -288,10 +288,10 @@ def shop(*services: Json) -> DokployServer:
         "overview.services": lambda _: server.services,
         "deployment.allCentralized": lambda _: server.rows,
         "deployment.all": lambda call: [
-            each for each in server.rows if each["applicationId"] == call.query["applicationId"]
+            each for each in server.rows if each.get("applicationId") == call.query["applicationId"]
         ],
         "deployment.allByCompose": lambda call: [
-            each for each in server.rows if each["composeId"] == call.query["composeId"]
+            each for each in server.rows if each.get("composeId") == call.query["composeId"]
         ],
         "deployment.queueList": lambda _: server.jobs,
         "docker.getContainers": lambda _: server.containers,

@@ -81,5 +81,5 @@ class Access:
             return ""
         if found[0].status == "running":
             return "has not ended"
-        why = plain(found[0].error_message or "")
+        why = (found[0].error_message or "").partition("\n")[0]
         return f"failed: {self._api.peer.quote(why).rstrip('.')}" if why else "failed"

@@ -143,7 +143,7 @@ def job_id(job: JobRow) -> str:
 def _deployment(scene: Scene, row: DeploymentRow, *, serves: bool, up: bool) -> Deployment:
     raw = plain(row.status or "running")
     status = STATUS.get(raw, Status.UNKNOWN)
-    note = plain(row.error_message or "")
+    note = plain((row.error_message or "").partition("\n")[0])
     started = moment(row.started_at) or moment(row.created_at)
     if serves:
         status = Status.LIVE if up else Status.STOPPED

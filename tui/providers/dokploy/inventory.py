@@ -70,22 +70,22 @@ class Inventory:
         if self._projects:
             projects = [each for each in projects if self._wanted(_text(each, "name"), _text(each, "projectId"))]
         found = await together(self._environments(each) for each in projects)
-        errors = [each for each in found if isinstance(each, ProviderError)]
+        errors = [error for _, error in found if error is not None]
         if errors and len(errors) == len(found):
             raise errors[0]
         pairs = list(zip(projects, found, strict=True))
         return Found(
-            wire.tree([{**one, "environments": each} for one, each in pairs if not isinstance(each, ProviderError)]),
-            [_unread(one, each) for one, each in pairs if isinstance(each, ProviderError)],
+            wire.tree([{**project, "environments": read} for project, (read, error) in pairs if error is None]),
+            [_unread(project, error) for project, (_, error) in pairs if error is not None],
         )
 
-    async def _environments(self, project: dict[str, Any]) -> list[Any] | ProviderError:
+    async def _environments(self, project: dict[str, Any]) -> tuple[list[Any], ProviderError | None]:
         try:
-            return await self._json("environment.byProjectId", projectId=_text(project, "projectId"))
+            return await self._json("environment.byProjectId", projectId=_text(project, "projectId")), None
         except (RateLimited, Unauthorized, NoProcedure):
             raise
         except (Forbidden, NotFound, Refused, Unreachable) as error:
-            return error
+            return [], error
 
     async def _json(self, procedure: str, **params: str) -> list[Any]:
         return (await self._api.query(procedure, **params)).decode(list[Any])

@@ -39,7 +39,7 @@ class DokployProvider(Provider):
         self._api = Api(connection, self.title, meter=meter, clock=clock)
         self._sockets = Sockets(self._api)
         self._picture = Picture(self._api, Inventory(self._api, connection.projects), clock)
-        self._timeline = Timeline(self._picture)
+        self._timeline = Timeline(self._picture, clock)
         self._access = Access(self._api, self._picture)
         self._acting = Acting(self._api, self._picture, self._timeline, clock)
         self._build = BuildLog(self._api, self._sockets, self._picture, self._timeline)

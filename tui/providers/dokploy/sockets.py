@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -21,6 +22,9 @@ _FRAME_BYTES = 4 * 2**20
 _NO_CODE = 1005
 _BAD_INPUT, _NOT_AUTHORIZED = 4000, 4003
 _BAD_DATA = (1003, 1007, 1009)
+
+_quiet = logging.getLogger(f"{__name__}.wire")
+_quiet.setLevel(logging.INFO)  # at DEBUG websockets writes every header, and the key is one
 
 
 class NoSocket(Unreachable):
@@ -141,6 +145,7 @@ class Sockets:
                 close_timeout=2,
                 max_size=_FRAME_BYTES,
                 compression=None,
+                logger=_quiet,
             )
         except (InvalidHandshake, InvalidURI, OSError, TimeoutError, EOFError) as error:
             raise NoSocket(

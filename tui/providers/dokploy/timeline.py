@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from typing import TypeVar
 
+from msgspec import Struct
+
+from tui.model.clock import Clock
 from tui.model.entities import Deployment, Kind, Page, Ref, Service
 from tui.model.errors import NotFound
 from tui.providers.dokploy import decode
 from tui.providers.dokploy.picture import Picture
+from tui.providers.dokploy.wire import DeploymentRow, JobRow
 
 _JOB = re.compile(r"(.+)@(\d{1,15})")
 _REMEMBERED = 500
+_SKEW_MS = 60_000  # Dokploy's clock and ours need not agree
+_AT_ONCE_MS = 10_000
+
+T = TypeVar("T")
+
+
+class _Seen(Struct, frozen=True):
+    """A job as it was last seen in the queue. `at_ms` on our clock."""
+
+    title: str
+    at_ms: int
 
 
 class Timeline:
     """Remembers which row a job became: the title, which tells, is written over when the build ends."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, clock: Clock) -> None:
         self._picture = picture
-        self._titles: OrderedDict[str, str] = OrderedDict()
+        self._clock = clock
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._rows: OrderedDict[str, str] = OrderedDict()
 
     async def page(self, service: Service, before: str | None, limit: int) -> Page[Deployment]:
@@ -48,12 +65,10 @@ class Timeline:
 
     async def asked_for(self, title: str, service: Service) -> Ref | None:
         """The deployment with this title, which was asked for a moment ago: its job, or its row if it has begun."""
+        _, id_ = decode.split(service.ref)
         for job in await self._picture.read_queue():
-            if (
-                job.data.title_log == title
-                and (job.data.application_id or job.data.compose_id) == decode.split(service.ref)[1]
-            ):
-                _remember(self._titles, decode.job_id(job), title)
+            if job.data.title_log == title and id_ in (job.data.application_id, job.data.compose_id):
+                self._note(job)
                 return Ref(service.account, Kind.DEPLOYMENT, decode.job_id(job))
         for row in await self._picture.read_rows(service.ref):
             if row.title == title:
@@ -62,22 +77,44 @@ class Timeline:
 
     async def _became(self, ref: Ref, service: Service, *, since_ms: int) -> str | None:
         """The id of the job's row; None while it has none."""
-        for each in (*self._picture.known.jobs, *await self._picture.read_queue()):
-            if each.data.title_log:
-                _remember(self._titles, decode.job_id(each), each.data.title_log)
-        job = next((each for each in self._picture.known.jobs if decode.job_id(each) == ref.id), None)
+        for job in self._picture.known.jobs:
+            if decode.job_id(job) not in self._seen:
+                self._note(job)
+        jobs = {decode.job_id(job): job for job in await self._picture.read_queue()}
+        for job in jobs.values():
+            self._note(job)
         rows = await self._picture.read_rows(service.ref)
-        if job is not None and job.state != "active":
-            return None
         taken = set(self._rows.values())
         free = [row for row in rows if row.deployment_id not in taken]
-        row = decode.became(free, since_ms if job is None else job.row_from, self._titles.get(ref.id))
-        if row is not None:
-            _remember(self._rows, ref.id, row.deployment_id)
-            return row.deployment_id
-        if job is not None:
+        found: DeploymentRow | None
+        if (current := jobs.get(ref.id)) is None:
+            found = self._left(ref.id, free, since_ms)
+            if found is None:
+                raise NotFound(
+                    f"{service.path}: {ref.id[:60]} is no longer in the queue, and no deployment came of it."
+                )
+        elif current.state == "active":
+            found = decode.became(free, current.row_from, current.data.title_log)
+        else:
+            found = None
+        if found is None:
             return None
-        raise NotFound(f"{service.path}: {ref.id} is no longer in the queue, and no deployment came of it.")
+        _remember(self._rows, ref.id, found.deployment_id)
+        return found.deployment_id
+
+    def _left(self, job: str, rows: list[DeploymentRow], since_ms: int) -> DeploymentRow | None:
+        """The row of a job that left the queue. One that was dropped has none, whatever was deployed later."""
+        seen = self._seen.get(job)
+        if seen is None:  # before our time: only what began at once is surely it
+            found = decode.became(rows, since_ms, None)
+            made = decode.moment(found.created_at) if found is not None else None
+            return found if made is not None and made.timestamp() * 1000 - since_ms < _AT_ONCE_MS else None
+        likely = [row for row in rows if row.title == seen.title or row.status != "running"]
+        return decode.became(likely, max(since_ms, seen.at_ms - _SKEW_MS), seen.title)
+
+    def _note(self, job: JobRow) -> None:
+        at_ms = int(self._clock.now().timestamp() * 1000) if job.state != "active" else job.row_from
+        _remember(self._seen, decode.job_id(job), _Seen(job.data.title_log or "", at_ms))
 
     def _listed(self, ref: Ref, service: Service) -> Deployment:
         for each in self._picture.deployments(service.ref):
@@ -86,7 +123,7 @@ class Timeline:
         raise NotFound(f"{service.path} has no deployment {ref.id[:60]}, or has it no longer.")
 
 
-def _remember(known: OrderedDict[str, str], key: str, value: str) -> None:
+def _remember(known: OrderedDict[str, T], key: str, value: T) -> None:
     known[key] = value
     while len(known) > _REMEMBERED:
         known.popitem(last=False)
