@@ -54,6 +54,7 @@ class DokployServer:
     rows: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
     containers: list[Json] = field(default_factory=list)
+    refuse_sockets: bool = False  # as a proxy does that knows no WebSockets
     uvicorn: uvicorn.Server | None = None
     port: int = 0
 
@@ -71,6 +72,13 @@ class DokployServer:
             transport = getattr(connection, "transport", None)
             if transport is not None:
                 transport.abort()
+
+    def close_without_code(self) -> None:
+        """Ends every socket as Dokploy turns a key away: a close frame with nothing in it, which ASGI cannot say."""
+        assert self.uvicorn is not None
+        for connection in list(self.uvicorn.server_state.connections):
+            if "WebSocket" in type(connection).__name__:
+                connection.transport.write(b"\x88\x00")
 
     async def http(self, request: Request) -> Response:
         text = await request.body()
@@ -92,6 +100,9 @@ class DokployServer:
         return Response(b"" if found is None else json.dumps(found), media_type="application/json")
 
     async def socket(self, socket: WebSocket) -> None:
+        if self.refuse_sockets:
+            await socket.close()
+            return
         await socket.accept()
         self.opened.append(socket)
         stream = self.streams.get(socket.url.path.strip("/"))

@@ -18,7 +18,7 @@ from tui.providers import http
 from tui.providers.dokploy import wire
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.picture import Picture
-from tui.providers.dokploy.wire import LogEntryRow
+from tui.providers.dokploy.wire import LogEntryRow, ServiceRow
 from tui.providers.overlap import NO_TIME, Overlap, Row, key, without_known
 from tui.providers.stamps import nanoseconds, to_datetime
 
@@ -38,10 +38,10 @@ class HttpLog:
         self._picture = picture
 
     async def read(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
-        name = self._service_name(source)
+        service = self._service(source)
         await self._check_active()
         while True:
-            found, whole = await self._read(source, cursor, name)
+            found, whole = await self._read(source, cursor, service)
             overlap = Overlap(cursor.recent, _floor(cursor))
             new = [row for row in found if overlap.is_new(row)]
             if not whole and cursor.started:
@@ -58,7 +58,7 @@ class HttpLog:
             if self._api.rest.closed:
                 raise http.closed(self._api.peer)
 
-    def _service_name(self, source: LogSource) -> str:
+    def _service(self, source: LogSource) -> ServiceRow:
         row = self._picture.row(source.service.ref)
         if row.type not in ("application", "compose") or not row.app_name:
             raise Refused(
@@ -69,7 +69,7 @@ class HttpLog:
                 f"{source.service.path} runs on another server, and Dokploy keeps HTTP requests of its main host only.",
                 remedy="Read its runtime log instead.",
             )
-        return row.app_name
+        return row
 
     async def _check_active(self) -> None:
         try:
@@ -82,7 +82,7 @@ class HttpLog:
                 remedy="Turn on requests in Dokploy's web interface, under Requests, and reload Traefik.",
             )
 
-    async def _read(self, source: LogSource, cursor: Cursor, name: str) -> tuple[list[Row], bool]:
+    async def _read(self, source: LogSource, cursor: Cursor, service: ServiceRow) -> tuple[list[Row], bool]:
         """Oldest first, what is known among it; and whether that is all since what is known."""
         now = self._api.clock.now()
         newest = to_datetime(max((at for _, at in cursor.recent), default=NO_TIME))
@@ -94,7 +94,7 @@ class HttpLog:
         whole = False
         for page in range(_PAGES):
             rows, total = await self._page(start, end, page)
-            wanted = [_row(row) for row in rows if _is_of(row, name) and _is_wanted(row, source.search)]
+            wanted = [_row(row) for row in rows if _is_of(row, service) and _is_wanted(row, source.search)]
             found += without_known(wanted, before)  # what came meanwhile moved the end of a page onto the next
             before = wanted
             whole = (page + 1) * _PAGE >= total or not rows
@@ -119,11 +119,12 @@ class HttpLog:
         return rows, total if isinstance(total, int) else len(rows)
 
 
-def _is_of(row: LogEntryRow, name: str) -> bool:
+def _is_of(row: LogEntryRow, service: ServiceRow) -> bool:
     """`<appName>-service-…@file` of an application, `<appName>-<n>-web@docker` of a compose service."""
-    service = row.ServiceName or ""
-    rest = service.removeprefix(f"{name}-")
-    return rest != service and (rest.startswith("service-") or rest.partition("-")[0].isdecimal())
+    name, _, rest = (row.ServiceName or "").partition(f"{service.app_name}-")
+    if name or not rest:
+        return False
+    return rest.partition("-")[0].isdecimal() if service.type == "compose" else rest.startswith("service-")
 
 
 def _is_wanted(row: LogEntryRow, search: str) -> bool:

@@ -12,6 +12,7 @@ from tui.model.clock import Clock
 from tui.model.entities import Deployment, Environment, Kind, Project, Ref, Service, Snapshot
 from tui.model.errors import Forbidden, NotFound, Refused, Unreachable
 from tui.model.text import plain
+from tui.providers import http
 from tui.providers.dokploy import containers, decode
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.containers import Slot
@@ -64,6 +65,8 @@ class Picture:
     # -- reading ----------------------------------------------------------------------------------------------
 
     async def snapshot(self) -> Snapshot:
+        if self._api.rest.closed:  # nothing may be due
+            raise http.closed(self._api.peer)
         async with self._reading:
             await self._read_what_is_due()
         known, now = self.known, self._clock.now()
