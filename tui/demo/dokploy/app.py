@@ -37,7 +37,7 @@ def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[Ba
             Route(prefix + "/api/{path:path}", endpoint.rest, methods=_METHODS),
             *socket_routes(prefix, world, site, tokens, abort),
         ]
-    return [*found, Route("/api", _page, methods=_METHODS), WebSocketRoute("/{path:path}", never_answered)]
+    return [*found, Route("/{path:path}", _elsewhere, methods=_METHODS), WebSocketRoute("/{path:path}", never_answered)]
 
 
 class _Endpoint:
@@ -52,10 +52,8 @@ class _Endpoint:
 
     async def rest(self, request: Request) -> Response:
         path: str = request.path_params["path"]
-        if path.startswith("/") or path.endswith("/") or "//" in request.url.path:
-            clean = re.sub(r"/{2,}", "/", request.url.path).rstrip("/")
-            query = f"?{request.url.query}" if request.url.query else ""
-            return RedirectResponse(clean + query, 308)
+        if (clean := _cleaned(request)) is not None:
+            return clean
         names = {request.method, path}
         if (early := await self._gate.before(request, names)) is not None:
             return early
@@ -149,8 +147,18 @@ async def _health(_request: Request) -> Response:
     return JSONResponse({"ok": True})
 
 
-async def _page(_request: Request) -> Response:
-    return HTMLResponse(_PAGE, 404)
+async def _elsewhere(request: Request) -> Response:
+    """A path outside of the API is a page of the web interface that is not there."""
+    return _cleaned(request) or HTMLResponse(_PAGE, 404)
+
+
+def _cleaned(request: Request) -> Response | None:
+    """Doubled and trailing slashes are sent on to the path without them."""
+    path = request.url.path
+    clean = "/" + re.sub(r"/{2,}", "/", path).strip("/")
+    if clean == path:
+        return None
+    return RedirectResponse(f"{clean}?{request.url.query}" if request.url.query else clean, 308)
 
 
 def _unauthorized() -> Response:
