@@ -385,6 +385,22 @@ async def test_a_key_that_worked_and_is_refused_gets_silence_first_a_minute_then
     assert "without" in caught.value.remedy
 
 
+async def test_requests_refused_side_by_side_make_one_silence() -> None:
+    server, clock = shop(), FakeClock()
+    async with provided(server, clock) as provider:
+        await provider.snapshot()
+        bare = refusal(401, "Unauthorized", None)
+        server.answers |= dict.fromkeys(("deployment.allCentralized", "docker.getContainers"), lambda _: bare)
+        await clock.advance(20)
+        with pytest.raises(RateLimited) as caught:
+            await provider.snapshot()
+        assert (caught.value.retry_at - clock.now()).total_seconds() == 60
+        await clock.advance(60)
+        with pytest.raises(RateLimited) as caught:
+            await provider.snapshot()
+    assert len(server.called("docker.getContainers")) == 3
+
+
 REFUSALS = [
     (denied(), Forbidden, "access"),
     (refusal(403, "You are not a member", "FORBIDDEN", path="x"), Forbidden, "member"),

@@ -9,7 +9,7 @@ answer does not tell apart); with one, only this operation is not allowed. There
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -44,10 +44,12 @@ class Judge:
         self._clock = clock
         self._worked = False
         self._refused = 0
+        self._silent_until: datetime | None = None
 
     def worked(self) -> None:
         self._worked = True
         self._refused = 0
+        self._silent_until = None
 
     def classify(self, response: httpx.Response, mutation: bool) -> ProviderError | None:
         body = _body(response)
@@ -83,9 +85,12 @@ class Judge:
         account = f"Account {self._peer.account}"
         if not self._worked:
             return Unauthorized(f"{account}: Dokploy does not accept the key ({said}).", remedy=CREDENTIAL)
-        silence_s = _SILENCES_S[min(self._refused, len(_SILENCES_S) - 1)]
-        self._refused += 1
-        retry_at = self._clock.now() + timedelta(seconds=silence_s)
+        now = self._clock.now()
+        if self._silent_until is None or now >= self._silent_until:  # requests side by side are refused together
+            silence_s = _SILENCES_S[min(self._refused, len(_SILENCES_S) - 1)]
+            self._refused += 1
+            self._silent_until = now + timedelta(seconds=silence_s)
+        retry_at = self._silent_until
         self._meter.observe(retry_at=retry_at)
         return RateLimited(
             f"{account}: Dokploy refuses the key: it was revoked, has expired, or its rate limit is used up.",
