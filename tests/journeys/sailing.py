@@ -23,6 +23,7 @@ from tui.demo.world import World
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
 from tui.model.clock import Clock
+from tui.model.entities import Service
 from tui.model.provider import Connection, Meter, Provider
 from tui.screens.confirm import ConfirmScreen
 
@@ -80,6 +81,13 @@ class Voyage:
         """Answers the sheet that is open: by a yes, or by the service's name."""
         await self.until(lambda: isinstance(self.app.screen, ConfirmScreen) and self.app.screen.armed, "the sheet")
         await self.pilot.press(*([*name, "enter"] if typed else ["y"]))
+
+    @property
+    def selected(self) -> Service:
+        ref = self.app.board.service
+        service = self.app.engine.store.service(ref) if ref else None
+        assert service is not None
+        return service
 
     @property
     def selected_timeline(self) -> list[str]:
