@@ -34,18 +34,19 @@ class WorldTime:
     """The engine's clock: the hour is the world's, and what passes there passes here; waits are real and short, so
     that polls come quickly."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, haste: float = HASTE) -> None:
         self.world = world
+        self._haste = haste
         self._began = world.clock.now()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.world.clock.now() / 1e9, UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic() * HASTE + (self.world.clock.now() - self._began) / 1e9
+        return time.monotonic() * self._haste + (self.world.clock.now() - self._began) / 1e9
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / HASTE)
+        await asyncio.sleep(seconds / self._haste)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,11 @@ class Voyage:
 
 @asynccontextmanager
 async def sailing(
-    world: World, *, size: tuple[int, int] = (120, 40), token: str | None = None
+    world: World, *, size: tuple[int, int] = (120, 40), token: str | None = None, haste: float = HASTE
 ) -> AsyncIterator[Voyage]:
     """One account a platform of the world, called after it; the only one is called "demo"."""
     async with serve(world, rate_limit=1_000_000) as serving:
-        clock: Clock = WorldTime(world)
+        clock: Clock = WorldTime(world, haste)
 
         def account(platform: str, place: Address) -> Account:
             name = "demo" if len(serving.addresses) == 1 else platform
