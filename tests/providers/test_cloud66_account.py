@@ -287,7 +287,7 @@ async def test_what_somebody_reads_on_its_own_is_not_read_twice() -> None:
     assert sum(counts.values()) < 2000 / 60
 
 
-async def test_an_hour_of_watching_a_deployment_stays_within_the_plan() -> None:
+async def test_watching_a_deployment_stays_within_the_plan_of_an_hour() -> None:
     row = docker(status=6, is_busy=True)
     rows = [deploying(108, started_at="2026-03-14T02:59:50Z"), deployment(107, is_live=True)]
     actions = [action(40, started_at="2026-03-14T02:59:49Z")]
@@ -297,15 +297,15 @@ async def test_an_hour_of_watching_a_deployment_stays_within_the_plan() -> None:
         provider.focus(shown.ref)
         assert shown.latest is not None
         server.calls.clear()
-        for _ in range(360):
+        for _ in range(60):
             for _twice in range(2):  # as the engine does
                 await clock.advance(5)
                 await provider.deployment(shown.latest.ref, shown)
             row["last_activity_iso"] = row["last_activity_iso"] if clock.now().second else str(clock.now())
             await provider.snapshot()
     counts = Counter(call.name for call in server.calls)
-    assert sum(counts.values()) <= 1800, counts
-    assert counts[f"GET stacks/{DOCKER}/services"] >= 300
+    assert sum(counts.values()) <= 1800 / 6, counts
+    assert counts[f"GET stacks/{DOCKER}/services"] >= 50
 
 
 async def test_the_first_picture_reads_all_stacks_at_once_ten_at_a_time() -> None:
