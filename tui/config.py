@@ -228,7 +228,7 @@ class _Reader:
         self._check_needs(account, at)
         for key, address in (("url", account.url), ("live_logs", account.live_logs)):
             if address is not None and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", address):
-                raise self._fault((*at, key), f"{key} is https://HOST or https://HOST/PATH, without user or query.")
+                raise self._fault((*at, key), "a url is https://HOST or https://HOST/PATH, without user or query.")
         if account.ca_file is not None and not account.ca_file.expanduser().is_file():
             raise self._fault((*at, "ca_file"), f"there is no file {account.ca_file}.")
         return account

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.entities import NOW, deployment, service
@@ -19,7 +20,7 @@ from tui.app import DeckApp
 from tui.config import UiConfig
 from tui.engine.engine import Account
 from tui.model.action import Verb
-from tui.model.entities import Kind, Ref, Step
+from tui.model.entities import Approval, ApprovalRule, Kind, Ref, Step
 from tui.model.errors import Refused, Unauthorized, Unreachable
 from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
@@ -205,7 +206,35 @@ def _blocked(platform: ScriptedProvider, clock: FrozenClock) -> Before:
     return _keys("S", then=("No stop of api",))
 
 
+def _options(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    platform.options[Verb.REDEPLOY] = {
+        "ref": "the branch, tag or commit; without it what is deployed now",
+        "variables": "KEY=VALUE, separated by commas",
+    }
+    platform.set_handlers()
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await _keys("j", "j", "j", "j", "R", then=("Redeploy cron",))(pilot)
+        await pilot.press("o", *"main")
+        await sees(pilot, "Options of redeploy cron")
+
+    return before
+
+
+def _approval(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    rules = (
+        ApprovalRule("release-managers", 2, (Approval("Mei Tanaka", True, NOW, "checked the migration"),)),
+        ApprovalRule("Maintainers", 1),
+    )
+    waiting = deployment("wait", Status.NEEDS_APPROVAL, service="gate", ago_s=660, message="Settle in batches of 500")
+    gate = service("gate", Status.NEEDS_APPROVAL, environment="staging", latest=replace(waiting, approvals=rules))
+    platform.replace_service(gate)
+    return _keys("slash", *"gate", "enter", "a", "y", then=("Approve gate", "waits for 1 more"))
+
+
 STATES = {
+    "options": _options,
+    "approval": _approval,
     "loading": _loading,
     "empty": _empty,
     "unauthorized": _unauthorized,
@@ -229,6 +258,30 @@ def test_state(name: str, size: tuple[int, int], snap_compare: Compare) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_first_run(size: tuple[int, int], snap_compare: Compare) -> None:
     assert snap_compare(shown(), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_four_accounts(size: tuple[int, int], snap_compare: Compare) -> None:
+    """Told apart by account; one of them fails."""
+    clock = FrozenClock()
+    railway, _ = scripted(
+        service("api", account="railway"),
+        service("emails", Status.CRASHED, account="railway"),
+        account="railway",
+        clock=clock,
+    )
+    gitlab, _ = scripted(
+        service("web", account="gitlab", project="acme/payments"),
+        service("settlement", Status.NEEDS_APPROVAL, account="gitlab", project="acme/payments"),
+        account="gitlab",
+        clock=clock,
+    )
+    cloud66, _ = scripted(service("storefront", account="cloud66", project="outlet"), account="cloud66", clock=clock)
+    dokploy, platform = scripted(account="dokploy", clock=clock)
+    platform.error = Unauthorized("Account dokploy: Dokploy does not accept the key.", remedy="Make an API key.")
+    before = _keys(then=("settlement", "storefront", "does not accept"), start=_nothing)
+    accounts = (railway, gitlab, cloud66, dokploy)
+    assert snap_compare(shown(*accounts, clock=clock), terminal_size=size, run_before=before)
 
 
 def test_read_only(snap_compare: Compare) -> None:

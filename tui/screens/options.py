@@ -22,7 +22,7 @@ class OptionsSheet(Sheet[Mapping[str, str] | None]):
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
-    foot = "tab next field · enter back to the question with these · esc leaves them as they were"
+    foot = "tab next field · enter takes them · esc leaves them as they were"
 
     def __init__(self, title: str, known: Mapping[str, str], given: Mapping[str, str]) -> None:
         super().__init__()
