@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.demo.dokploy_demo import DokployDemo, dokploy
-from tests.providers.server import until
+from tests.providers.loopback import until
 from tui.demo.dokploy import ids
 from tui.demo.dokploy.tokens import SECRETS
 from tui.demo.entities import Phase
@@ -248,7 +248,7 @@ async def _all(open_: ClientConnection, into: list[str] | None = None) -> None:
 async def test_refusals_are_closes_after_a_handshake_that_always_succeeds(demo: DokployDemo) -> None:
     assert await closed(demo, "listen-deployment") == (4000, "logPath no provided")
     assert await closed(demo, "listen-deployment", logPath="/etc/passwd") == (4000, "Invalid log path")
-    assert await closed(demo, "listen-deployment", "bad", logPath="/etc/dokploy/logs/x.log") == (1000, "")
+    assert await closed(demo, "listen-deployment", "bad", logPath="/etc/dokploy/logs/x.log") == (1005, "")
     assert await closed(demo, "docker-container-logs") == (4000, "containerId no provided")
     assert await closed(demo, "docker-container-logs", containerId="a b") == (4000, "Invalid container ID format")
     assert await closed(demo, "docker-container-logs", containerId="abc", tail="x") == (4000, "Invalid tail parameter")
@@ -297,6 +297,7 @@ async def test_a_container_goes_mute_after_a_redeploy_and_the_service_goes_on(de
         for _ in range(30):
             world.advance(5)
         await until(lambda: made.phase is Phase.LIVE and one.phase is Phase.REMOVED)
+        await until(lambda: "Stopping Container" in "".join(heard["container"]))
         before = len("".join(heard["container"])), len("".join(heard["service"]))
         world.advance(60)
         await until(lambda: len("".join(heard["service"])) > before[1])

@@ -31,7 +31,8 @@ class Refusal(Exception):
         if path is not None:
             data["path"] = path
         if self.issues is not None:
-            data["zodError"] = {"fieldErrors": {each["path"][0]: [each["message"]] for each in self.issues}}
+            fields = {each["path"][0]: [each["message"]] for each in self.issues}
+            data["zodError"] = {"formErrors": [], "fieldErrors": fields}
         shown: dict[str, Any] = {"message": self.message, "code": self.code, "data": data}
         return shown if self.issues is None else {**shown, "issues": self.issues}
 
@@ -45,6 +46,12 @@ def no_access() -> Refusal:
     return Refusal(401, "UNAUTHORIZED", "You don't have access to this service")
 
 
+def failed(command: str, said: str) -> Refusal:
+    """What a shell command that went wrong leaves: the command and all."""
+    message = f"Command execution failed: Command failed: {command}\n{said}\n"
+    return Refusal(500, "INTERNAL_SERVER_ERROR", message)
+
+
 @dataclass(slots=True)
 class Asked:
     world: World
@@ -52,18 +59,29 @@ class Asked:
     key: Key
     given: Mapping[str, Any]
 
-    def needs_all(self) -> None:
+    def needs(self, resource: str) -> None:
+        """Raises Refusal: the key's owner may only look, and not everywhere."""
         if not self.key.may_all:
-            raise no_access()
+            raise Refusal(401, "UNAUTHORIZED", f'unauthorized to access resource "{resource}"')
+
+    @property
+    def seen(self) -> list[Service]:
+        return [one for one in self.site.services if self.key.sees(one)]
 
     def service(self, type_: str) -> Service:
         found = self.site.service(str(self.given[f"{type_}Id"]))
         if found is None or ids.type_of(found) != type_:
             raise not_found(type_.title())
+        return self.service_of(found)
+
+    def service_of(self, found: Service) -> Service:
+        if not self.key.sees(found):
+            raise no_access()
         return found
 
     def deployment(self) -> Deployment:
         found = self.site.deployment(str(self.given["deploymentId"]))
         if found is None:
             raise not_found("Deployment")
+        self.service_of(found.service)
         return found

@@ -37,9 +37,15 @@ def type_of(service: Service) -> str:
 
 
 def app_name(service: Service) -> str:
-    project = service.environment.project.name
+    """With six characters at random; only whoever copied a service gave the copy the first one's name and more."""
+    environment = service.environment
+    first = environment.project.environments[0]
+    if environment is not first:
+        model = next((one for one in first.services if one.name == service.name), None)
+        if model is not None:
+            return f"{app_name(model)}-{environment.name}"
     suffix = nanoid("app", service.id).lower().replace("_", "x").replace("-", "y")[:6]
-    return f"{project}-{service.name}-{suffix}"
+    return f"{environment.project.name}-{service.name}-{suffix}"
 
 
 def log_path(one: Deployment) -> str:
@@ -53,9 +59,10 @@ def started_at(one: Deployment) -> int:
     return one.created_at if one.build is None else max(one.created_at, one.build[0])
 
 
-def container_id(one: Deployment, number: int) -> str:
-    return blake2b(f"container\0{one.id}\0{number}".encode(), digest_size=6).hexdigest()
+def container_id(one: Deployment, number: int, turn: int = 0) -> str:
+    """`turn`: how often the deployment's containers were replaced before this one."""
+    return blake2b(f"container\0{one.id}\0{number}\0{turn}".encode(), digest_size=6).hexdigest()
 
 
-def task_id(one: Deployment, number: int) -> str:
-    return nanoid("task", one.id, number).lower().replace("_", "0").replace("-", "1") + "abcd"
+def task_id(one: Deployment, number: int, turn: int) -> str:
+    return nanoid("task", one.id, number, turn).lower().replace("_", "0").replace("-", "1") + "abcd"

@@ -9,17 +9,12 @@ from typing import Any
 from tui.demo import lifecycle
 from tui.demo.cast import new_commit
 from tui.demo.dokploy import ids, words
-from tui.demo.dokploy.asking import VOID, Asked, Refusal
-from tui.demo.dokploy.site import BUILDING
+from tui.demo.dokploy.asking import VOID, Asked, Refusal, failed, not_found
+from tui.demo.dokploy.details import details
 from tui.demo.entities import PENDING, UP, Deployment, Service
 from tui.demo.world import Denied
 
 Handler = Callable[[Asked], Any]
-
-
-def _failed(command: str) -> Refusal:
-    words_ = f"Command execution failed: Command failed: {command}\nError response from daemon"
-    return Refusal(500, "INTERNAL_SERVER_ERROR", words_)
 
 
 @contextmanager
@@ -27,7 +22,7 @@ def _allowed(command: str) -> Iterator[None]:
     try:
         yield
     except Denied:
-        raise _failed(command) from None
+        raise failed(command, "Error response from daemon") from None
 
 
 def _up(service: Service) -> Deployment | None:
@@ -40,17 +35,17 @@ def _up(service: Service) -> Deployment | None:
 def deploy(type_: str, *, again: bool) -> Handler:
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
         service = asked.service(type_)
-        asked.needs_all()
+        asked.needs("deployment")
         if type_ in ids.DATABASES:
             with _allowed(f"docker service update {ids.app_name(service)}"):
                 up = _up(service)
                 if up is None:
                     raise Denied("nothing")
                 lifecycle.restart(asked.world, up)
-            return words.full(service, asked.site)
+            return details(service, asked.site)
         usual = "Rebuild deployment" if again else "Manual deployment"
         title, description = str(asked.given.get("title") or usual), str(asked.given.get("description") or "")
-        newest = service.recent[0].commit
+        newest = next((one for one in service.recent if asked.site.has_row(one)), service.recent[0]).commit
         seed = f"{asked.world.seed}:{service.id}:{service.next_number}"
         commit = newest if again else new_commit(seed, branch=newest.branch)
         asked.world.calls["redeploy" if again else "deploy", service.id] += 1
@@ -69,12 +64,13 @@ def deploy(type_: str, *, again: bool) -> Handler:
 def reload(type_: str) -> Handler:
     def order(asked: Asked) -> bool:
         service = asked.service(type_)
-        asked.needs_all()
+        asked.needs("deployment")
         up = _up(service)
         if up is None:
             raise Refusal(500, "INTERNAL_SERVER_ERROR", f"Error reloading {type_}")
         with _allowed(f"docker service update --force {ids.app_name(service)}"):
             lifecycle.restart(asked.world, up)
+        asked.site.reloads[up.id].append(asked.world.now)
         return True
 
     return order
@@ -85,8 +81,8 @@ def stop(type_: str) -> Handler:
 
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
         service = asked.service(type_)
-        asked.needs_all()
-        before = words.full(service, asked.site)
+        asked.needs("deployment")
+        before = details(service, asked.site)
         if service.active:
             lifecycle.stop(asked.world, service.active[0])
         return True if type_ == "compose" else before
@@ -97,11 +93,12 @@ def stop(type_: str) -> Handler:
 def start(type_: str) -> Handler:
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
         service = asked.service(type_)
-        asked.needs_all()
-        before = words.full(service, asked.site)
+        asked.needs("deployment")
+        before = details(service, asked.site)
         up = _up(service)
         if up is None:
-            raise _failed(f"docker service scale {ids.app_name(service)}=1")
+            name = ids.app_name(service)
+            raise failed(f"docker service scale {name}=1", f"{name}: Error response from daemon: service not found")
         if up.stopped:
             lifecycle.start(asked.world, up)
         return True if type_ == "compose" else before
@@ -109,52 +106,65 @@ def start(type_: str) -> Handler:
     return order
 
 
-def restart_container(asked: Asked) -> Any:  # noqa: ANN401 - JSON
-    asked.needs_all()
-    wanted = str(asked.given["containerId"])
-    for service in asked.site.services:
-        up = _up(service)
-        for number in range(len(up.instances) if up is not None else 0):
-            if up is not None and ids.container_id(up, number).startswith(wanted[:12]):
-                lifecycle.restart(asked.world, up)
-                return VOID
-    raise Refusal(500, "INTERNAL_SERVER_ERROR", f"(HTTP code 404) no such container - No such container: {wanted}")
+def rebuild(type_: str) -> Handler:
+    """A database with its volumes: what nobody should ever call."""
+
+    def order(asked: Asked) -> bool:
+        service = asked.service(type_)
+        asked.needs("deployment")
+        asked.world.calls["rebuild", service.id] += 1
+        return True
+
+    return order
 
 
 # what is under way
 
 
 def clean_queues(type_: str) -> Handler:
+    """Says nothing of what it dropped, if anything."""
+
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
         service = asked.service(type_)
-        asked.needs_all()
-        for one in [one for one in service.recent if one.phase in PENDING]:
-            lifecycle.cancel(asked.world, one)
+        asked.needs("deployment")
+        _drop(asked, [one for one in service.recent if one.phase in PENDING])
+        if type_ == "compose":
+            return {"success": True, "message": "Queues cleaned successfully"}
         return VOID
 
     return order
+
+
+def clean_all_queues(asked: Asked) -> bool:
+    asked.needs("deployment")
+    _drop(asked, [job.one for job in asked.site.jobs() if not job.is_active])
+    return True
+
+
+def _drop(asked: Asked, waiting: list[Deployment]) -> None:
+    for one in waiting:
+        lifecycle.cancel(asked.world, one)
 
 
 def kill_build(type_: str) -> Handler:
-    """The whole host's: whatever is built there by the same command dies."""
+    """The whole host's: whatever is built there by the same command dies, whosever it is."""
 
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
         asked.service(type_)
-        asked.needs_all()
-        for service in asked.site.services:
-            if ids.type_of(service) != type_:
-                continue
-            for one in [one for one in service.recent if one.phase in BUILDING and one.live_from is None]:
-                asked.site.killed.add(one.id)
-                lifecycle.cancel(asked.world, one)
+        asked.needs("deployment")
+        for job in asked.site.jobs():
+            if job.is_active and ids.type_of(job.one.service) == type_:
+                asked.site.killed.add(job.one.id)
+                lifecycle.cancel(asked.world, job.one)
         return VOID
 
     return order
 
 
-def cancel(_type: str) -> Handler:
+def cancel(type_: str) -> Handler:
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
-        asked.needs_all()
+        asked.service(type_)
+        asked.needs("deployment")
         raise Refusal(400, "BAD_REQUEST", "Deployment cancellation only available in cloud version")
 
     return order
@@ -162,7 +172,7 @@ def cancel(_type: str) -> Handler:
 
 def kill_process(asked: Asked) -> Any:  # noqa: ANN401 - JSON
     asked.deployment()
-    asked.needs_all()
+    asked.needs("deployment")
     raise Refusal(400, "BAD_REQUEST", "Deployment is not running")  # only schedules have a pid
 
 
@@ -171,7 +181,7 @@ def kill_process(asked: Asked) -> Any:  # noqa: ANN401 - JSON
 
 def remove(asked: Asked) -> Any:  # noqa: ANN401 - JSON
     one = asked.deployment()
-    asked.needs_all()
+    asked.needs("deployment")
     row = words.deployment(one, asked.site)
     asked.world.calls["remove", one.id] += 1
     asked.site.hidden.add(one.id)
@@ -180,42 +190,55 @@ def remove(asked: Asked) -> Any:  # noqa: ANN401 - JSON
 
 def roll_back(asked: Asked) -> Any:  # noqa: ANN401 - JSON
     """No row, no status: the image is swapped, and every failure is the same 400."""
-    wanted = str(asked.given["rollbackId"])
-    asked.needs_all()
-    for service in asked.site.services:
-        for one in asked.site.rows(service):
-            if ids.type_of(service) == "application" and ids.rollback_id(one) == wanted and one.live_from is not None:
-                asked.world.calls["rollback", one.id] += 1
-                return VOID
-    raise Refusal(400, "BAD_REQUEST", "Error input: Rolling back")
+    one = _with_rollback(asked)
+    refusal = Refusal(400, "BAD_REQUEST", "Error input: Rolling back")
+    if one is None or not asked.key.may_all:
+        raise refusal
+    try:
+        asked.site.roll_back(one, asked.key.person)
+    except Denied:
+        raise refusal from None
+    return VOID
 
 
 def delete_rollback(asked: Asked) -> Any:  # noqa: ANN401 - JSON
     """The row of the deployment goes with it."""
-    asked.needs_all()
-    for service in asked.site.services:
-        for one in asked.site.rows(service):
-            if ids.rollback_id(one) == asked.given["rollbackId"]:
-                found = words.by_type(one, asked.site)["rollback"]
-                asked.world.calls["remove", one.id] += 1
-                asked.site.hidden.add(one.id)
-                return found
-    raise Refusal(400, "BAD_REQUEST", "Error input: Deleting rollback")
+    asked.needs("deployment")
+    one = _with_rollback(asked)
+    if one is None:
+        raise not_found("Rollback")
+    found = words.by_type(one, asked.site)["rollback"]
+    asked.world.calls["remove", one.id] += 1
+    asked.site.hidden.add(one.id)
+    return found
 
 
-def toggle_requests(asked: Asked) -> bool:
-    asked.needs_all()
-    asked.site.requests_recorded = bool(asked.given["enable"])
-    return True
+def _with_rollback(asked: Asked) -> Deployment | None:
+    wanted = str(asked.given["rollbackId"])
+    rows = (one for service in asked.seen if ids.type_of(service) == "application" for one in asked.site.rows(service))
+    return next((one for one in rows if ids.rollback_id(one) == wanted), None)
 
 
-def nothing(type_: str) -> Handler:
-    """What is answered and changes nothing that can be seen: clearDeployments, markRunning, refreshToken."""
+def clear_logs(type_: str) -> Handler:
+    """The files go, the rows stay."""
 
-    def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
+    def order(asked: Asked) -> bool:
         service = asked.service(type_)
-        asked.needs_all()
-        asked.world.calls["other", service.id] += 1
+        asked.needs("deployment")
+        asked.world.calls["clear", service.id] += 1
+        asked.site.cleared.update(one.id for one in asked.site.rows(service) if not asked.site.is_building(one))
         return True
+
+    return order
+
+
+def nothing(type_: str, answer: object) -> Handler:
+    """What changes nothing that can be seen: markRunning, refreshToken."""
+
+    def order(asked: Asked) -> object:
+        service = asked.service(type_)
+        asked.needs("deployment")
+        asked.world.calls["other", service.id] += 1
+        return answer
 
     return order

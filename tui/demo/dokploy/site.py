@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.demo.cast import Commit, Person
 from tui.demo.dokploy import ids
 from tui.demo.entities import PENDING, Deployment, Phase, Service
-from tui.demo.lifecycle import begin, let_go
+from tui.demo.lifecycle import begin, let_go, roll_back
 from tui.demo.world import Change, StatusChanged, World
 
-KEPT = 11  # rows of one service
+KEPT = 11  # rows of one service: ten are left when the next deploy makes one more
 BUILDING = frozenset({Phase.BUILDING, Phase.DEPLOYING})
 
 
@@ -22,25 +24,38 @@ class Job:
 
 
 class Site:
-    """One build at a time for what is ordered through the API; pushes of the story go their own way."""
+    """One build at a time for what is ordered through the API; pushes of the story go their own way.
+
+    Deployments in `stuck`, `interrupted` and `unstarted` have rows that say something else than the world: running
+    for ever, cancelled by a restart of Dokploy, failed before there was a log file. One of each is in the history of
+    a compose service that nobody looks at.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.killed: set[str] = set()
-        self.hidden: set[str] = set()
+        self.hidden: set[str] = set()  # whose rows were removed
+        self.cleared: set[str] = set()  # whose log files were removed
+        self.rollbacks: set[str] = set()  # what a rollback made: it runs, and there is no row of it
         self.titles: dict[str, tuple[str, str]] = {}  # title and description as they were given
         self.redeploys: set[str] = set()
-        self.requests_recorded = True
+        self.reloads: dict[str, list[int]] = defaultdict(list)  # when a deployment's containers were replaced
+        self.unrecorded_from: int | None = None  # requests are not written down since then
+        self.unrecorded: list[tuple[int, int]] = []  # nor were they in between
+        self.foreign_jobs = 0  # another organisation's, in the one queue that they share
         self._waiting: list[Deployment] = []
         self._numbers: dict[str, int] = {}
+        self.services = world.estate("dokploy").services  # nobody adds one later
+        self._by_id = {ids.service_id(one): one for one in self.services}
+        for one in sorted(self._queued(), key=lambda one: one.created_at):
+            self.number(one)
+        self.stuck, self.interrupted, self.unstarted = (set(found) for found in self._oddities())
         world.listen(self._changed)
 
-    @property
-    def services(self) -> list[Service]:
-        return self.world.estate("dokploy").services
-
     def service(self, id_: str) -> Service | None:
-        return next((one for one in self.services if ids.service_id(one) == id_), None)
+        return self._by_id.get(id_)
+
+    # orders
 
     def order(
         self, service: Service, commit: Commit, by: Person, title: str, description: str, *, again: bool
@@ -55,48 +70,65 @@ class Site:
         self.world.after(2.0, self._next)
         return made
 
+    def roll_back(self, one: Deployment, by: Person) -> None:
+        """Its image runs again; no row, no job and no status tell of it. Raises Denied."""
+        self.rollbacks.add(roll_back(self.world, one, by).id)
+
     def _changed(self, change: Change) -> None:
-        if isinstance(change, StatusChanged) and self._waiting:
+        if not isinstance(change, StatusChanged) or change.deployment.service.platform != "dokploy":
+            return
+        if change.phase is Phase.INITIALIZING and is_queueable(change.deployment.service):
+            self.number(change.deployment)
+        if self._waiting:
             self.world.after(0.2, self._next)
 
     def _next(self) -> None:
         """The first that waits is built, when nothing is."""
         self._waiting = [one for one in self._waiting if one.phase in PENDING]
-        if self._waiting and self._waiting[0].phase is Phase.QUEUED and not self.is_busy():
+        if self._waiting and self._waiting[0].phase is Phase.QUEUED and not self._is_busy():
             let_go(self.world, self._waiting.pop(0))
 
-    def is_busy(self) -> bool:
-        return any(
-            one.phase in BUILDING and one.live_from is None for service in self.services for one in service.recent[:4]
-        )
+    def _is_busy(self) -> bool:
+        return any(self.is_building(one) for one in self._queued())
+
+    def number(self, one: Deployment) -> int:
+        """Of its job, in the order in which they came."""
+        return self._numbers.setdefault(one.id, len(self._numbers) + 1)
+
+    # what there is
+
+    def is_building(self, one: Deployment) -> bool:
+        """Its job is active. What is restarted or rolled back is under way, too, but no job's."""
+        return one.phase in BUILDING and one.live_from is None and one.id not in self.rollbacks
+
+    def _queued(self) -> Iterator[Deployment]:
+        for service in self.services:
+            if is_queueable(service):
+                for one in service.recent:
+                    if one.id not in self.rollbacks and (one.phase in PENDING or self.is_building(one)):
+                        yield one
 
     def jobs(self) -> list[Job]:
-        """Newest first. A job that is done is gone."""
-        found = [
-            one
-            for service in self.services
-            if ids.type_of(service) in ("application", "compose")
-            for one in service.recent
-            if one.phase in PENDING or (one.phase in BUILDING and one.live_from is None)
-        ]
-        found.sort(key=lambda one: one.created_at)
-        for one in found:
-            self._numbers.setdefault(one.id, len(self._numbers) + 1)
-        found.sort(key=lambda one: (one.phase in PENDING, one.created_at), reverse=True)
-        return [Job(self._numbers[one.id], one, one.phase in BUILDING) for one in found]
+        """Newest first, what waits above what is active. A job that is done is gone."""
+        found = [Job(self.number(one), one, self.is_building(one)) for one in self._queued()]
+        return sorted(found, key=lambda job: (not job.is_active, job.number), reverse=True)
 
     def rows(self, service: Service) -> list[Deployment]:
         """Those that have a row, newest first: nothing that waits, and not more than are kept."""
-        found: list[Deployment] = []
-        for one in service.recent if len(service.recent) > KEPT else service.deployments:
-            if one.phase in PENDING or one.phase is Phase.SKIPPED or one.id in self.hidden:
-                continue
-            if one.build is None and one.live_from is None and one.phase is Phase.REMOVED:
-                continue  # it was dropped from the queue
-            found.append(one)
-            if len(found) == KEPT:
-                break
-        return found
+        kept: list[Deployment] = []
+        for one in _newest_first(service):
+            if self.has_row(one):
+                kept.append(one)
+                if len(kept) == KEPT:
+                    break
+        return [one for one in kept if one.id not in self.hidden] if self.hidden else kept
+
+    def has_row(self, one: Deployment) -> bool:
+        """A row appears when a job turns active, and stays until it is removed or the history is too long."""
+        if one.phase in PENDING or one.id in self.rollbacks:
+            return False
+        dropped = one.phase is Phase.REMOVED and one.build is None and one.live_from is None
+        return not dropped  # from the queue
 
     def deployment(self, id_: str) -> Deployment | None:
         for service in self.services:
@@ -104,3 +136,19 @@ class Site:
                 if ids.deployment_id(one) == id_:
                     return one
         return None
+
+    def _oddities(self) -> tuple[list[str], list[str], list[str]]:
+        quiet = [one for one in self.services if one.kind == "compose" and one.environment.name == "staging"]
+        rows = self.rows(quiet[0]) if quiet else []
+        return [one.id for one in rows[2:3]], [one.id for one in rows[4:5]], [one.id for one in rows[6:7]]
+
+
+def is_queueable(service: Service) -> bool:
+    """Databases are deployed at once, and leave no history."""
+    return ids.type_of(service) in ("application", "compose")
+
+
+def _newest_first(service: Service) -> Iterator[Deployment]:
+    """The history is made only if it is come to."""
+    yield from tuple(service.recent)
+    yield from service.history

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tui.demo.clock import SECOND, rfc3339
+from tui.demo.dokploy import ids
 from tui.demo.dokploy.site import Site
 from tui.demo.dokploy.words import row_status
-from tui.demo.entities import Deployment, Phase, Service
+from tui.demo.entities import Deployment, Service
 from tui.demo.flows import Log, merged, tail
 from tui.demo.scripts import Line
 from tui.demo.world import World
 
 
 def build_file(one: Deployment, site: Site) -> str:
-    """As far as it is written. It has no times; the framing is Dokploy's own."""
-    text = "Initializing deployment\nCloning Repo to /etc/dokploy/applications: ✅\n"
+    """As far as it is written. It has no times; the framing is Dokploy's own. It only ever grows."""
+    place = "compose" if ids.type_of(one.service) == "compose" else "applications"
+    name, repo = ids.app_name(one.service), one.service.repo
+    text = "Initializing deployment\n"
+    if one.build is not None:
+        text += f"Cloning Repo git.tools.example/{repo}.git to /etc/dokploy/{place}/{name}/code: ✅\n"
+        text += "".join(f"Receiving objects: {part}% ({part}/100)\r" for part in (33, 66, 100))
+        text += f"Receiving objects: 100% (100/100), done.\nBuilding {name}\n"
     text += "".join(f"{line.text.removesuffix(chr(10))}\n" for line in one.build_lines(site.world.now))
-    said = row_status(one, site)
-    if one.phase is Phase.FAILED or said == "error":
-        return text + "Error occurred ❌, check the logs for details.\n"
-    return text if said == "running" else text + "Docker Deployed: ✅\n"
+    match row_status(one, site):
+        case "running" | "cancelled":
+            return text
+        case "error":
+            return text + "Error occurred ❌, check the logs for details.\n"
+    return text + "Docker Deployed: ✅\n"
 
 
 def stamped(lines: Iterable[Line]) -> str:
@@ -48,8 +57,10 @@ def logs_of(service: Service) -> list[Log[Line]]:
     return found
 
 
-def last_lines(world: World, service: Service, count: int, since: int = 0) -> list[Line]:
-    return tail(logs_of(service), world.now - 1, count, since=since)
+def last_lines(
+    world: World, service: Service, count: int, since: int = 0, keep: Callable[[Line], bool] | None = None
+) -> list[Line]:
+    return tail(logs_of(service), world.now - 1, count, since=since, keep=keep)
 
 
 def new_lines(world: World, service: Service, after: int) -> list[Line]:

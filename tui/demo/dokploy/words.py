@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from tui.demo.clock import DAY, SECOND, rfc3339_ms
+from tui.demo.clock import rfc3339_ms
 from tui.demo.dokploy import ids
-from tui.demo.dokploy.site import BUILDING, Job, Site
+from tui.demo.dokploy.containers import Container
+from tui.demo.dokploy.site import Job, Site, is_queueable
 from tui.demo.dokploy.tokens import ENV, SECRETS
-from tui.demo.entities import UP, Deployment, Environment, InstanceState, Phase, Project, Service
+from tui.demo.entities import UP, Deployment, Environment, Phase, Project, Service
 
 Wire = dict[str, Any]
 _COLLECTIONS = {"application": "applications", "compose": "compose"}
-_TYPES = ("application", "compose", *ids.DATABASES)
+TYPES = ("application", "compose", *ids.DATABASES)
+ORGANIZATION = ids.nanoid("organization")
 
 
 # services
 
 
-def status(service: Service) -> str:
-    """idle, running (a build is), done (it was deployed), error."""
-    if not service.recent:
-        return "idle"
-    newest = next((one for one in service.recent if one.phase not in (Phase.SKIPPED, Phase.INITIALIZING)), None)
-    if newest is not None and newest.phase in BUILDING and newest.live_from is None:
+def status(service: Service, site: Site) -> str:
+    """idle, running (a build is), done (it was deployed), error (the last build failed). Not: whether it is well."""
+    row = next((one for one in service.recent if site.has_row(one)), None)
+    if row is not None and site.is_building(row):
         return "running"
-    if newest is not None and newest.phase is Phase.FAILED:
+    if row is not None and (row.phase is Phase.FAILED or row.id in site.killed):
         return "error"
     up = next((one for one in service.recent if one.phase in UP or one.live_from is not None), None)
     if up is None:
@@ -41,15 +42,16 @@ def status_key(type_: str) -> str:
     return "composeStatus" if type_ == "compose" else "applicationStatus"
 
 
-def overview(service: Service) -> Wire:
+def overview(service: Service, site: Site) -> Wire:
     environment, project = service.environment, service.environment.project
     type_ = ids.type_of(service)
+    rows = [one for one in service.recent if site.has_row(one)] if is_queueable(service) else []
     return {
         "id": ids.service_id(service),
         "type": type_,
         "name": service.name,
         "appName": ids.app_name(service),
-        "status": status(service),
+        "status": status(service, site),
         "createdAt": rfc3339_ms(environment.created_at),
         "serverId": None,
         "serverName": None,
@@ -58,11 +60,11 @@ def overview(service: Service) -> Wire:
         "environmentId": ids.nanoid("environment", environment.id),
         "environmentName": environment.name,
         "icon": None,
-        "lastDeployAt": rfc3339_ms(service.recent[0].created_at) if service.recent else None,
+        "lastDeployAt": rfc3339_ms(ids.started_at(rows[0])) if rows else None,
     }
 
 
-def brief(service: Service) -> Wire:
+def brief(service: Service, site: Site) -> Wire:
     """As the trees of projects have it."""
     type_ = ids.type_of(service)
     return {
@@ -72,65 +74,58 @@ def brief(service: Service) -> Wire:
         "description": None,
         "createdAt": rfc3339_ms(service.environment.created_at),
         "serverId": None,
-        "server": None,
-        "icon": None,
-        status_key(type_): status(service),
+        status_key(type_): status(service, site),
     }
 
 
-def full(service: Service, site: Site) -> Wire:
-    """application.one and its like: everything, the secrets too."""
-    type_ = ids.type_of(service)
-    shown = {**brief(service), "env": ENV, "replicas": service.replicas, "environmentId": _environment_id(service)}
-    if type_ == "application":
-        shown |= {
-            "sourceType": "github",
-            "rollbackActive": True,
-            "rollbackRegistryId": ids.nanoid("registry"),
-            "rollbackRegistry": {"username": "ops", "password": SECRETS[1]},
-            "buildServerId": None,
-            "deployments": [deployment(one, site) for one in reversed(site.rows(service))],
-        }
-    elif type_ == "compose":
-        shown |= {"composeType": "docker-compose", "deployments": []}
-    else:
-        shown |= {"databasePassword": SECRETS[2], "dockerImage": service.image}
-    return shown
-
-
-def environment(one: Environment, *, thin: bool = False) -> Wire:
+def environment(
+    one: Environment,
+    site: Site,
+    sees: Callable[[Service], bool],
+    keys: tuple[str, ...] | None = None,
+    more: Wire | None = None,
+) -> Wire:
+    """`keys`: what its services are shown with, where they have it; `more`: what stands beside them."""
     shown: Wire = {
         "environmentId": ids.nanoid("environment", one.id),
         "name": one.name,
-        "description": f"{one.name.title()} environment",
         "isDefault": one.name == "production",
-        "projectId": ids.nanoid("project", one.project.id),
-        **{_COLLECTIONS.get(type_, type_): [] for type_ in _TYPES},
+        **(more or {}),
+        **{_COLLECTIONS.get(type_, type_): [] for type_ in TYPES},
     }
-    for service in one.services:
+    for service in filter(sees, one.services):
         type_ = ids.type_of(service)
-        row = brief(service)
-        if thin:
-            keys = (id_key(type_),) if type_ in ids.DATABASES else (id_key(type_), "name", status_key(type_))
-            row = {key: row[key] for key in keys}
-        shown[_COLLECTIONS.get(type_, type_)].append(row)
+        row = brief(service, site)
+        if type_ not in ids.DATABASES:
+            row["icon"] = None
+        row["server"] = None
+        shown[_COLLECTIONS.get(type_, type_)].append(row if keys is None else {k: row[k] for k in keys if k in row})
     return shown
 
 
-def project(one: Project, *, thin: bool = False) -> Wire:
+def thin_environment(one: Environment, site: Site) -> Wire:
+    """Of the databases nothing but their ids."""
+    keys = ("applicationId", "composeId", "name", "applicationStatus", "composeStatus")
+    shown = environment(one, site, lambda _service: True, keys)
+    for type_ in ids.DATABASES:
+        shown[type_] = [{id_key(type_): ids.service_id(each)} for each in one.services if ids.type_of(each) == type_]
+    return shown
+
+
+def project(one: Project, environments: list[Wire]) -> Wire:
     return {
         "projectId": ids.nanoid("project", one.id),
         "name": one.name,
         "description": None,
         "createdAt": rfc3339_ms(one.created_at),
-        "organizationId": ids.nanoid("organization"),
-        "env": ENV if thin else "",
-        "environments": [environment(each, thin=thin) for each in one.environments],
+        "organizationId": ORGANIZATION,
+        "env": ENV,
+        "environments": environments,
         "projectTags": [],
     }
 
 
-def _environment_id(service: Service) -> str:
+def environment_id(service: Service) -> str:
     return ids.nanoid("environment", service.environment.id)
 
 
@@ -140,11 +135,16 @@ def _environment_id(service: Service) -> str:
 def row_status(one: Deployment, site: Site) -> str:
     if one.word:
         return one.word.lower()
-    if one.phase in BUILDING and one.live_from is None:
+    if one.id in site.stuck or site.is_building(one):
         return "running"
-    if one.phase is Phase.FAILED or one.id in site.killed:
+    if one.id in site.interrupted:
+        return "cancelled"
+    if one.phase is Phase.FAILED or one.id in site.killed or one.id in site.unstarted:
         return "error"
     return "done" if one.live_from is not None else "cancelled"
+
+
+NEVER_STARTED = "An error have occurred: SSH connection error: connect ECONNREFUSED 203.0.113.7:22"
 
 
 def deployment(one: Deployment, site: Site) -> Wire:
@@ -153,14 +153,14 @@ def deployment(one: Deployment, site: Site) -> Wire:
     running = said == "running"
     title, description = _title(one, site, running=running)
     type_ = ids.type_of(one.service)
-    ended = one.live_from or (one.build[1] if one.build is not None else one.changed_at)
+    has_log = one.id not in site.unstarted
     started = rfc3339_ms(ids.started_at(one))
     return {
         "deploymentId": ids.deployment_id(one),
         "title": title,
         "description": description,
         "status": said,
-        "logPath": ids.log_path(one),
+        "logPath": ids.log_path(one) if has_log else "",
         "pid": None,
         "applicationId": ids.service_id(one.service) if type_ == "application" else None,
         "composeId": ids.service_id(one.service) if type_ == "compose" else None,
@@ -169,14 +169,21 @@ def deployment(one: Deployment, site: Site) -> Wire:
         "previewDeploymentId": None,
         "createdAt": started,
         "startedAt": started,
-        "finishedAt": None if said in ("running", "cancelled") else rfc3339_ms(ended),
-        "errorMessage": None,
+        "finishedAt": None if said in ("running", "cancelled") else rfc3339_ms(_ended(one)),
+        "errorMessage": None if has_log else NEVER_STARTED,
         "scheduleId": None,
         "backupId": None,
         "rollbackId": ids.rollback_id(one) if type_ == "application" else None,
         "volumeBackupId": None,
         "buildServerId": None,
     }
+
+
+def _ended(one: Deployment) -> int:
+    if one.live_from is not None:
+        return one.live_from
+    built = one.changed_at if one.build is None else one.build[1]
+    return built if one.removed_at is None else min(built, one.removed_at)
 
 
 def _title(one: Deployment, site: Site, *, running: bool) -> tuple[str, str]:
@@ -197,7 +204,7 @@ def central(one: Deployment, site: Site) -> Wire:
         "appName": ids.app_name(service),
         "icon": None,
         "environment": {
-            "environmentId": _environment_id(service),
+            "environmentId": environment_id(service),
             "name": service.environment.name,
             "project": {
                 "projectId": ids.nanoid("project", service.environment.project.id),
@@ -227,7 +234,11 @@ def by_type(one: Deployment, site: Site) -> Wire:
             "version": one.number,
             "image": f"{ids.app_name(one.service)}:v{one.number}",
             "createdAt": row["createdAt"],
-            "fullContext": {"env": ENV, "registry": {"password": SECRETS[1]}},
+            "fullContext": {
+                "appName": ids.app_name(one.service),
+                "env": ENV,
+                "registry": {"registryUrl": "registry.tools.example", "username": "ops", "password": SECRETS[1]},
+            },
         }
     return {**row, "rollback": rollback}
 
@@ -238,6 +249,7 @@ def job(one: Job, site: Site) -> Wire:
     type_ = ids.type_of(service)
     title, description = site.titles.get(one.one.id, (one.one.commit.message, f"Hash: {one.one.commit.sha}"))
     stamp = one.one.created_at // 1_000_000
+    place = f"/dashboard/project/{ids.nanoid('project', service.environment.project.id)}"
     shown: Wire = {
         "id": f"job-{one.number}",
         "name": "deployments",
@@ -252,70 +264,67 @@ def job(one: Job, site: Site) -> Wire:
         "timestamp": stamp,
         "state": "active" if one.is_active else "waiting",
         "servicePath": {
-            "href": f"/dashboard/project/{ids.nanoid('project', service.environment.project.id)}",
+            "href": f"{place}/environment/{environment_id(service)}/services/{type_}/{ids.service_id(service)}",
             "label": type_.title(),
         },
     }
     if one.is_active:
-        shown["processedOn"] = stamp + 1
+        shown["processedOn"] = ids.started_at(one.one) // 1_000_000
     return shown
+
+
+def finished_job(one: Deployment, number: int, site: Site) -> Wire:
+    """As a queue in Redis kept them, before 0.29.9."""
+    shown = job(Job(number, one, True), site)
+    failed = row_status(one, site) == "error"
+    shown |= {"state": "failed" if failed else "completed", "finishedOn": _ended(one) // 1_000_000}
+    return {**shown, "failedReason": "Error occurred ❌, check the logs for details."} if failed else shown
+
+
+def foreign_job(number: int, now: int) -> Wire:
+    """Of an organisation that is none of the caller's business: the queue is the whole server's."""
+    return {
+        "id": f"job-{9000 + number}",
+        "name": "deployments",
+        "data": {
+            "applicationId": ids.nanoid("foreign", number),
+            "titleLog": "Deployment of somebody else",
+            "descriptionLog": "",
+            "type": "deploy",
+            "applicationType": "application",
+            "server": True,
+            "serverId": ids.nanoid("foreign-server"),
+        },
+        "timestamp": now // 1_000_000,
+        "state": "waiting",
+        "servicePath": {"href": None, "label": "—"},
+    }
 
 
 # containers
 
 
-def containers(service: Service, now: int) -> list[Wire]:
-    """Those of now, and of a swarm service the last one of the task before."""
-    serving = next((one for one in service.recent if one.phase in UP or _restarts(one)), None)
-    if serving is None:
-        return []
-    found = [_container(service, serving, number, now) for number in range(len(serving.instances))]
-    former = next((one for one in service.recent if one is not serving and one.live_from is not None), None)
-    if former is not None and ids.type_of(service) != "compose":
-        found.append(
-            {
-                "containerId": ids.container_id(former, 0),
-                "name": f"{ids.app_name(service)}.1.{ids.task_id(former, 0)}",
-                "image": f"{ids.app_name(service)}:latest",
-                "ports": "",
-                "state": "exited",
-                "status": "Exited (0) 9 minutes ago",
-            }
-        )
-    return found
-
-
-def _restarts(one: Deployment) -> bool:
-    return one.phase is Phase.DEPLOYING and one.live_from is not None
-
-
-def container_name(service: Service, one: Deployment, number: int) -> str:
-    if ids.type_of(service) == "compose":
-        return f"{ids.app_name(service)}-{('web', 'db', 'jobs')[number % 3]}-{number // 3 + 1}"
-    return f"{ids.app_name(service)}.{number + 1}.{ids.task_id(one, number)}"
-
-
-def _container(service: Service, one: Deployment, number: int, now: int) -> Wire:
-    state = InstanceState.EXITED if one.stopped else one.instance_state(number, now)
-    word, words = _STATES.get(state, ("running", ""))
-    if not words:
-        words = f"Up {max(1, (now - (one.live_from or now)) // SECOND)} seconds"
-    if now - (one.live_from or now) > DAY and word == "running":
-        words = f"Up {(now - (one.live_from or now)) // DAY} days"
+def container(one: Container, now: int) -> Wire:
+    """As the list of all containers has it."""
+    state, sentence = one.state(now)
     return {
-        "containerId": ids.container_id(one, number),
-        "name": container_name(service, one, number),
-        "image": service.image or f"{ids.app_name(service)}:latest",
+        "containerId": one.id,
+        "name": one.name,
+        "image": one.image,
         "ports": "",
-        "state": word,
-        "status": words,
+        "state": state,
+        "status": sentence,
     }
 
 
-_STATES = {
-    InstanceState.CREATED: ("created", "Created"),
-    InstanceState.RESTARTING: ("restarting", "Restarting (1) 2 seconds ago"),
-    InstanceState.CRASHED: ("exited", "Exited (1) 4 seconds ago"),
-    InstanceState.EXITED: ("exited", "Exited (0) 5 seconds ago"),
-    InstanceState.REMOVED: ("exited", "Exited (0) 5 seconds ago"),
-}
+def task(one: Container, now: int) -> Wire:
+    """As a swarm tells it: the id is the task's."""
+    state, current, error = one.task(now)
+    return {
+        "containerId": one.task_id,
+        "name": one.slot,
+        "state": state,
+        "currentState": current,
+        "node": "main",
+        "error": error,
+    }
