@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.journeys.sailing import WorldTime
+from tests.providers.loopback import Ledger
 from tui import providers
 from tui.credentials import Secret
 from tui.demo.cast import PEOPLE, new_commit
@@ -26,14 +27,6 @@ from tui.model.status import Status
 ACCOUNT = "demo"
 
 Choose = Callable[[World, Service], Deployment | None]
-
-
-class FreeMeter:
-    async def spend(self) -> None:
-        return
-
-    def observe(self, **told: object) -> None:
-        return
 
 
 @dataclass(frozen=True)
@@ -243,7 +236,7 @@ PROFILES = (RAILWAY, GITLAB, CLOUD66, DOKPLOY)
 async def provided(
     profile: Profile, serving: Serving, world: World, *, token: str | None = None, url: str | None = None
 ) -> AsyncIterator[Provider]:
-    provider = made(profile, serving, world, FreeMeter(), token=token, url=url)
+    provider = made(profile, serving, world, Ledger(), token=token, url=url)
     try:
         yield provider
     finally:

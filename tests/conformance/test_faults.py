@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conformance.profiles import Profile, named, provided
-from tests.providers.server import until
+from tests.providers.loopback import until
 from tui.demo.serve import Serving
 from tui.demo.world import World
 from tui.model.entities import Kind, Ref

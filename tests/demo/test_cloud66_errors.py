@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.demo.cloud66_demo import BUSY_DOCKER, DOCKER, RAILS, Cloud66Demo, cloud66_demo
-from tests.providers.server import until
+from tests.providers.loopback import until
 from tui.demo.cloud66 import ids
 
 

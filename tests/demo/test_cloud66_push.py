@@ -24,7 +24,7 @@ from tests.demo.cloud66_demo import (
     subscribe,
     told,
 )
-from tests.providers.server import until
+from tests.providers.loopback import until
 from tui.demo.cast import Fate
 from tui.demo.cloud66.faye import AT_MOST, HOLDS_S, PUSH
 from tui.demo.entities import Deployment, Phase

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.clocks import FakeClock
-from tests.providers.server import until
+from tests.providers.loopback import Ledger, cut, running
 from tui.credentials import Secret
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Service
@@ -151,10 +151,7 @@ class Cloud66Server:
     def cut(self) -> None:
         """Ends every connection without a word."""
         assert self.uvicorn is not None
-        for connection in list(self.uvicorn.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
+        cut(self.uvicorn)
 
     async def answer(self, request: Request) -> Response:
         body = await request.body()
@@ -227,37 +224,12 @@ async def serve(server: Cloud66Server) -> AsyncIterator[Cloud66Server]:
         Route("/api/3/{path:path}", server.answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/push", server.pushed, methods=["POST"]),
     ]
-    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off")
-    config.load()
-    runner = uvicorn.Server(config)  # without its main loop, which looks ten times a second whether to end
-    runner.lifespan = config.lifespan_class(config)
-    await runner.startup()
-    server.uvicorn = runner
-    server.port = runner.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        server.push.broken = [b"[]"] * 20
-        await server.push.wake()
-        server.cut()
-        await until(lambda: not runner.server_state.connections)
-        for listening in runner.servers:  # uvicorn's own shutdown sleeps first
-            listening.close()
-            await listening.wait_closed()
-
-
-class Ledger:
-    """The meter of a test: counts what is spent and keeps what is told."""
-
-    def __init__(self) -> None:
-        self.spent = 0
-        self.told: list[dict[str, Any]] = []
-
-    async def spend(self) -> None:
-        self.spent += 1
-
-    def observe(self, **told: Any) -> None:  # noqa: ANN401
-        self.told.append(told)
+    async with running(Starlette(routes=routes)) as (server.uvicorn, server.port):
+        try:
+            yield server
+        finally:
+            server.push.broken = [b"[]"] * 20
+            await server.push.wake()
 
 
 @asynccontextmanager

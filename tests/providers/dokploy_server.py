@@ -19,7 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.clocks import START, FakeClock
-from tests.providers.server import until
+from tests.providers.loopback import Ledger, cut, running
 from tui.credentials import Secret
 from tui.model.clock import Clock
 from tui.model.provider import Connection, Meter
@@ -68,10 +68,7 @@ class DokployServer:
     def cut(self) -> None:
         """Ends every connection without a word."""
         assert self.uvicorn is not None
-        for connection in list(self.uvicorn.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
+        cut(self.uvicorn)
 
     def close_without_code(self) -> None:
         """Ends every socket as Dokploy turns a key away: a close frame with nothing in it, which ASGI cannot say."""
@@ -127,20 +124,6 @@ def refusal(status: int, message: str, code: str | None, *, path: str | None = N
     return Response(json.dumps(body), status, media_type="application/json")
 
 
-class FreeMeter:
-    """Counts what is spent, and keeps what is told."""
-
-    def __init__(self) -> None:
-        self.spent = 0
-        self.told: list[dict[str, object]] = []
-
-    async def spend(self) -> None:
-        self.spent += 1
-
-    def observe(self, **told: object) -> None:
-        self.told.append(told)
-
-
 @asynccontextmanager
 async def serve(server: DokployServer) -> AsyncIterator[DokployServer]:
     app = Starlette(
@@ -149,21 +132,8 @@ async def serve(server: DokployServer) -> AsyncIterator[DokployServer]:
             WebSocketRoute("/{path:path}", server.socket),
         ]
     )
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    config.load()
-    runner = uvicorn.Server(config)  # without its main loop, which looks ten times a second whether to end
-    runner.lifespan = config.lifespan_class(config)
-    await runner.startup()
-    server.uvicorn = runner
-    server.port = runner.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with running(app) as (server.uvicorn, server.port):
         yield server
-    finally:
-        server.cut()
-        await until(lambda: not runner.server_state.connections and not runner.server_state.tasks)
-        for listening in runner.servers:  # uvicorn's own shutdown sleeps first
-            listening.close()
-            await listening.wait_closed()
 
 
 @asynccontextmanager
@@ -177,7 +147,7 @@ async def provided(
     """The provider against the server, which is served as long."""
     async with serve(server):
         connection = Connection("dok", Secret(KEY), url or server.url, projects=projects)
-        provider = DokployProvider(connection, meter=meter or FreeMeter(), clock=clock or FakeClock())
+        provider = DokployProvider(connection, meter=meter or Ledger(), clock=clock or FakeClock())
         try:
             yield provider
         finally:

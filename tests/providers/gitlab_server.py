@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.providers.server import until
+from tests.providers.loopback import Ledger, cut, running
 from tui.credentials import Secret
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Deployment, Service
@@ -71,10 +71,7 @@ class GitLabServer:
     def cut(self) -> None:
         """Ends every connection without a word."""
         assert self.uvicorn is not None
-        for connection in list(self.uvicorn.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
+        cut(self.uvicorn)
 
     async def answer(self, request: Request) -> Response:
         raw = request.scope["raw_path"].decode().partition("?")[0]
@@ -143,35 +140,8 @@ def _at(row: Json, where: str) -> object:
 @asynccontextmanager
 async def serve(server: GitLabServer) -> AsyncIterator[GitLabServer]:
     app = Starlette(routes=[Route("/{path:path}", server.answer, methods=["GET", "POST", "PUT", "DELETE"])])
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    config.load()
-    runner = uvicorn.Server(config)  # without its main loop, which looks ten times a second whether to end
-    runner.lifespan = config.lifespan_class(config)
-    await runner.startup()
-    server.uvicorn = runner
-    server.port = runner.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with running(app) as (server.uvicorn, server.port):
         yield server
-    finally:
-        server.cut()
-        await until(lambda: not runner.server_state.connections)
-        for listening in runner.servers:  # uvicorn's own shutdown sleeps first
-            listening.close()
-            await listening.wait_closed()
-
-
-class Ledger:
-    """The meter of a test: counts what is spent and keeps what is told."""
-
-    def __init__(self) -> None:
-        self.spent = 0
-        self.told: list[dict[str, Any]] = []
-
-    async def spend(self) -> None:
-        self.spent += 1
-
-    def observe(self, **told: Any) -> None:  # noqa: ANN401
-        self.told.append(told)
 
 
 @asynccontextmanager

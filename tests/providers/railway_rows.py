@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tests.providers.loopback import Ledger
 from tests.providers.server import Answer, GraphQLServer, Json
 from tui.credentials import Secret
 from tui.model.clock import Clock, SystemClock
@@ -12,20 +11,6 @@ from tui.providers.railway import RailwayProvider
 from tui.providers.railway.logs import Patience
 
 TOKEN = "0f0e-very-secret-token"
-
-
-class Ledger:
-    """The meter of a test: counts what is spent and keeps what is told."""
-
-    def __init__(self) -> None:
-        self.spent = 0
-        self.told: list[dict[str, Any]] = []
-
-    async def spend(self) -> None:
-        self.spent += 1
-
-    def observe(self, **told: Any) -> None:  # noqa: ANN401
-        self.told.append(told)
 
 
 def railway(

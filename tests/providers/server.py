@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tests.providers.loopback import cut, running
+
 Json = dict[str, Any]
 
 
@@ -97,10 +99,7 @@ class GraphQLServer:
     def cut(self) -> None:
         """Ends every connection without a word."""
         assert self.uvicorn is not None
-        for connection in list(self.uvicorn.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
+        cut(self.uvicorn)
 
     async def post(self, request: Request) -> Response:
         body = await request.json()
@@ -162,13 +161,6 @@ def refusal(*messages: str, **more: Any) -> Answer:  # noqa: ANN401
     return lambda _: JSONResponse(errors(*messages, **more))
 
 
-class _Quiet(uvicorn.Server):
-    """Leaves the test runner's signal handlers alone."""
-
-    async def serve_quietly(self) -> None:
-        await self._serve()
-
-
 @asynccontextmanager
 async def serve(server: GraphQLServer) -> AsyncIterator[GraphQLServer]:
     app = Starlette(
@@ -177,26 +169,8 @@ async def serve(server: GraphQLServer) -> AsyncIterator[GraphQLServer]:
             WebSocketRoute("/graphql/v2", server.connect),
         ]
     )
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    runner = _Quiet(config)
-    server.uvicorn = runner
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(runner.serve_quietly())
-        await until(lambda: runner.started)
-        server.port = runner.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield server
-        finally:
-            server.cut()
-            runner.should_exit = True
-            await task
-
-
-async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-    """Waits for a condition, and fails when it does not come."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event
-            await asyncio.sleep(0.005)
+    async with running(app) as (server.uvicorn, server.port):
+        yield server
 
 
 def _operation(query: str) -> str:

@@ -20,7 +20,6 @@ from tests.providers.cloud66_server import (
     Call,
     Cloud66Server,
     Json,
-    Ledger,
     action,
     cloud66,
     container,
@@ -35,6 +34,7 @@ from tests.providers.cloud66_server import (
     the_service,
     world,
 )
+from tests.providers.loopback import Ledger
 from tui.model.action import Verb
 from tui.model.errors import Forbidden, NotFound, RateLimited, Refused, Unauthorized, UnexpectedReply, Unreachable
 from tui.model.status import Status

@@ -18,7 +18,6 @@ from tests.providers.cloud66_server import (
     TOKEN,
     Cloud66Server,
     Json,
-    Ledger,
     action,
     cloud66,
     deploying,
@@ -30,7 +29,7 @@ from tests.providers.cloud66_server import (
     the_service,
     world,
 )
-from tests.providers.server import until
+from tests.providers.loopback import Ledger, until
 from tui.model.errors import ProviderError, Refused, UnexpectedReply, Unreachable
 from tui.model.log import Cursor, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.providers.cloud66 import Cloud66Provider, live_log

@@ -13,7 +13,6 @@ from tests.clocks import START, FakeClock
 from tests.providers.dokploy_server import (
     KEY,
     DokployServer,
-    FreeMeter,
     Json,
     container,
     job,
@@ -24,6 +23,7 @@ from tests.providers.dokploy_server import (
     service,
     shop,
 )
+from tests.providers.loopback import Ledger
 from tui.credentials import Secret
 from tui.model.action import Intent, Verb
 from tui.model.errors import (
@@ -370,7 +370,7 @@ async def test_a_key_that_never_worked_is_unauthorized_and_the_header_is_dokploy
 
 @pytest.mark.parametrize("bare", [refusal(401, "Unauthorized", None), refusal(401, "UNAUTHORIZED", "UNAUTHORIZED")])
 async def test_a_key_that_worked_and_is_refused_gets_silence_first_a_minute_then_five(bare: Response) -> None:
-    server, clock, meter = shop(), FakeClock(), FreeMeter()
+    server, clock, meter = shop(), FakeClock(), Ledger()
     async with provided(server, clock, meter=meter) as provider:
         await provider.snapshot()
         server.answers = dict.fromkeys(server.answers, lambda _: bare)
@@ -424,7 +424,7 @@ async def test_each_refusal_is_the_error_that_says_what_to_do(
     server = shop()
     server.answers = {"deployment.all": lambda _: answer}
     async with serve(server):
-        api = Api(Connection("dok", Secret(KEY), f"{server.url}/api/"), "Dokploy", meter=FreeMeter(), clock=FakeClock())
+        api = Api(Connection("dok", Secret(KEY), f"{server.url}/api/"), "Dokploy", meter=Ledger(), clock=FakeClock())
         with pytest.raises(error) as caught:
             (await api.query("deployment.all")).decode(list[Json])
         await api.aclose()
@@ -487,7 +487,7 @@ async def test_records_of_any_type_are_read_without_what_a_rollback_holds() -> N
     full = {"rollbackId": "r1", "fullContext": {"env": "BY-TYPE-SECRET"}}
     server.answers["deployment.allByType"] = lambda _: [row(1), row(2, rollbackId="r1", rollback=full)]
     async with serve(server):
-        api = Api(Connection("dok", Secret(KEY), server.url), "Dokploy", meter=FreeMeter(), clock=FakeClock())
+        api = Api(Connection("dok", Secret(KEY), server.url), "Dokploy", meter=Ledger(), clock=FakeClock())
         found = await runs.of_type(api, "schedule", "x1")
         await api.aclose()
     assert [each.deployment_id for each in found] == ["dep2", "dep1"]
@@ -524,7 +524,7 @@ async def test_no_secret_of_a_body_reaches_an_entity_a_repr_an_error_or_a_log(
             shown += [provider.handlers[verb].effect(intent), await provider.handlers[verb].run(intent)]
         members(server)
         server.answers["project.all"] = lambda _: [{"name": "x", "projectId": 5, **secret}]
-        other = DokployProvider(Connection("dok", Secret(KEY), server.url), meter=FreeMeter(), clock=FakeClock())
+        other = DokployProvider(Connection("dok", Secret(KEY), server.url), meter=Ledger(), clock=FakeClock())
         try:
             shown.append(await other.snapshot())
         except ProviderError as error:

@@ -10,7 +10,6 @@ from tests.clocks import START, FakeClock
 from tests.providers.dokploy_server import (
     KEY,
     DokployServer,
-    FreeMeter,
     container,
     iso,
     job,
@@ -19,6 +18,7 @@ from tests.providers.dokploy_server import (
     service,
     shop,
 )
+from tests.providers.loopback import Ledger
 from tui.credentials import Secret
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Kind, Ref, Service
@@ -318,6 +318,6 @@ async def test_a_fresh_provider_answers_without_a_snapshot_before() -> None:
     server.containers = [container(state="restarting", status="Restarting (1) 1 second ago")]
     async with provided(server) as provider:
         found = (await provider.snapshot()).services[0]
-        other = DokployProvider(Connection("dok", Secret(KEY), server.url), meter=FreeMeter(), clock=FakeClock())
+        other = DokployProvider(Connection("dok", Secret(KEY), server.url), meter=Ledger(), clock=FakeClock())
         assert (await other.deployment(ref("dep20"), found)).status is Status.CRASHED
         await other.aclose()

@@ -18,7 +18,6 @@ from tests.clocks import START
 from tests.providers.dokploy_server import (
     KEY,
     DokployServer,
-    FreeMeter,
     Hasty,
     Json,
     Streamer,
@@ -32,7 +31,7 @@ from tests.providers.dokploy_server import (
     service,
     shop,
 )
-from tests.providers.server import until
+from tests.providers.loopback import Ledger, until
 from tui.model.entities import Deployment, Service
 from tui.model.errors import Forbidden, ProviderError, Refused, Unauthorized, UnexpectedReply, Unreachable
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
@@ -342,7 +341,7 @@ async def test_what_is_no_text_is_no_log() -> None:
 
 async def test_closing_ends_a_log_under_way_and_every_open_is_paid_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    server, meter = building(), FreeMeter()
+    server, meter = building(), Ledger()
     server.streams[BUILD] = sends("x\n")
     async with provided(server, Hasty(), meter=meter) as provider, asyncio.TaskGroup() as group:
         one = await reader(provider, LogKind.BUILD, "dep58")

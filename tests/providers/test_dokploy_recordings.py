@@ -12,7 +12,8 @@ import pytest
 from starlette.responses import Response
 
 from tests.clocks import FakeClock
-from tests.providers.dokploy_server import KEY, DokployServer, FreeMeter, provided, serve
+from tests.providers.dokploy_server import KEY, DokployServer, provided, serve
+from tests.providers.loopback import Ledger
 from tui.credentials import Secret
 from tui.model.errors import (
     Forbidden,
@@ -133,7 +134,7 @@ async def test_every_recorded_answer_decodes_or_is_the_right_error() -> None:
 
     server = DokployServer(dict.fromkeys({procedure(each["request"]) for _, each in EXCHANGES}, replay))
     async with serve(server):
-        api = Api(Connection("dok", Secret(KEY), server.url), "Dokploy", meter=FreeMeter(), clock=FakeClock())
+        api = Api(Connection("dok", Secret(KEY), server.url), "Dokploy", meter=Ledger(), clock=FakeClock())
         for name, recorded in EXCHANGES:
             try:
                 await replayed(api, name, recorded)

@@ -15,7 +15,6 @@ from tests.providers.gitlab_server import (
     TOKEN,
     Call,
     GitLabServer,
-    Ledger,
     deployment,
     environment,
     gitlab,
@@ -28,6 +27,7 @@ from tests.providers.gitlab_server import (
     the_service,
     world,
 )
+from tests.providers.loopback import Ledger
 from tui.credentials import Secret
 from tui.model.action import Verb
 from tui.model.errors import (

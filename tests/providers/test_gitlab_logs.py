@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from tests.clocks import FakeClock
 from tests.providers.gitlab_server import Call, GitLabServer, deployment, gitlab, job, refusal, the_service, world
-from tests.providers.server import until
+from tests.providers.loopback import until
 from tui.model.errors import NotFound, Refused, Unreachable
 from tui.model.log import Cursor, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.text import without_sgr

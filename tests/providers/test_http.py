@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.providers.railway_rows import TOKEN, Ledger
+from tests.providers.loopback import Ledger
+from tests.providers.railway_rows import TOKEN
 from tui.credentials import Secret
 from tui.model.errors import (
     Forbidden,

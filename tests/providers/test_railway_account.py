@@ -8,9 +8,9 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from tests.clocks import FakeClock
+from tests.providers.loopback import Ledger, until
 from tests.providers.railway_rows import (
     TOKEN,
-    Ledger,
     connection,
     deployment,
     environment,
@@ -20,7 +20,7 @@ from tests.providers.railway_rows import (
     railway,
     world,
 )
-from tests.providers.server import GraphQLServer, Json, errors, refusal, serve, until
+from tests.providers.server import GraphQLServer, Json, errors, refusal, serve
 from tui.model.action import Verb
 from tui.model.errors import (
     Forbidden,

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from tests.providers.loopback import until
 from tests.providers.railway_rows import TOKEN, connection, deployment, railway, world
-from tests.providers.server import Answer, GraphQLServer, Json, Stream, errors, refusal, serve, until
+from tests.providers.server import Answer, GraphQLServer, Json, Stream, errors, refusal, serve
 from tui.model.action import Intent, Outcome, Receipt, Verb
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import (

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.responses import JSONResponse
 
+from tests.providers.loopback import Ledger, until
 from tests.providers.railway_rows import (
-    Ledger,
     connection,
     deployment,
     instance,
@@ -20,7 +20,7 @@ from tests.providers.railway_rows import (
     request,
     world,
 )
-from tests.providers.server import GraphQLServer, Json, Stream, errors, refusal, serve, until
+from tests.providers.server import GraphQLServer, Json, Stream, errors, refusal, serve
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import NotFound, ProviderError, UnexpectedReply, Unreachable
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.providers.loopback import Ledger
 from tui import providers
 from tui.model.action import Verb
 from tui.model.log import LogKind
@@ -40,7 +41,6 @@ def test_the_registry_loads_no_network_library() -> None:
 
 @pytest.mark.parametrize("name", list(providers.PROVIDERS))
 def test_every_verb_and_log_kind_is_named_once(name: str) -> None:
-    from tests.providers.railway_rows import Ledger
     from tui.credentials import Secret
     from tui.model.clock import SystemClock
     from tui.model.provider import Connection
