@@ -193,11 +193,16 @@ def _only_service(intent: Intent, stack: Stack) -> _Order:
             remedy=f"Name one with the option service: {', '.join(known)}.",
         )
     verb, does = _WORDS[intent.verb]
+    unknown = stack.children is None
+    what = _UNKNOWN.strip("<>") if unknown else f"the service {known[0]}"
+    warnings = [_DOWN] if intent.verb is Verb.STOP else []
+    if unknown:
+        warnings.append("What runs in it has not been read yet: if it has several services, nothing is done.")
     return _Order(
         {"command": f"service_{verb}", "service_name": known[0]},
-        f"{does} {known[0].strip('<>') if known[0] == _UNKNOWN else 'the service ' + known[0]} of {where(intent)}.",
-        (_DOWN,) if intent.verb is Verb.STOP else (),
-        needs_look=stack.children is None,
+        f"{does} {what} of {where(intent)}.",
+        tuple(warnings),
+        needs_look=unknown,
     )
 
 

@@ -26,7 +26,7 @@ NO_ROLLBACK = (
 
 def of_deployment(row: DeploymentRow, place: Place, status: Status, *, manual: bool) -> dict[Verb, str]:
     """Reasons only: what is not named here may be tried."""
-    told = status.replace("_", " ")
+    told = "waiting for approval" if status is Status.NEEDS_APPROVAL else status.replace("_", " ")
     is_live = row.id == place.live
     why: dict[Verb, str] = {}
     if (reason := _no_retry(row, told, manual)) is not None:
