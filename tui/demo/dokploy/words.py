@@ -169,7 +169,7 @@ def deployment(one: Deployment, site: Site) -> Wire:
         "previewDeploymentId": None,
         "createdAt": started,
         "startedAt": started,
-        "finishedAt": None if said in ("running", "cancelled") else rfc3339_ms(_ended(one)),
+        "finishedAt": None if said in ("running", "cancelled") else rfc3339_ms(_ended(one)) if has_log else started,
         "errorMessage": None if has_log else NEVER_STARTED,
         "scheduleId": None,
         "backupId": None,
@@ -198,7 +198,7 @@ def _title(one: Deployment, site: Site, *, running: bool) -> tuple[str, str]:
 def central(one: Deployment, site: Site) -> Wire:
     service = one.service
     type_ = ids.type_of(service)
-    place = {
+    place: Wire = {
         id_key(type_): ids.service_id(service),
         "name": service.name,
         "appName": ids.app_name(service),
@@ -212,8 +212,9 @@ def central(one: Deployment, site: Site) -> Wire:
             },
         },
         "server": None,
-        "buildServer": None,
     }
+    if type_ == "application":
+        place["buildServer"] = None
     return {
         **deployment(one, site),
         "application": place if type_ == "application" else None,
