@@ -53,7 +53,7 @@ class DokployDemo:
     async def get(self, procedure: str, key: str | None = None, **params: str | int) -> Any:  # noqa: ANN401  # JSON
         """What an answer that goes well holds."""
         async with self.client(key) as client:
-            answer = await client.get(procedure, params=params)
+            answer = await client.get(procedure, params=params or None)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -147,13 +147,16 @@ async def test_what_waits_is_dropped_silently_and_what_is_built_goes_on(demo: Do
     for path in (STATUS_PAGE, COMPOSE, BUSY):
         kind = "compose" if path == COMPOSE else "application"
         await demo.post(f"{kind}.redeploy", **{f"{kind}Id": demo.id(path)})
-    states = [(job["id"], job["state"]) for job in await demo.get("deployment.queueList")]
-    assert states == [("job-4", "waiting"), ("job-3", "waiting"), ("job-2", "waiting"), ("job-1", "active")]
+
+    async def jobs() -> list[str]:
+        return [f"{job['id']} {job['state']}" for job in await demo.get("deployment.queueList")]
+
+    assert await jobs() == ["job-5 waiting", "job-4 waiting", "job-3 waiting", "job-2 active", "job-1 active"]
     assert await demo.post("application.cleanQueues", applicationId=demo.id(STATUS_PAGE)) is None
     assert await demo.post("application.cleanQueues", applicationId=demo.id(FAILED)) is None
-    assert [job["id"] for job in await demo.get("deployment.queueList")] == ["job-4", "job-3", "job-1"]
+    assert await jobs() == ["job-5 waiting", "job-4 waiting", "job-2 active", "job-1 active"]
     assert await demo.post("settings.cleanAllDeploymentQueue") is True
-    assert [job["id"] for job in await demo.get("deployment.queueList")] == ["job-1"]
+    assert await jobs() == ["job-2 active", "job-1 active"]
     demo.world.advance(120)
     assert await demo.get("deployment.queueList") == []
     assert (await demo.rows(BUSY))[0]["status"] == "done"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.demo.dokploy_demo import DokployDemo, dokploy
@@ -224,14 +224,8 @@ async def test_requests_without_dates_are_the_oldest_and_durations_nanoseconds(
 # log sockets
 
 
-def socket(demo: DokployDemo, path: str, key: str | None = None, **params: str) -> connect:
-    query = "&".join(f"{name}={quote(value)}" for name, value in params.items())
-    headers = {"x-api-key": demo.key if key is None else key} if key != "" else {}
-    return connect(f"{demo.socket_url}/{path}?{query}", additional_headers=headers, open_timeout=2)
-
-
 async def closed(demo: DokployDemo, path: str, key: str | None = None, **params: str) -> tuple[int, str]:
-    async with socket(demo, path, key, **params) as open_:
+    async with demo.socket(path, key, **params) as open_:
         with pytest.raises(ConnectionClosed) as caught:
             await _all(open_)
     assert caught.value.rcvd is not None
@@ -255,21 +249,21 @@ async def test_refusals_are_closes_after_a_handshake_that_always_succeeds(demo: 
     member = demo.tokens.member.value
     assert (await closed(demo, "docker-container-logs", member, containerId="abc"))[0] == 4003
     with pytest.raises(TimeoutError):
-        async with socket(demo, "nowhere"):
+        async with asyncio.timeout(0.3), demo.socket("nowhere"):
             pass
 
 
 async def test_a_build_log_is_replayed_whole_cut_anywhere_and_never_ends(demo: DokployDemo) -> None:
     one = demo.world.service(STATUS_PAGE).recent[0]
     frames: list[str] = []
-    async with socket(demo, "listen-deployment", logPath=ids.log_path(one)) as open_:
+    async with demo.socket("listen-deployment", logPath=ids.log_path(one)) as open_:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_all(open_, frames), 0.5)
     text = "".join(frames)
     assert all(line.text in text for line in one.build_lines(demo.world.now))
     assert any(not frame.endswith("\n") for frame in frames)
     assert "\ufffd" in text, "a character was cut by the border of two frames"
-    async with socket(demo, "listen-deployment", logPath="/etc/dokploy/logs/x/gone.log") as open_:
+    async with demo.socket("listen-deployment", logPath="/etc/dokploy/logs/x/gone.log") as open_:
         assert str(await open_.recv()).startswith("tail error: tail: cannot open")
 
 
@@ -280,8 +274,8 @@ async def test_a_container_goes_mute_after_a_redeploy_and_the_service_goes_on(de
     heard: dict[str, list[str]] = {"container": [], "service": []}
 
     async def listen(name: str, container: str, run: str) -> None:
-        async with socket(
-            demo, "docker-container-logs", containerId=container, runType=run, tail="1", serviceId=app_id(demo)
+        async with demo.socket(
+            "docker-container-logs", containerId=container, runType=run, tail="1", serviceId=app_id(demo)
         ) as open_:
             async for frame in open_:
                 heard[name].append(str(frame))

@@ -73,7 +73,7 @@ async def answers(demo: DokployDemo, api: httpx.AsyncClient) -> dict[str, list[d
     await api.post("application.deploy", json={"applicationId": app})
     by_type = await get("deployment.allByType", id=app, type="application")
     central = await get("deployment.allCentralized")
-    queue = await get("deployment.queueList")
+    queue = [job for job in await get("deployment.queueList") if job["servicePath"]["href"]]  # others' were not seen
     projects = await get("project.all")
     thin = [each for row in projects for each in row["environments"]]
     rich = await get("environment.byProjectId", projectId=project)

@@ -8,12 +8,13 @@ from tui.demo.clock import rfc3339_ms
 from tui.demo.entities import Deployment, Service
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
+_LETTERS = bytes(ord(_ALPHABET[byte & 63]) for byte in range(256))
 DATABASES = ("postgres", "redis", "mysql", "mariadb", "mongo", "libsql")
 
 
 def nanoid(*parts: object) -> str:
     digest = blake2b("\0".join(map(str, parts)).encode(), digest_size=21).digest()
-    return "".join(_ALPHABET[byte & 63] for byte in digest)
+    return digest.translate(_LETTERS).decode()
 
 
 def deployment_id(one: Deployment) -> str:

@@ -55,8 +55,8 @@ def central(asked: Asked) -> list[Wire]:
 def queue(asked: Asked) -> list[Wire]:
     """What waits and what is active: in memory, where a job that is done leaves nothing."""
     site = asked.site
-    foreign = [words.foreign_job(number, asked.world.now) for number in range(site.foreign_jobs)]
-    return foreign + [words.job(job, site) for job in site.jobs() if asked.key.sees(job.one.service)]
+    found = [words.job(job, site) for job in site.jobs() if asked.key.sees(job.one.service)]
+    return found if site.foreign_job is None else [*found, words.foreign_job(site.foreign_job, asked.world.started_at)]
 
 
 def old_queue(asked: Asked) -> list[Wire]:

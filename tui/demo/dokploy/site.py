@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.demo.cast import Commit, Person
+from tui.demo.clock import MINUTE
 from tui.demo.dokploy import ids
 from tui.demo.entities import PENDING, Deployment, Phase, Service
 from tui.demo.lifecycle import begin, let_go, roll_back
@@ -42,9 +43,8 @@ class Site:
         self.reloads: dict[str, list[int]] = defaultdict(list)  # when a deployment's containers were replaced
         self.unrecorded_from: int | None = None  # requests are not written down since then
         self.unrecorded: list[tuple[int, int]] = []  # nor were they in between
-        self.foreign_jobs = 0  # another organisation's, in the one queue that they share
         self._waiting: list[Deployment] = []
-        self._numbers: dict[str, int] = {}
+        self._numbers = {"foreign": 1}
         self.services = world.estate("dokploy").services  # nobody adds one later
         self._by_id = {ids.service_id(one): one for one in self.services}
         for one in sorted(self._queued(), key=lambda one: one.created_at):
@@ -112,6 +112,11 @@ class Site:
         """Newest first, what waits above what is active. A job that is done is gone."""
         found = [Job(self.number(one), one, self.is_building(one)) for one in self._queued()]
         return sorted(found, key=lambda job: (not job.is_active, job.number), reverse=True)
+
+    @property
+    def foreign_job(self) -> int | None:
+        """The number of another organisation's job, in the one queue that all share; it is done in a minute."""
+        return self._numbers["foreign"] if self.world.now < self.world.started_at + MINUTE else None
 
     def rows(self, service: Service) -> list[Deployment]:
         """Those that have a row, newest first: nothing that waits, and not more than are kept."""

@@ -282,13 +282,13 @@ def finished_job(one: Deployment, number: int, site: Site) -> Wire:
     return {**shown, "failedReason": "Error occurred ❌, check the logs for details."} if failed else shown
 
 
-def foreign_job(number: int, now: int) -> Wire:
-    """Of an organisation that is none of the caller's business: the queue is the whole server's."""
+def foreign_job(number: int, at: int) -> Wire:
+    """Of an organisation whose services are none of the caller's: the queue is the whole server's."""
     return {
-        "id": f"job-{9000 + number}",
+        "id": f"job-{number}",
         "name": "deployments",
         "data": {
-            "applicationId": ids.nanoid("foreign", number),
+            "applicationId": ids.nanoid("foreign"),
             "titleLog": "Deployment of somebody else",
             "descriptionLog": "",
             "type": "deploy",
@@ -296,8 +296,9 @@ def foreign_job(number: int, now: int) -> Wire:
             "server": True,
             "serverId": ids.nanoid("foreign-server"),
         },
-        "timestamp": now // 1_000_000,
-        "state": "waiting",
+        "timestamp": at // 1_000_000,
+        "processedOn": at // 1_000_000 + 2,
+        "state": "active",
         "servicePath": {"href": None, "label": "—"},
     }
 
