@@ -234,6 +234,6 @@ def _stats(one: Container, now: int) -> dict[str, object]:
         "cpu": {"value": f"{busy % 1000 / 50:.2f}%", "time": time},
         "memory": {"value": {"used": f"{180 + busy % 64}MiB", "total": "3.82GiB"}, "time": time},
         "disk": {"value": {"diskTotal": 79.9, "diskUsage": 31.2, "diskUsedPercentage": 39.0}, "time": time},
-        "network": {"value": {"inputMb": f"{now // SECOND % 9000 / 10}MB", "outputMb": "12.1MB"}, "time": time},
-        "block": {"value": {"readMb": "8.2MB", "writeMb": "0B"}, "time": time},
+        "network": {"value": {"inputMb": now // SECOND % 9000 / 10, "outputMb": 12.1}, "time": time},
+        "block": {"value": {"readMb": 8.2, "writeMb": 0}, "time": time},
     }
