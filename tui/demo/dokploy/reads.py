@@ -12,11 +12,10 @@ from tui.demo.dokploy.containers import Container, every_container
 from tui.demo.dokploy.inventory import SERVER, server_deployments
 from tui.demo.dokploy.site import is_queueable
 from tui.demo.dokploy.words import Wire
-from tui.demo.entities import Deployment, Phase
+from tui.demo.entities import Deployment
 
 _SINCE = re.compile(r"all|(\d{1,9})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_FINISHED = frozenset({Phase.LIVE, Phase.CRASHED, Phase.FAILED, Phase.REMOVED})
 
 
 def deployments(asked: Asked) -> list[Wire]:
@@ -57,19 +56,6 @@ def queue(asked: Asked) -> list[Wire]:
     site = asked.site
     found = [words.job(job, site) for job in site.jobs() if asked.key.sees(job.one.service)]
     return found if site.foreign_job is None else [*found, words.foreign_job(site.foreign_job, asked.world.started_at)]
-
-
-def old_queue(asked: Asked) -> list[Wire]:
-    """The queue in Redis kept what was done, and what had failed."""
-    ended = [
-        one
-        for service in asked.seen
-        if is_queueable(service)
-        for one in asked.site.rows(service)
-        if one in service.recent and one.phase in _FINISHED and one.trigger != "rollback"
-    ]
-    ended.sort(key=ids.started_at, reverse=True)
-    return queue(asked) + [words.finished_job(one, asked.site.number(one), asked.site) for one in ended]
 
 
 # logs

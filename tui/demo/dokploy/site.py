@@ -48,7 +48,7 @@ class Site:
         self.services = world.estate("dokploy").services  # nobody adds one later
         self._by_id = {ids.service_id(one): one for one in self.services}
         for one in sorted(self._queued(), key=lambda one: one.created_at):
-            self.number(one)
+            self._number(one)
         self.stuck, self.interrupted, self.unstarted = (set(found) for found in self._oddities())
         world.listen(self._changed)
 
@@ -78,7 +78,7 @@ class Site:
         if not isinstance(change, StatusChanged) or change.deployment.service.platform != "dokploy":
             return
         if change.phase is Phase.INITIALIZING and is_queueable(change.deployment.service):
-            self.number(change.deployment)
+            self._number(change.deployment)
         if self._waiting:
             self.world.after(0.2, self._next)
 
@@ -91,7 +91,7 @@ class Site:
     def _is_busy(self) -> bool:
         return any(self.is_building(one) for one in self._queued())
 
-    def number(self, one: Deployment) -> int:
+    def _number(self, one: Deployment) -> int:
         """Of its job, in the order in which they came."""
         return self._numbers.setdefault(one.id, len(self._numbers) + 1)
 
@@ -110,7 +110,7 @@ class Site:
 
     def jobs(self) -> list[Job]:
         """Newest first, what waits above what is active. A job that is done is gone."""
-        found = [Job(self.number(one), one, self.is_building(one)) for one in self._queued()]
+        found = [Job(self._number(one), one, self.is_building(one)) for one in self._queued()]
         return sorted(found, key=lambda job: (not job.is_active, job.number), reverse=True)
 
     @property

@@ -169,7 +169,7 @@ def deployment(one: Deployment, site: Site) -> Wire:
         "previewDeploymentId": None,
         "createdAt": started,
         "startedAt": started,
-        "finishedAt": None if said in ("running", "cancelled") else rfc3339_ms(_ended(one)) if has_log else started,
+        "finishedAt": _finished_at(one, said) if has_log else started,
         "errorMessage": None if has_log else NEVER_STARTED,
         "scheduleId": None,
         "backupId": None,
@@ -179,17 +179,21 @@ def deployment(one: Deployment, site: Site) -> Wire:
     }
 
 
-def _ended(one: Deployment) -> int:
+def _finished_at(one: Deployment, said: str) -> str | None:
+    if said in ("running", "cancelled"):
+        return None
     if one.live_from is not None:
-        return one.live_from
+        return rfc3339_ms(one.live_from)
     built = one.changed_at if one.build is None else one.build[1]
-    return built if one.removed_at is None else min(built, one.removed_at)
+    return rfc3339_ms(built if one.removed_at is None else min(built, one.removed_at))
 
 
 def _title(one: Deployment, site: Site, *, running: bool) -> tuple[str, str]:
     given = site.titles.get(one.id)
     if given is not None and (running or one.id in site.redeploys):
         return given
+    if given is None and one.trigger == "redeploy":
+        return "Rebuild deployment", ""
     if given is None and running:
         return one.commit.message, f"Hash: {one.commit.sha}"
     return one.commit.message, f"Commit: {one.commit.sha}"
@@ -272,14 +276,6 @@ def job(one: Job, site: Site) -> Wire:
     if one.is_active:
         shown["processedOn"] = ids.started_at(one.one) // 1_000_000
     return shown
-
-
-def finished_job(one: Deployment, number: int, site: Site) -> Wire:
-    """As a queue in Redis kept them, before 0.29.9."""
-    shown = job(Job(number, one, True), site)
-    failed = row_status(one, site) == "error"
-    shown |= {"state": "failed" if failed else "completed", "finishedOn": _ended(one) // 1_000_000}
-    return {**shown, "failedReason": "Error occurred ❌, check the logs for details."} if failed else shown
 
 
 def foreign_job(number: int, at: int) -> Wire:
