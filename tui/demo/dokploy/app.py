@@ -1,7 +1,7 @@
 """Dokploy as an ASGI application: REST below /api, tRPC below /api/trpc, log sockets on the root; and an old one.
 
-A real server closes a connection that was idle for five seconds. This one does not: a client that counts on that
-closes too late nowhere, and one that does not would fail here by chance.
+A real server closes a connection that was idle for five seconds. This one keeps it: else it would depend on how quick
+the machine is whether a request still finds its connection.
 """
 
 from __future__ import annotations
