@@ -212,6 +212,15 @@ async def test_what_waits_stands_on_top_and_other_peoples_jobs_are_not_ours() ->
     assert listed[0].created_at == START + timedelta(milliseconds=8)
 
 
+@pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
+async def test_a_job_that_an_older_queue_still_remembers_is_not_shown_as_waiting(state: str) -> None:
+    server = shop()
+    server.jobs = [job(8, state)]
+    async with provided(server) as provider:
+        _, listed = await read(provider)
+    assert [each.id for each in listed] == ["dep20", "dep10"]
+
+
 async def test_an_active_job_is_shown_until_its_row_is_there_and_never_beside_it() -> None:
     server, clock = shop(), FakeClock()
     server.jobs = [job(8, "active")]

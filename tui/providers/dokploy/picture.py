@@ -34,6 +34,7 @@ _WITHOUT = {
     "central": "Deployments are not shown.",
     "containers": "Crash loops are not seen, because the containers cannot be read.",
 }
+_ENDED = frozenset({"completed", "failed", "cancelled"})  # queues before 0.29.9, and the cloud's, remember
 
 
 class Known(Struct):
@@ -135,7 +136,8 @@ class Picture:
         self._was_read("overview")
 
     async def _read_queue(self) -> None:
-        jobs = await self._api.rows("deployment.queueList", JobRow)
+        rows = await self._api.rows("deployment.queueList", JobRow)
+        jobs = [row for row in rows if row.state not in _ENDED]
         if [(job.id, job.state) for job in jobs] != [(job.id, job.state) for job in self.known.jobs]:
             self.doubt("central")
         self.known.jobs = jobs
