@@ -32,6 +32,7 @@ from textual.pilot import Pilot  # noqa: E402
 
 from tui import providers  # noqa: E402
 from tui.app import DeckApp  # noqa: E402
+from tui.cli.accounts import TITLES  # noqa: E402
 from tui.config import UiConfig  # noqa: E402
 from tui.credentials import Secret  # noqa: E402
 from tui.demo.clock import SECOND  # noqa: E402
@@ -87,12 +88,10 @@ class Scene:
 
     async def go_to(self, path: str) -> None:
         """The cursor on that service, as a person would; then until its timeline and its log are there."""
-        environment, _, name = path.rpartition("/")
+        rest, _, name = path.rpartition("/")
+        environment = rest.rpartition("/")[2]
         wanted = f" 2 Timeline  {name} {environment} "
-        for _ in range(30):
-            if wanted in self.text:
-                break
-            await self.press("j")
+        await self.press("1", "g", "slash", *path, "enter")
         await self.until(lambda screen: wanted in screen and not re.search("Reading the|Opening the", screen), path)
         await self.pilot.pause(0.5)
 
@@ -112,8 +111,21 @@ async def board(scene: Scene) -> None:
 
 async def rollout(scene: Scene) -> None:
     """A deployment in flight, with its build steps and its build log."""
-    await scene.go_to("production/web")
+    await scene.go_to("shop/production/web")
     scene.shoot("rollout")
+
+
+async def approval(scene: Scene) -> None:
+    """A deployment on GitLab that waits for three people: who they are, and what it brings."""
+    await scene.go_to("production/settlement")
+    await scene.press("2", "enter")
+    await scene.sees("Deployment of settlement")
+    await scene.pilot.pause(0.5)
+    if "Approvals" not in scene.text:
+        await scene.press("d")
+    await scene.sees("Approvals")
+    await scene.pilot.pause(0.3)
+    scene.shoot("approval")
 
 
 async def rollback(scene: Scene) -> None:
@@ -131,7 +143,7 @@ async def rollback(scene: Scene) -> None:
 
 async def audit(scene: Scene) -> None:
     """What was done from here: a redeploy, followed to its end."""
-    await scene.go_to("staging/api")
+    await scene.go_to("shop/staging/api")
     await scene.press("R")
     await scene.sees("y does it")
     await scene.pilot.pause(0.5)
@@ -169,27 +181,32 @@ async def deployment(scene: Scene) -> None:
     scene.shoot("deployment")
 
 
-SCENES: tuple[Callable[[Scene], Awaitable[None]], ...] = (board, rollout, rollback, audit, help_, deployment)
+SCENES: tuple[Callable[[Scene], Awaitable[None]], ...] = (board, rollout, approval, rollback, audit, help_, deployment)
 
 
 async def play(scene: Callable[[Scene], Awaitable[None]], size: tuple[int, int], folder: Path) -> None:
     world = frozen_world()
     clock = WorldTime(world)
     async with serve(world) as serving:
-        account = Account("acme", "railway", "Railway", connector(serving.addresses["railway"], clock))
-        async with Engine([account], audit=AuditLog(None), clock=clock) as engine:
+        accounts = [
+            Account(platform, platform, TITLES[platform], connector(platform, address, clock))
+            for platform, address in serving.addresses.items()
+        ]
+        async with Engine(accounts, audit=AuditLog(None), clock=clock) as engine:
             engine.actions._user = "ana"  # whoever makes the picture
             app = DeckApp(engine, terminal=TERMINAL, ui=UiConfig(), state_dir=None)
             async with app.run_test(size=size) as pilot:
                 stage = Scene(pilot, world, folder)
-                await stage.sees("gateway")
+                await stage.until(lambda _: len(engine.store.services()) == len(world.services), "every service")
                 await scene(stage)
 
 
-def connector(address: Address, clock: WorldTime) -> Callable[[Meter], Awaitable[Provider]]:
+def connector(platform: str, address: Address, clock: WorldTime) -> Callable[[Meter], Awaitable[Provider]]:
     async def connect(meter: Meter) -> Provider:
-        kind = providers.load("railway")
-        return kind(Connection("acme", Secret(address.token), address.url), meter=meter, clock=clock)
+        connection = Connection(
+            platform, Secret(address.token), address.url, address.projects, live_logs=address.live_logs
+        )
+        return providers.load(platform)(connection, meter=meter, clock=clock)
 
     return connect
 
