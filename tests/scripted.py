@@ -14,7 +14,7 @@ from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
 from tui.model.action import Danger, Effect, Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
-from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
+from tui.model.entities import Changes, Deployment, Page, Ref, Service, Snapshot, Step
 from tui.model.errors import NotFound, ProviderError, Refused
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.provider import Connection, Credential, Handler, Meter, Provider
@@ -58,11 +58,15 @@ class ScriptedProvider(Provider):
         self.services: list[Service] = []
         self.history: dict[Ref, list[Deployment]] = {}
         self.taken: dict[Ref, tuple[Step, ...]] = {}
+        self.brought: dict[Ref, Changes] = {}  # what a deployment not named here brought is the port's own answer
+        self.compared: list[tuple[str, str | None]] = []  # the deployments whose changes were asked for, over which
         self.lines: dict[tuple[Ref, LogKind], list[LogEntry]] = {}
         self.problems: tuple[str, ...] = ()
         self.unread: tuple[Ref, ...] = ()
         self.error: ProviderError | None = None
         self.log_error: ProviderError | None = None
+        self.changes_error: ProviderError | None = None
+        self.changes_gate: asyncio.Event | None = None  # as `gate`, of the changes
         self.history_error: ProviderError | None = None
         self.gate: asyncio.Event | None = None  # while it is set and not open, no snapshot answers
         self.performed: list[Intent] = []
@@ -110,6 +114,15 @@ class ScriptedProvider(Provider):
 
     async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
         return self.taken.get(deployment.ref, ())
+
+    async def changes(self, deployment: Deployment, before: Deployment | None) -> Changes:
+        self.compared.append((deployment.id, None if before is None else before.id))
+        if self.changes_gate is not None:
+            await self.changes_gate.wait()
+        if self.changes_error is not None:
+            raise self.changes_error
+        known = self.brought.get(deployment.ref)
+        return await super().changes(deployment, before) if known is None else known
 
     async def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         sent = int(cursor.token or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import Input
 
 from tests.journeys.sailing import sailing
 from tests.screens.running import screen_text
@@ -61,7 +62,7 @@ async def test_an_approval_on_gitlab_shows_who_must_and_says_what_is_still_missi
         await voyage.goes_to("payments/production/settlement")
         await voyage.sees("approval")
         await voyage.pilot.press("a", "y")
-        await voyage.sees("Approve settlement", "Maintainers", "release-managers", "waits for 2 more")
+        await voyage.sees("Approve settlement", "Maintainers", "release-managers", "waits for 3 more")
         await voyage.confirms("settlement", typed=True)
         await voyage.sees("approve settlement", "missing", step_s=0.5)
         assert calls(world, "approve") == 1
@@ -91,8 +92,7 @@ async def test_a_stack_of_two_services_is_asked_which_of_them_to_stop() -> None:
         await voyage.until(lambda: isinstance(voyage.app.screen, ConfirmScreen) and voyage.app.screen.armed, "keys")
         await voyage.pilot.press("ctrl+o")
         await voyage.sees("Options of stop storefront")
-        option = voyage.app.screen.query_one("#option-service")
-        option.focus()
+        next(each for each in voyage.app.screen.query(Input) if each.name == "service").focus()
         await voyage.pilot.press(*"worker", "enter")
         await voyage.sees("service_pause", "worker")
         await voyage.confirms("storefront", typed=True)

@@ -3,12 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from tests.entities import deployment, service
+from tests.entities import NOW, deployment, service
 from tests.screens.running import running, screen_text, sees, until
-from tests.scripted import scripted
+from tests.scripted import ScriptedProvider, scripted
+from tui.engine.engine import Account
 from tui.model.action import Danger, Verb
+from tui.model.entities import Approval, ApprovalRule
 from tui.model.errors import OutcomeUnknown, Refused
 from tui.model.status import Status
 from tui.screens.confirm import ConfirmScreen
@@ -211,19 +214,6 @@ async def test_help_names_keys_and_why_an_action_is_not_possible(size: tuple[int
         assert "next row or line" not in screen_text(pilot.app)
 
 
-async def test_a_deployments_page_shows_it_whole_and_follows_it() -> None:
-    account, platform = scripted(service("api"))
-    api = platform.services[0]
-    assert api.latest is not None
-    async with running(account) as (_, pilot):
-        await sees(pilot, "cart")
-        await pilot.press("2", "enter")
-        await sees(pilot, "Deployment of api", "revision", api.latest.revision.sha if api.latest.revision else "")
-        platform.history[api.ref] = [deployment("api-1", Status.CRASHED)]
-        platform.replace_service(service("api", latest=deployment("api-1", Status.CRASHED)))
-        await sees(pilot, "crashed (CRASHED)")
-
-
 # What the verb itself does not say
 
 
@@ -242,58 +232,187 @@ async def test_an_effect_that_reaches_further_than_its_verb_wants_the_name_typed
         await until(pilot, lambda: platform.performed)
 
 
+def with_options(**options: str) -> tuple[Account, ScriptedProvider]:
+    """A service whose redeploy has options of its own."""
+    account, platform = scripted(service("api", environment="staging"))
+    platform.options[Verb.REDEPLOY] = options
+    platform.set_handlers()
+    return account, platform
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_verbs_own_options_are_filled_in_told_and_performed(size: tuple[int, int]) -> None:
-    account, platform = scripted(service("api", environment="staging"))
-    platform.options[Verb.REDEPLOY] = {"ref": "the branch to deploy", "variables": "KEY=VALUE, separated by commas"}
-    platform.set_handlers()
+    account, platform = with_options(ref="the branch to deploy", variables="KEY=VALUE, separated by commas")
     async with running(account, size=size) as (_, pilot):
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
-        await sees(pilot, "none of: ref, variables", "ctrl+o options")
+        await sees(pilot, "not given: ref, variables", "ctrl+o options")
         await pilot.press("o")
         await sees(pilot, "Options of redeploy api", "the branch to deploy")
         await pilot.press(*"main", "tab", *"A=1", "enter")
         await armed(pilot)
-        await sees(pilot, "ref: main, variables: A=1", "[ Keep (esc) ]")
+        await sees(pilot, "ref        main", "variables  A=1", "ref: main, variables: A=1", "[ Keep (esc) ]")
         assert platform.performed == [], "enter in a field confirms nothing"
         await pilot.press("y")
         await until(pilot, lambda: platform.performed)
         assert platform.performed[0].options == {"ref": "main", "variables": "A=1"}
 
 
+async def test_what_would_be_done_is_told_while_an_option_is_typed() -> None:
+    account, platform = with_options(ref="the branch to deploy")
+    async with running(account, size=(80, 24)) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("o", *"nowher")
+        await sees(pilot, 'redeploy(id: "api-1", ref: nowher)')
+        await pilot.press("e")
+        await sees(pilot, "Scripted has no branch nowhere. Give another ref.")
+        await pilot.press("backspace")
+        await sees(pilot, 'redeploy(id: "api-1", ref: nowher)')
+        assert platform.performed == []
+
+
+async def test_letters_typed_into_an_option_are_never_an_answer() -> None:
+    account, platform = with_options(ref="the branch to deploy")
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("o", *"yqy", "enter", "y", "y", "enter")  # ahead of the sheet behind, which waits again
+        await armed(pilot)
+        await sees(pilot, "ref        yqy")
+        assert platform.performed == []
+
+
+@pytest.mark.parametrize("keys", [("o",), ("ctrl+o",)])
+async def test_a_verb_without_options_has_no_sheet_for_them(keys: tuple[str, ...]) -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        assert "options" not in screen_text(pilot.app)
+
+
 async def test_options_that_the_platform_cannot_make_anything_of_are_asked_for_again() -> None:
-    account, platform = scripted(service("api", environment="staging"))
-    platform.options[Verb.REDEPLOY] = {"ref": "the branch to deploy"}
-    platform.set_handlers()
+    account, platform = with_options(ref="the branch to deploy")
     async with running(account) as (_, pilot):
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
         await pilot.press("ctrl+o", *"nowhere", "enter")
-        await sees(pilot, "Scripted has no branch nowhere. Give another ref.")
         await armed(pilot)
+        await sees(pilot, "Scripted has no branch nowhere. Give another ref.", "[ Keep (esc) ]")
         await pilot.press("y")
         await pilot.pause()
         assert platform.performed == []
         await pilot.press("ctrl+o", "ctrl+u", *"main", "enter")
         await armed(pilot)
-        await sees(pilot, "ref: main")
+        await sees(pilot, "ref        main")
         await pilot.press("y")
         await until(pilot, lambda: platform.performed)
 
 
-async def test_leaving_the_options_leaves_them_as_they_were() -> None:
-    account, platform = scripted(service("api", environment="staging"))
+async def test_in_production_the_name_is_typed_after_the_options() -> None:
+    account, platform = scripted(service("api"))
     platform.options[Verb.REDEPLOY] = {"ref": "the branch to deploy"}
     platform.set_handlers()
+    async with running(account, size=(80, 24)) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press(*"ap", "ctrl+o", *"main", "enter")
+        await armed(pilot)
+        await sees(pilot, "ref        main", "Type api to redeploy it:")
+        await pilot.press("i", "enter")
+        await pilot.pause()
+        assert platform.performed == [], "what was typed before the options counts no more"
+        await pilot.press("backspace", *"api", "enter")
+        await until(pilot, lambda: platform.performed)
+        assert platform.performed[0].options == {"ref": "main"}
+
+
+async def test_leaving_the_options_leaves_them_as_they_were() -> None:
+    account, platform = with_options(ref="the branch to deploy")
     async with running(account) as (_, pilot):
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
         await pilot.press("o", *"main", "escape")
-        await sees(pilot, "none of: ref")
+        await sees(pilot, "not given: ref")
         await pilot.press("escape")
         await sees(pilot, "Kept: nothing was done.")
         assert platform.performed == []
+
+
+# Who must approve
+
+RULES = (
+    ApprovalRule("release-managers", 2, (Approval("Mei Tanaka", True, NOW, "checked the migration"),)),
+    ApprovalRule("Maintainers", 1),
+)
+
+
+def waiting(*rules: ApprovalRule) -> tuple[Account, ScriptedProvider]:
+    latest = replace(deployment("wait", Status.NEEDS_APPROVAL), approvals=rules)
+    return scripted(service("api", Status.NEEDS_APPROVAL, environment="staging", latest=latest))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_who_must_approve_and_who_has_stands_in_the_timeline_and_in_the_question(size: tuple[int, int]) -> None:
+    account, platform = waiting(*RULES)
+    async with running(account, size=size) as (_, pilot):
+        await sees(pilot, "approvals 1/3, waits for 2 more")
+        await pilot.press("a", "y")
+        await sees(
+            pilot,
+            "Approve api",
+            "Approvals 1/3  waits for 2 more: release-managers 1, Maintainers 1",
+            "○ release-managers  1 of 2",
+            "Mei Tanaka approved 2026-08-22",
+            ": checked the migration",
+            "○ Maintainers  0 of 1",
+        )
+        await armed(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: platform.performed)
+        assert platform.performed[0].verb is Verb.APPROVE
+
+
+async def test_the_answer_stays_on_the_sheet_however_many_must_approve() -> None:
+    account, _ = waiting(*(ApprovalRule(f"team-{number}", 1) for number in range(40)))
+    async with running(account, size=(80, 24)) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("a", "y")
+        await armed(pilot)
+        await sees(pilot, "team-0 ", "[ Keep (esc) ]", "y does it")
+        await pilot.press("pagedown", "pagedown", "pagedown", "pagedown", "down")
+        await sees(pilot, "team-39", "[ Keep (esc) ]", "y does it")
+
+
+async def test_an_approval_that_came_in_is_told_on_the_deployments_page() -> None:
+    account, platform = waiting(*RULES)
+    async with running(account) as (_, pilot):
+        await sees(pilot, "waits for 2 more")
+        await pilot.press("2", "enter")
+        await sees(pilot, "(NEEDS_APPROVAL)  approvals 1/3", "○ Maintainers  0 of 1")
+        refused = Approval("Ivo", False, NOW, "not on a Friday")
+        latest = replace(
+            deployment("wait", Status.NEEDS_APPROVAL),
+            approvals=(RULES[0], replace(RULES[1], given=(Approval("Ada", True, NOW), refused))),
+        )
+        platform.history[platform.services[0].ref] = [latest]
+        platform.replace_service(replace(platform.services[0], latest=latest))
+        await sees(
+            pilot,
+            "approvals 2/3",
+            "waits for 1 more: release-managers",
+            "● Maintainers  1 of 1",
+            "Ivo rejected 2026-08-22",
+            ": not on a Friday",
+        )

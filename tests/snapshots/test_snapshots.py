@@ -229,7 +229,7 @@ def _approval(platform: ScriptedProvider, clock: FrozenClock) -> Before:
     waiting = deployment("wait", Status.NEEDS_APPROVAL, service="gate", ago_s=660, message="Settle in batches of 500")
     gate = service("gate", Status.NEEDS_APPROVAL, environment="staging", latest=replace(waiting, approvals=rules))
     platform.replace_service(gate)
-    return _keys("slash", *"gate", "enter", "a", "y", then=("Approve gate", "waits for 1 more"))
+    return _keys("slash", *"gate", "enter", "a", "y", then=("Approve gate", "waits for 2 more"))
 
 
 STATES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from tui.model.action import Danger, Effect, Intent, Verb, dangerous
 from tui.model.entities import Deployment
 from tui.model.errors import ProviderError
 from tui.screens.deployment import approvals_text
+from tui.screens.options import Given, OptionsSheet
 from tui.screens.sheet import GUARD_S, Sheet, field
 from tui.widgets.format import status_word
 from tui.widgets.line_widget import LineWidget, Span
@@ -62,6 +63,10 @@ class ConfirmScreen(Sheet[Intent | None]):
         Binding("left,right,tab,shift+tab,h,l", "other", show=False),
         Binding("enter", "choose", show=False),
         Binding("o,ctrl+o", "options", show=False),
+        Binding("down,j", "scroll_text(1)", show=False),
+        Binding("up,k", "scroll_text(-1)", show=False),
+        Binding("pagedown", "scroll_text(10)", show=False),
+        Binding("pageup", "scroll_text(-10)", show=False),
     ]
 
     def __init__(self, intent: Intent, title: str, actions: ActionService, store: Store) -> None:
@@ -73,14 +78,14 @@ class ConfirmScreen(Sheet[Intent | None]):
         self.options = actions.options(intent.verb, intent.service)
         self.armed = False
         self.problem = ""
-        self.effect, self.unclear = self._told_effect()
+        self.effect, self.refusal = self._effect(intent)
         self._unwatch: Callable[[], None] = lambda: None
         self.foot = self._foot()
 
-    def _told_effect(self) -> tuple[Effect | None, str]:
-        """What it would do; or why that cannot be told with these options."""
+    def _effect(self, intent: Intent) -> tuple[Effect | None, str]:
+        """What it would do; or why it cannot be done with these options."""
         try:
-            return self.actions.effect(self.intent), ""
+            return self.actions.effect(intent), ""
         except ProviderError as error:
             return None, str(error)
 
@@ -99,6 +104,8 @@ class ConfirmScreen(Sheet[Intent | None]):
     def body(self) -> ComposeResult:
         with VerticalScroll(id="text", can_focus=False):
             yield Static(self.text(), id="body")
+
+    def answers(self) -> ComposeResult:
         yield Static("", id="problem")
         yield Static(Text(f"Type {self.intent.service.name} to {self.intent.verb} it:"), id="ask")
         yield Input(id="typed", disabled=True, compact=True)
@@ -126,18 +133,14 @@ class ConfirmScreen(Sheet[Intent | None]):
                 field(text, "acts on", _told(intent.deployment), "bold")
         for name, value in intent.options.items():
             field(text, name, value, "bold")
-        if not intent.options and self.options:
-            field(text, "options", f"none of: {', '.join(self.options)}")
-        if self.effect is None:
-            text.append(f"\n{self.unclear}\n", "bold")
-            return text
-        field(text, "call", self.effect.call)
-        text.append("\n" + self.effect.does + "\n")
+        if not_given := [name for name in self.options if name not in intent.options]:
+            field(text, "options", f"not given: {', '.join(not_given)}", "dim")
+        if self.effect is not None:
+            field(text, "call", self.effect.call)
+        text.append("\n")
+        text.append_text(_told_effect(self.effect, self.refusal))
         if intent.deployment is not None:
             approvals_text(text, intent.deployment)
-        for warning in self.effect.warnings:
-            text.append("! ", "bold")
-            text.append(warning + "\n")
         text.rstrip()
         return text
 
@@ -165,19 +168,27 @@ class ConfirmScreen(Sheet[Intent | None]):
             self.query_one(selector).display = self.danger is Danger.TYPE
         self.query_one("#foot", Static).update(Text(self._foot()))
 
-    def action_options(self) -> None:
-        from tui.screens.options import OptionsSheet
+    def action_scroll_text(self, lines: int) -> None:
+        self.query_one("#text").scroll_relative(y=lines, animate=False)
 
+    def action_options(self) -> None:
         if self.options and self.armed:
             title = f"Options of {self.intent.verb} {self.intent.service.name}"
-            self.app.push_screen(OptionsSheet(title, self.options, self.intent.options), self._optioned)
+            self.app.push_screen(OptionsSheet(title, self.options, self.intent.options, self._told_with), self._given)
 
-    def _optioned(self, given: Mapping[str, str] | None) -> None:
+    def _told_with(self, options: Given) -> Text:
+        effect, refusal = self._effect(replace(self.intent, options=dict(options)))
+        text = _told_effect(effect, refusal)
+        if effect is not None:
+            text.append(effect.call, "dim")
+        return text
+
+    def _given(self, given: Given | None) -> None:
         """Back with other options: the question is asked anew, and its keys wait a moment again."""
         if given is None:
             return
         self.intent = replace(self.intent, options=dict(given))
-        self.effect, self.unclear = self._told_effect()
+        self.effect, self.refusal = self._effect(self.intent)
         self.query_one("#body", Static).update(self.text())
         self.query_one("#typed", Input).value = ""
         self._ask_as_danger_wants()
@@ -256,6 +267,18 @@ class ConfirmScreen(Sheet[Intent | None]):
     def action_yes(self) -> None:
         if self.danger is Danger.ASK and self.confirmed:
             self.dismiss(self.intent)
+
+
+def _told_effect(effect: Effect | None, refusal: str) -> Text:
+    """What it does and what to take care of; or the sentence that says why not."""
+    text = Text()
+    if effect is None:
+        return text.append(refusal + "\n", "bold")
+    text.append(effect.does + "\n")
+    for warning in effect.warnings:
+        text.append("! ", "bold")
+        text.append(warning + "\n")
+    return text
 
 
 def _told(deployment: Deployment | None) -> str:

@@ -21,7 +21,7 @@ GUARD_S = 0.4
 
 
 class Sheet(ModalScreen[Result], Generic[Result]):
-    """Subclasses give `title`, `body()` and `foot`. Escape and q go back without doing anything."""
+    """Subclasses give `heading()`, `body()`, `answers()` and `foot`. Escape and q go back without doing anything."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "keep", show=False)]
@@ -30,7 +30,9 @@ class Sheet(ModalScreen[Result], Generic[Result]):
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet"):
             yield from self.body()
-            yield Static(Text(self.foot), id="foot")
+            with Vertical(id="bottom"):
+                yield from self.answers()
+                yield Static(Text(self.foot), id="foot")
 
     def on_mount(self) -> None:
         self.query_one("#sheet").border_title = Text(self.heading(), overflow="ellipsis").markup
@@ -39,6 +41,10 @@ class Sheet(ModalScreen[Result], Generic[Result]):
         return ""
 
     def body(self) -> ComposeResult:
+        yield from ()
+
+    def answers(self) -> ComposeResult:
+        """What must be seen however long the body is."""
         yield from ()
 
     def action_keep(self) -> None:
@@ -91,5 +97,5 @@ class ReadSheet(Sheet[None]):
 def field(text: Text, name: str, value: str, style: str = "") -> None:
     """One `name   value` line; nothing where the value is empty."""
     if value:
-        text.append(f"{name:<11}", "dim")
+        text.append(f"{name:<10} ", "dim")
         text.append(value + "\n", style)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
-from tui.model.entities import Deployment, Service
+from tui.model.entities import Deployment, Instance, Service
 from tui.model.status import Status
 
 
@@ -55,6 +56,27 @@ def step_look(status: Status) -> tuple[str, str]:
 def status_word(status: Status, raw: str) -> str:
     """Our word; for a state we do not know, the platform's own."""
     return raw.lower() if status is Status.UNKNOWN and raw else LOOKS[status].word
+
+
+def approvals(deployment: Deployment) -> str:
+    """'approvals 1/3' over all its rules; '' where it has none."""
+    wanted = sum(rule.required for rule in deployment.approvals)
+    missing = sum(rule.missing for rule in deployment.approvals)
+    return f"approvals {wanted - missing}/{wanted}" if deployment.approvals else ""
+
+
+def awaited(deployment: Deployment) -> str:
+    """'waits for 2 more: release-managers'; '' when no approval is missing."""
+    missing = [(rule.who, rule.missing) for rule in deployment.approvals if rule.missing]
+    if not missing:
+        return ""
+    named = missing[0][0] if len(missing) == 1 else ", ".join(f"{who} {number}" for who, number in missing)
+    return f"waits for {sum(number for _, number in missing)} more: {named}"
+
+
+def instances_up(instances: Sequence[Instance]) -> str:
+    """'2/3 up'; '' where none are known."""
+    return f"{sum(each.status.up for each in instances)}/{len(instances)} up" if instances else ""
 
 
 def age(at: datetime | None, now: datetime) -> str:

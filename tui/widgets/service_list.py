@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from msgspec import Struct
 
 from tui.model.entities import Ref, Service
-from tui.widgets.format import LOOKS, age, attention, fit, service_state, when
+from tui.widgets.format import LOOKS, age, attention, fit, instances_up, service_state, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
@@ -94,13 +94,14 @@ class ServiceList(LineTable[ServiceRow]):
         style = LOOKS[item.status].style if item.status.bad else look.style
         newest = item.latest or item.live
         aged = age(when(newest), self.now) if newest and self.now else ""
+        word_width = 14 if width < 40 else 17
         busy = self.busy.get(item.ref)
         if busy:
             word, style = busy, "flight"
-        elif item.latest and item.latest.note and "replicas" in item.latest.note:
-            word = f"{word} {item.latest.note.split(' ')[0]}"
+        elif (state.up or state.bad) and any(not each.status.up for each in item.instances):
+            told = f"{word} {instances_up(item.instances)}"
+            word = told if len(told) <= word_width else word
         extra = _extra(item, width)
-        word_width = 14 if width < 40 else 17
         name_width = max(8, width - 3 - word_width - 1 - 5 - sum(len(text) for text, _ in extra))
         spans: list[Span] = [
             (f" {look.sign} ", style),

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tui.model.entities import Deployment, Ref, Step
 from tui.model.status import Status
-from tui.widgets.format import LOOKS, age, duration, fit, status_word, step_look, when
+from tui.widgets.format import LOOKS, age, approvals, awaited, duration, fit, status_word, step_look, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
@@ -46,11 +46,17 @@ def with_steps(
             rows.extend(StepRow(step, step is taken[-1]) for step in taken)
         elif deployment.status.bad:
             rows.extend(StepRow(step, True) for step in taken if step.status is Status.FAILED)
-        if deployment.note:
-            rows.append(NoteRow(deployment.note, deployment.status.bad))
+        if note := _note(deployment):
+            rows.append(NoteRow(note, deployment.status.bad))
     if more:
         rows.append(MoreRow(loading))
     return rows
+
+
+def _note(deployment: Deployment) -> str:
+    """Who it waits for says more than that it waits."""
+    waits = awaited(deployment) if deployment.status is Status.NEEDS_APPROVAL else ""
+    return f"{approvals(deployment)}, {waits}" if waits else deployment.note
 
 
 class Timeline(LineTable[TimelineRow]):
