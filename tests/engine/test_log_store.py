@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.engine.world import deployment, line
 from tui.engine import log_store
-from tui.engine.log_store import BufferEntry, LogBudget, LogLimits, LogStore, Notice, Rule, searchable
+from tui.engine.log_store import BufferEntry, InMemory, LogBudget, LogLimits, LogStore, Notice, Rule, searchable
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import log_text, plain
 
@@ -118,7 +118,11 @@ class AgainstAList(RuleBasedStateMachine):
         super().__init__()
         self.model: list[BufferEntry] = []
         self.jobs: list[Callable[[], None]] = []
-        self.store = LogStore(LogLimits(lines=192), elsewhere=lambda work, done: self.jobs.append(lambda: done(work())))
+        self.store = LogStore(LogLimits(lines=192), elsewhere=self.elsewhere)
+        self.most = 192
+
+    def elsewhere(self, work: Callable[[], InMemory], done: Callable[[InMemory], None]) -> None:
+        self.jobs.append(lambda: done(work()))
 
     @rule(entry=entries)
     def append(self, entry: BufferEntry) -> None:
@@ -143,7 +147,7 @@ class AgainstAList(RuleBasedStateMachine):
     @rule(share=st.floats(0, 1))
     def look(self, share: float) -> None:
         store, model = self.store, self.model
-        assert len(store) <= 192
+        assert len(store) <= self.most
         assert len(store) >= min(len(model), 192 - 12)
         number = store.first + int(share * (len(store) - 1))
         assert store[number] == model[number]

@@ -7,7 +7,8 @@ import pytest
 
 from tests.clocks import START
 from tests.engine.world import LOST, Stream, World, deployment, line
-from tui.engine.log_store import LogStore, Notice, Rule
+from tui.engine.log_spool import LogSpool
+from tui.engine.log_store import LogLimits, LogStore, Notice, Rule
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Kind, Ref
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
@@ -55,9 +56,9 @@ def latest(world: World) -> Stream:
     return world.platform.streams[-1]
 
 
-def live_world(*ids: str) -> World:
+def live_world(*ids: str, log_limits: LogLimits | None = None, log_spool: LogSpool | None = None) -> World:
     """The service has these deployments, newest first, and the newest is live."""
-    world = World()
+    world = World(log_limits=log_limits, log_spool=log_spool)
     first, *rest = ids or ("d1",)
     world.platform.put(
         deployment(first, minutes_ago=5, is_live=True),

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -25,6 +25,9 @@ from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogKind, LogLin
 from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
 from tui.model.structured import structured
+
+if TYPE_CHECKING:
+    from tui.engine.log_spool import LogSpool
 
 LINES = 500  # old ones, to begin with
 BUILD_LINES = 5_000  # a build is read from its beginning
@@ -353,8 +356,10 @@ class Tails:
         random: Random,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         limits: LogLimits | None = None,
+        spool: LogSpool | None = None,
     ) -> None:
         self.budget = LogBudget(limits)
+        self._spool = spool
         self._links = links
         self._store = store
         self._clock = clock
@@ -398,6 +403,13 @@ class Tails:
             ):
                 followed.tail.retry()
 
+    def release(self) -> None:
+        """What is on the disk goes, unless it is to be kept."""
+        for followed in self._followed.values():
+            followed.tail.buffer.close()
+        if self._spool is not None:
+            self._spool.close()
+
     def _made(self, kind: LogKind, service: Ref, deployment: Ref | None) -> LogTail:
         known = self._store.service(service)
         if known is None:
@@ -414,7 +426,7 @@ class Tails:
             store=self._store,
             clock=self._clock,
             backoff=Backoff(self._random),
-            buffer=LogStore(budget=self.budget),
+            buffer=LogStore(budget=self.budget, spool=self._spool, name=f"{known.name}-{kind}"),
         )
 
     async def _end(self, key: _Key) -> None:
