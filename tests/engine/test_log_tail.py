@@ -7,7 +7,7 @@ import pytest
 
 from tests.clocks import START
 from tests.engine.world import LOST, Stream, World, deployment, line
-from tui.engine.log_buffer import LogBuffer, Notice, Rule
+from tui.engine.log_store import LogStore, Notice, Rule
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Kind, Ref
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
@@ -29,7 +29,7 @@ async def open_tail(world: World, kind: LogKind = LogKind.RUNTIME, of: str | Non
     return tail
 
 
-def shown(buffer: LogBuffer) -> list[str]:
+def shown(buffer: LogStore) -> list[str]:
     words = []
     for entry in buffer:
         match entry:

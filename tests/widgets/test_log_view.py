@@ -7,14 +7,14 @@ from rich.cells import cell_len
 
 from tests.entities import NOW, deployment
 from tests.widgets.host import Host, lines
-from tui.engine.log_buffer import LogBuffer, Rule
+from tui.engine.log_store import LogLimits, LogStore, Rule
 from tui.model.log import Level, LogLine
 from tui.widgets.log_text import Stamps
 from tui.widgets.log_view import LogView
 
 
-def filled(count: int, capacity: int = 50_000, **levels: Level) -> LogBuffer:
-    buffer = LogBuffer(capacity)
+def filled(count: int, capacity: int = 50_000, **levels: Level) -> LogStore:
+    buffer = LogStore(LogLimits(lines=capacity))
     for number in range(count):
         buffer.append(LogLine(NOW + timedelta(seconds=number), f"line {number}", levels.get(f"n{number}", Level.INFO)))
     return buffer
@@ -38,7 +38,7 @@ async def test_it_follows_the_end() -> None:
 
 
 async def test_a_log_that_fills_after_another_as_long_was_shown_is_drawn() -> None:
-    shown, buffer = view(), LogBuffer()
+    shown, buffer = view(), LogStore()
     async with Host(shown).run_test(size=(40, 5)) as pilot:
         shown.show(filled(1))
         shown.appended()
@@ -76,8 +76,8 @@ async def test_when_the_held_lines_are_dropped_the_view_goes_on_with_the_oldest_
             buffer.append(LogLine(NOW, f"more {number}"))
         shown.appended()
         await pilot.pause(0.1)
-        assert lines(shown)[0] == "I line 50"
-        assert buffer.dropped == 50
+        assert buffer.dropped >= 50
+        assert lines(shown)[0] == f"I line {buffer.dropped}"
 
 
 async def test_errors_are_found_both_ways() -> None:
@@ -138,7 +138,7 @@ TEXTS = [
 @pytest.mark.parametrize("wrapping", [False, True])
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 async def test_every_row_is_as_wide_as_the_pane_whatever_the_line_holds(text: str, wrapping: bool) -> None:
-    shown, buffer = view(), LogBuffer()
+    shown, buffer = view(), LogStore()
     buffer.append(LogLine(NOW, text))
     async with Host(shown).run_test(size=(33, 6)):
         shown.wrapping = wrapping
@@ -148,7 +148,7 @@ async def test_every_row_is_as_wide_as_the_pane_whatever_the_line_holds(text: st
 
 
 async def test_wrapping_shows_the_whole_of_a_long_line() -> None:
-    shown, buffer = view(), LogBuffer()
+    shown, buffer = view(), LogStore()
     buffer.append(LogLine(NOW, "abcdefghij" * 8))
     async with Host(shown).run_test(size=(32, 6)):
         shown.show(buffer)
@@ -157,7 +157,7 @@ async def test_wrapping_shows_the_whole_of_a_long_line() -> None:
 
 
 async def test_markup_in_a_line_is_text() -> None:
-    shown, buffer = view(), LogBuffer()
+    shown, buffer = view(), LogStore()
     buffer.append(LogLine(NOW, "[bold]not markup[/bold] [x]"))
     async with Host(shown).run_test(size=(60, 3)):
         shown.show(buffer)

@@ -5,11 +5,11 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from tests.entities import NOW, deployment, ref, service
-from tui.engine.log_buffer import BufferEntry, Notice, Rule
+from tui.engine.log_store import BufferEntry, Notice, Rule, searchable
 from tui.model.entities import Kind, Ref, Step
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.status import Status
-from tui.widgets.log_text import Stamps, as_plain, head_and_text, is_error, rule_text, searchable, stamp
+from tui.widgets.log_text import Stamps, as_plain, head_and_text, is_error, rule_text, stamp
 from tui.widgets.service_list import Heading, with_headings
 from tui.widgets.timeline import MoreRow, NoteRow, StepRow, with_steps
 

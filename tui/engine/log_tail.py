@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell
 from tui.engine.link import Link
-from tui.engine.log_buffer import BufferEntry, LogBuffer, Notice, Rule
+from tui.engine.log_store import BufferEntry, LogBudget, LogLimits, LogStore, Notice, Rule
 from tui.engine.store import Store
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Kind, Ref, Service
@@ -69,8 +69,9 @@ class LogTail:
         store: Store,
         clock: Clock,
         backoff: Backoff,
+        buffer: LogStore | None = None,
     ) -> None:
-        self.buffer = LogBuffer()
+        self.buffer = LogStore() if buffer is None else buffer  # an empty one is false
         self.phase = TailPhase.CONNECTING
         self.error: ProviderError | None = None
         self.since: datetime = clock.now()  # when `phase` began
@@ -350,7 +351,9 @@ class Tails:
         clock: Clock,
         random: Random,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        limits: LogLimits | None = None,
     ) -> None:
+        self.budget = LogBudget(limits)
         self._links = links
         self._store = store
         self._clock = clock
@@ -402,8 +405,19 @@ class Tails:
         if deployment is not None and (one := self._store.deployment(deployment)) is None:
             raise NotFound(f"Deployment {deployment.id} of {known.name} is not known.")
         link = self._links[service.account]
-        return LogTail(kind, known, one, link=link, store=self._store, clock=self._clock, backoff=Backoff(self._random))
+        return LogTail(
+            kind,
+            known,
+            one,
+            link=link,
+            store=self._store,
+            clock=self._clock,
+            backoff=Backoff(self._random),
+            buffer=LogStore(budget=self.budget),
+        )
 
     async def _end(self, key: _Key) -> None:
         await self._clock.sleep(LINGER_S)
-        self._followed.pop(key).task.cancel()
+        followed = self._followed.pop(key)
+        followed.task.cancel()
+        followed.tail.buffer.close()

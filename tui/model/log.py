@@ -37,6 +37,7 @@ class LogLine(Struct, frozen=True):
     """`text` is one line without its end, made harmless: SGR colours stay, every other control is gone.
 
     `at` is the platform's time, None where it gives none. `deployment` and `instance` are ids, "" where unknown.
+    `raw` is the line as it came, where `text` and `attributes` were read out of it: JSON lines.
     """
 
     at: datetime | None
@@ -45,6 +46,7 @@ class LogLine(Struct, frozen=True):
     deployment: str = ""
     instance: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    raw: str = ""
 
 
 class HttpRequest(Struct, frozen=True):

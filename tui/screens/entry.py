@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import fields
 from rich.text import Text
 
-from tui.engine.log_buffer import BufferEntry
+from tui.engine.log_store import BufferEntry
 from tui.model.log import HttpRequest, LogLine
 from tui.screens.sheet import ReadSheet, field
 from tui.widgets.log_text import as_plain

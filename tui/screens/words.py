@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.engine.actions import Action, ActionPhase, ActionService
-from tui.engine.log_buffer import LogBuffer
+from tui.engine.log_store import LogStore
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.engine.store import AccountState, Phase, Store, Timeline
 from tui.keys import ACTIONS
@@ -267,7 +267,7 @@ def keys_bar(width: int) -> Spans:
     return spans
 
 
-def save_log(buffer: LogBuffer, service: Service, kind: LogKind, state_dir: Path | None, now: datetime) -> str:
+def save_log(buffer: LogStore, service: Service, kind: LogKind, state_dir: Path | None, now: datetime) -> str:
     """Writes what is held of a log to a new file, for the user alone. Returns a sentence."""
     folder = state_dir / "saved" if state_dir else Path.cwd()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{service.environment_name}-{service.name}").strip("-.")[:80]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from tui.engine.log_buffer import BufferEntry, Notice, Rule
+from tui.engine.log_store import BufferEntry, Notice, Rule, searchable
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
-from tui.model.text import without_sgr
 from tui.widgets.format import age, duration, plural
 from tui.widgets.line_widget import Span
 
@@ -107,26 +106,7 @@ def _with_attributes(line: LogLine) -> str:
 
 def rule_text(rule: Rule) -> str:
     """Where a deployment begins: its revision, who and why."""
-    deployment = rule.deployment
-    revision = deployment.revision
-    parts = [revision.short if revision else deployment.id[:8]]
-    if revision and revision.branch:
-        parts.append(revision.branch)
-    if who := (revision.author if revision else None) or deployment.creator:
-        parts.append(who)
-    if revision and revision.message:
-        parts.append(revision.message)
-    elif deployment.trigger:
-        parts.append(deployment.trigger)
-    return "━━ deployment " + " · ".join(parts) + " "
-
-
-def searchable(entry: BufferEntry) -> str:
-    """What search sees of an entry: its text without colours."""
-    _, text, _ = head_and_text(entry, Stamps.OFF, None)
-    if isinstance(entry, HttpRequest):
-        return f"{entry.status} {entry.method} {text}"
-    return without_sgr(text)
+    return f"━━ {searchable(rule)} "
 
 
 def is_error(entry: BufferEntry) -> bool:
@@ -147,7 +127,8 @@ def as_plain(entry: BufferEntry) -> str:
     """An entry as a line of a file or of the clipboard: full UTC time, level, text."""
     at = getattr(entry, "at", None)
     time = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z " if at else ""
-    level = f"{entry.level.name:<5} " if isinstance(entry, LogLine) else ""
     if isinstance(entry, HttpRequest):
         return f"{time}{entry.method} {entry.path} {entry.status} {entry.duration_ms}ms {entry.client_ip}"
-    return f"{time}{level}{searchable(entry)}"
+    if isinstance(entry, LogLine):
+        return f"{time}{entry.level.name:<5} {searchable(entry)}"
+    return f"{time}{head_and_text(entry, Stamps.OFF, None)[1]}"

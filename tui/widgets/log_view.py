@@ -1,4 +1,4 @@
-"""The log pane: draws the visible part of a LogBuffer at a fixed frame rate; following is explicit.
+"""The log pane: draws the visible part of a LogStore at a fixed frame rate; following is explicit.
 
 No message, task or widget per line: the buffer calls back once when something was appended, and the next frame
 looks at it. Nothing runs while nothing comes.
@@ -17,9 +17,9 @@ from rich.text import Text
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.engine.log_buffer import BufferEntry, LogBuffer, Rule
+from tui.engine.log_store import BufferEntry, LogStore, Rule, searchable
 from tui.widgets.line_widget import LineWidget, Span
-from tui.widgets.log_text import Stamps, head_and_text, is_error, searchable
+from tui.widgets.log_text import Stamps, head_and_text, is_error
 
 _CACHE_LINES = 4096
 _LONGEST_SHOWN = 16_384  # characters of one line that are laid out; the whole of it is shown on enter
@@ -34,7 +34,7 @@ class LogView(LineWidget, can_focus=True):
     def __init__(self, *, id: str | None = None, frames_per_second: int = 15) -> None:
         super().__init__(id=id)
         self._frame_s = 1 / frames_per_second
-        self.buffer: LogBuffer | None = None
+        self.buffer: LogStore | None = None
         self.following = True
         self.wrapping = False
         self.stamps = Stamps.LOCAL
@@ -53,7 +53,7 @@ class LogView(LineWidget, can_focus=True):
 
     # What it shows
 
-    def show(self, buffer: LogBuffer | None, start: datetime | None = None) -> None:
+    def show(self, buffer: LogStore | None, start: datetime | None = None) -> None:
         """Another log; from its end, following."""
         self.start = start
         if buffer is not self.buffer:

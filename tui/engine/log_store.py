@@ -1,0 +1,704 @@
+"""The lines of one log, bounded and compact: blocks of text with times, levels and contexts beside them.
+
+No Python object lives as long as a line. What is appended waits, at most 256 entries, to be packed together; the open
+block takes it; a full one is sealed (compressed) in a thread. Reading unpacks a block, and the last few stay unpacked.
+
+A record, one a line of a block's text, is what search sees with cheap replaces:
+
+    text [US key RS value]... [GS raw]                                                        of a LogLine
+    status US method US path US 12ms US client_ip US detail GS id US host US bytes US agent   of an HttpRequest
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import accumulate
+from operator import add
+
+from msgspec import Struct
+
+from tui.model.entities import Deployment
+from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.text import without_sgr
+
+BLOCK_CHARS = 256 * 1024
+BLOCK_LINES = 8192
+NO_TIME = -(1 << 63)  # stands in `times` for an entry without one
+NO_LEVEL = 0xFF
+PAGES = 16  # unpacked blocks that are kept
+
+_BATCH = 256  # entries packed together: ten times cheaper than one by one
+_LONG = 4096  # characters of a line that does not wait for others
+_WAITING = 8  # full blocks that wait for the thread; with more, the one who appends seals
+_BLOCK_COST = 600  # bytes of a block's summary
+_RARE_COST = 600  # bytes of a Rule, Notice or LogGap
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US, _RS, _GS = "\x1f", "\x1e", "\x1d"
+_SEPARATORS = dict.fromkeys((0x0A, 0x1D, 0x1E, 0x1F))
+_HIDDEN = re.compile(r"\x1d[^\n]*")
+_LEVELS = tuple(Level)
+
+# A kind is one byte: what the entry is above, its level below. A plain notice and a rule have none.
+_REQUEST, _GAP, _NOTICE, _RULE = 0x10, 0x20 | Level.ERROR, 0x3F, 0x4F
+_BAD_NOTICE = 0x30 | Level.ERROR
+_AT_LEAST = [bytes(level <= kind & 0x0F <= Level.FATAL for kind in range(256)) for level in Level]
+_LEVEL_OF = bytes(kind & 0x0F if kind < 0x20 else NO_LEVEL for kind in range(256))
+
+
+class Rule(Struct, frozen=True):
+    """A new deployment starts here."""
+
+    at: datetime | None
+    deployment: Deployment
+
+
+class Notice(Struct, frozen=True):
+    """Something that happened to the stream itself."""
+
+    at: datetime
+    text: str
+    bad: bool = False
+
+
+BufferEntry = LogLine | HttpRequest | LogGap | Rule | Notice
+
+
+class LogLimits(Struct, frozen=True):
+    """Bytes are counted as they are held: compressed, once a block is sealed."""
+
+    lines: int = 1_000_000  # of a source
+    bytes: int = 64 << 20  # of a source
+    total_bytes: int = 256 << 20  # of all sources together
+
+
+def searchable(entry: BufferEntry) -> str:
+    """What search sees of an entry: its text without colours, then its fields."""
+    return without_sgr(_visible(entry))
+
+
+def _visible(entry: BufferEntry) -> str:
+    match entry:
+        case LogLine():
+            if not entry.attributes:
+                return entry.text
+            return " ".join([entry.text, *(f"{key}={value}" for key, value in entry.attributes.items())])
+        case HttpRequest():
+            return _request_fields(entry).replace(_US, " ")
+        case LogGap():
+            return entry.reason
+        case Notice():
+            return entry.text
+        case Rule():
+            return _rule_words(entry.deployment)
+
+
+def _rule_words(deployment: Deployment) -> str:
+    """Where a deployment begins: its revision, who and why."""
+    revision = deployment.revision
+    parts = [revision.short if revision else deployment.id[:8]]
+    if revision and revision.branch:
+        parts.append(revision.branch)
+    if who := (revision.author if revision else None) or deployment.creator:
+        parts.append(who)
+    if revision and revision.message:
+        parts.append(revision.message)
+    elif deployment.trigger:
+        parts.append(deployment.trigger)
+    return "deployment " + " · ".join(parts)
+
+
+class Scan:
+    """The searchable lines of entries `first`..`end`-1, each followed by a line end, and none inside.
+
+    `starts[i]` is the offset in `text` of entry `first + i`. `times` are microseconds or NO_TIME, `levels` a byte each,
+    NO_LEVEL for what has none.
+    """
+
+    __slots__ = ("_page", "end", "first", "starts", "text")
+
+    def __init__(self, page: _Page) -> None:
+        self._page = page
+        self.first = page.first
+        self.end = page.first + page.count
+        text, same = page.text, True
+        if _GS in text:
+            text, same = _HIDDEN.sub("", text), False
+        if "\x1b" in text:
+            text, same = without_sgr(text), False
+        self.text = text.replace(_US, " ").replace(_RS, "=")
+        self.starts: Sequence[int] = page.starts if same else _starts_of(self.text)
+
+    @property
+    def times(self) -> Sequence[int]:
+        return self._page.columns.times
+
+    @property
+    def levels(self) -> bytes:
+        return self._page.columns.kinds.translate(_LEVEL_OF)
+
+
+class _Columns:
+    """What stands beside the text of a block, an item for each entry."""
+
+    __slots__ = ("contexts", "kinds", "table", "times")
+
+    def __init__(self, times: array[int], kinds: bytes, contexts: array[int], table: list[str]) -> None:
+        self.times = times
+        self.kinds = kinds
+        self.contexts = contexts  # places in `table`
+        self.table = table  # deployment US instance
+
+    def packed(self) -> bytes:
+        """The bytes of the times by their weight: the high ones hardly differ, and then compress to nothing."""
+        times = self.times.tobytes()
+        planes = b"".join(times[byte::8] for byte in range(8))
+        table = "\n".join(self.table).encode("utf-8", "surrogatepass")
+        return zlib.compress(b"".join((planes, self.kinds, self.contexts.tobytes(), table)), 1)
+
+    @classmethod
+    def unpacked(cls, packed: bytes, count: int) -> _Columns:
+        body = zlib.decompress(packed)
+        woven = bytearray(8 * count)
+        for byte in range(8):
+            woven[byte::8] = body[byte * count : (byte + 1) * count]
+        times, contexts = array("q"), array("H")
+        times.frombytes(woven)
+        contexts.frombytes(body[9 * count : 11 * count])
+        table = body[11 * count :].decode("utf-8", "surrogatepass").split("\n")
+        return cls(times, body[8 * count : 9 * count], contexts, table)
+
+
+class _Page:
+    """A block unpacked, as far as somebody asked for it."""
+
+    def __init__(self, first: int, count: int, rare: dict[int, BufferEntry], sealed: _Sealed | None = None) -> None:
+        self.first = first
+        self.count = count
+        self._rare = rare
+        self._sealed = sealed
+
+    @cached_property
+    def text(self) -> str:
+        assert self._sealed is not None
+        return zlib.decompress(self._sealed.text()).decode("utf-8", "surrogatepass")
+
+    @cached_property
+    def columns(self) -> _Columns:
+        assert self._sealed is not None
+        return _Columns.unpacked(self._sealed.columns(), self.count)
+
+    @cached_property
+    def starts(self) -> array[int]:
+        return _starts_of(self.text)
+
+    @cached_property
+    def scan(self) -> Scan:
+        return Scan(self)
+
+    def entry(self, number: int) -> BufferEntry:
+        place = number - self.first
+        if (rare := self._rare.get(number)) is not None:
+            return rare
+        columns, starts = self.columns, self.starts
+        end = starts[place + 1] if place + 1 < self.count else len(self.text)
+        record = self.text[starts[place] : end - 1]
+        us, kind = columns.times[place], columns.kinds[place]
+        at = None if us == NO_TIME else _EPOCH + timedelta(microseconds=us)
+        deployment, _, instance = columns.table[columns.contexts[place]].partition(_US)
+        if kind < _REQUEST:
+            return _line(record, at, _LEVELS[kind], deployment, instance)
+        assert at is not None
+        return _request(record, at, deployment, instance)
+
+
+class _InMemory(Struct, frozen=True):
+    """A sealed block, compressed."""
+
+    packed_text: bytes
+    packed_columns: bytes
+
+    def text(self) -> bytes:
+        return self.packed_text
+
+    def columns(self) -> bytes:
+        return self.packed_columns
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.packed_text) + len(self.packed_columns)
+
+
+_Sealed = _InMemory
+
+
+class _Block:
+    """A full block: what is known of it without unpacking it."""
+
+    __slots__ = ("count", "end", "first", "latest_us", "levels", "nbytes", "page", "rare", "rules", "sealed")
+
+    def __init__(self, page: _Page, rare: dict[int, BufferEntry], nbytes: int) -> None:
+        columns = page.columns
+        self.first = page.first
+        self.count = page.count
+        self.end = page.first + page.count
+        self.latest_us = max(columns.times)
+        self.levels = [columns.kinds.translate(_AT_LEAST[level]).count(1) for level in Level]  # so many at least
+        self.rare = rare
+        self.rules = sorted(number for number, entry in rare.items() if isinstance(entry, Rule))
+        self.page: _Page | None = page  # until it is sealed
+        self.sealed: _Sealed | None = None
+        self.nbytes = nbytes
+
+
+class _Open:
+    """The block that grows."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.chars = 0
+        self.rare: dict[int, BufferEntry] = {}
+        self._parts: list[str] = []
+        self._starts = array("I")
+        self._times = array("q")
+        self._kinds = bytearray()
+        self._contexts = array("H")
+        self._table: dict[tuple[str, str], int] = {}
+        self._page: _Page | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self._kinds)
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self._kinds)
+
+    @property
+    def nbytes(self) -> int:
+        return _BLOCK_COST + self.chars + 15 * self.count + _RARE_COST * len(self.rare)
+
+    def add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
+        """`records` end with a line end."""
+        base = self.chars
+        self._page = None
+        self._parts.append("".join(records))
+        self._starts.extend(accumulate(map(len, records[:-1]), initial=base))
+        self.chars = base + len(self._parts[-1])
+        contexts = []
+        for number, entry in enumerate(entries, self.end):
+            at = entry.at
+            if at is None:
+                self._times.append(NO_TIME)
+            else:
+                since = at - _EPOCH
+                self._times.append((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+            match entry:
+                case LogLine():
+                    self._kinds.append(entry.level)
+                    contexts.append((entry.deployment, entry.instance))
+                case HttpRequest():
+                    self._kinds.append(_REQUEST | _request_level(entry.status))
+                    contexts.append((entry.deployment, entry.instance))
+                case _:
+                    self._kinds.append(_rare_kind(entry))
+                    self.rare[number] = entry
+                    contexts.append(("", ""))
+        for context in contexts:
+            self._contexts.append(self._table.setdefault(context, len(self._table)))
+
+    def page(self) -> _Page:
+        if self._page is None:
+            page = self._page = _Page(self.first, self.count, self.rare)
+            self._parts = ["".join(self._parts)]
+            page.text = self._parts[0]
+            page.starts = self._starts[:]
+            table = [_clean(deployment) + _US + _clean(instance) for deployment, instance in self._table]
+            page.columns = _Columns(self._times[:], bytes(self._kinds), self._contexts[:], table)
+        return self._page
+
+
+class LogBudget:
+    """What several stores share: the bytes they may hold together, and the blocks unpacked last.
+
+    Over the limit it is the largest store that loses its oldest block: a flood drops its own lines first.
+    """
+
+    def __init__(self, limits: LogLimits | None = None) -> None:
+        self.limits = limits or LogLimits()
+        self.stores: list[LogStore] = []
+        self._pages: OrderedDict[_Block, _Page] = OrderedDict()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(store.nbytes for store in self.stores)
+
+    def enforce(self) -> None:
+        while self.nbytes > self.limits.total_bytes:
+            largest = max(self.stores, key=lambda store: store.droppable_bytes)
+            if not largest.droppable_bytes:
+                return
+            largest.drop_oldest()
+
+    def page(self, block: _Block) -> _Page:
+        page = self._pages.get(block)
+        if page is None:
+            page = self._pages[block] = _Page(block.first, block.count, block.rare, block.sealed)
+            if len(self._pages) > PAGES:
+                self._pages.popitem(last=False)
+        else:
+            self._pages.move_to_end(block)
+        return page
+
+    def forget(self, block: _Block) -> None:
+        self._pages.pop(block, None)
+
+
+Elsewhere = Callable[[Callable[[], _InMemory], Callable[[_InMemory], None]], None]
+"""Runs the first in another thread, then the second here with what it returned."""
+
+
+def in_thread(work: Callable[[], _InMemory], done: Callable[[_InMemory], None]) -> None:
+    """Without a running loop there is nobody to come back to: then at once."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        done(work())
+        return
+    future = loop.run_in_executor(None, work)
+    future.add_done_callback(lambda made: None if made.cancelled() else done(made.result()))
+
+
+class LogStore:
+    """Entries are numbered from 0 and keep their number; over a limit the oldest block goes.
+
+    `store[number]` raises IndexError for what was dropped or has not come yet.
+    """
+
+    def __init__(
+        self,
+        limits: LogLimits | None = None,
+        *,
+        budget: LogBudget | None = None,
+        elsewhere: Elsewhere = in_thread,
+    ) -> None:
+        self.budget = budget or LogBudget(limits)
+        self.limits = limits or self.budget.limits
+        self.budget.stores.append(self)
+        self._elsewhere = elsewhere
+        self._block_lines = max(1, min(BLOCK_LINES, self.limits.lines // 16))
+        self._fresh: list[BufferEntry] = []
+        self._blocks: list[_Block] = []
+        self._open = _Open(0)
+        self._held = 0  # bytes of the full blocks
+        self._unsealed: list[_Block] = []
+        self._sealing: _Block | None = None
+
+    def close(self) -> None:
+        """It counts no more for the budget. What it holds can still be read."""
+        if self in self.budget.stores:
+            self.budget.stores.remove(self)
+
+    # Coming in
+
+    def append(self, entry: BufferEntry) -> None:
+        fresh = self._fresh
+        fresh.append(entry)
+        if len(fresh) >= _BATCH or (type(entry) is LogLine and len(entry.text) + len(entry.raw) > _LONG):
+            self._pack()
+
+    def extend(self, entries: Iterable[BufferEntry]) -> None:
+        for entry in entries:
+            self.append(entry)
+
+    def _pack(self) -> None:
+        if self._fresh:
+            fresh, self._fresh = self._fresh, []
+            self._add(fresh, _records(fresh))
+
+    def _add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
+        chars, count = sum(map(len, records)), len(records)
+        if self._open.count and (
+            self._open.chars + chars > BLOCK_CHARS or self._open.count + count > self._block_lines
+        ):
+            self._roll()
+        if count > 1 and (chars > BLOCK_CHARS or count > self._block_lines):
+            half = count // 2
+            self._add(entries[:half], records[:half])
+            self._add(entries[half:], records[half:])
+            return
+        self._open.add(entries, records)
+        while self._blocks and self._open.end - self._blocks[0].first > self.limits.lines:
+            self.drop_oldest()
+
+    def _roll(self) -> None:
+        """The open block is full."""
+        full = self._open
+        block = _Block(full.page(), full.rare, full.nbytes)
+        self._open = _Open(full.end)
+        self._blocks.append(block)
+        self._unsealed.append(block)
+        self._held += block.nbytes
+        self._seal_next()
+        while len(self._unsealed) > _WAITING:
+            block = self._unsealed.pop(0)
+            assert block.page is not None
+            self._sealed(block, _seal(block.page))
+
+    def _seal_next(self) -> None:
+        if self._sealing is None and self._unsealed:
+            block = self._sealing = self._unsealed.pop(0)
+            page = block.page
+            assert page is not None
+
+            def done(sealed: _InMemory) -> None:
+                self._sealing = None
+                self._sealed(block, sealed)
+                self._seal_next()
+
+            self._elsewhere(lambda: _seal(page), done)
+
+    def _sealed(self, block: _Block, sealed: _InMemory) -> None:
+        block.page, block.sealed = None, sealed
+        nbytes = sealed.nbytes + _BLOCK_COST + _RARE_COST * len(block.rare)
+        if self._blocks and block.first >= self._blocks[0].first:  # else it was dropped meanwhile
+            self._held += nbytes - block.nbytes
+        block.nbytes = nbytes
+        while self._blocks and self.nbytes > self.limits.bytes:
+            self.drop_oldest()
+        self.budget.enforce()
+
+    @property
+    def droppable_bytes(self) -> int:
+        return self._held
+
+    def drop_oldest(self) -> None:
+        """One block less."""
+        block = self._blocks.pop(0)
+        self._held -= block.nbytes
+        if block in self._unsealed:
+            self._unsealed.remove(block)
+        self.budget.forget(block)
+
+    # Looking
+
+    @property
+    def first(self) -> int:
+        """The oldest number still there."""
+        self._pack()
+        return self._blocks[0].first if self._blocks else self._open.first
+
+    @property
+    def end(self) -> int:
+        """One past the newest number."""
+        return self._open.end + len(self._fresh)
+
+    @property
+    def dropped(self) -> int:
+        return self.first
+
+    @property
+    def nbytes(self) -> int:
+        """As held: compressed, once sealed."""
+        return self._held + self._open.nbytes
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def __getitem__(self, number: int) -> BufferEntry:
+        return self._page(number).entry(number)
+
+    def __iter__(self) -> Iterator[BufferEntry]:
+        number = self.first
+        while number < self.end:
+            page = self._page(number)
+            for each in range(number, page.first + page.count):
+                yield page.entry(each)
+            number = max(page.first + page.count, self.first)
+
+    def time_us(self, number: int) -> int | None:
+        """Microseconds since the epoch."""
+        page = self._page(number)
+        us = page.columns.times[number - page.first]
+        return None if us == NO_TIME else us
+
+    def level(self, number: int) -> Level | None:
+        """Of a request by its status. None for gaps, rules and notices."""
+        page = self._page(number)
+        kind = page.columns.kinds[number - page.first]
+        return _LEVELS[kind & 0x0F] if kind < 0x20 else None
+
+    def scan(self, number: int) -> Scan:
+        """The block that holds `number`."""
+        return self._page(number).scan
+
+    def at_time(self, us: int) -> int:
+        """The first entry at or after that time, `end` if there is none."""
+        first = self.first
+        for block in self._blocks:
+            if block.latest_us >= us:
+                return self._at_time(self._page_of(block), us)
+        return max(first, self._at_time(self._open.page(), us))
+
+    def _at_time(self, page: _Page, us: int) -> int:
+        times = page.columns.times
+        return next((page.first + place for place, time in enumerate(times) if time >= us), page.first + page.count)
+
+    def next_level(self, number: int, step: int, level: Level) -> int | None:
+        """The nearest entry beyond `number` that is at least so bad. Gaps and bad notices count as errors."""
+        first = self.first
+        start = max(number + 1, first) if step > 0 else min(number - 1, self.end - 1)
+        if not first <= start < self.end:
+            return None
+        at = self._index(start)
+        table = _AT_LEAST[level]
+        for index in range(at, len(self._blocks) + 1) if step > 0 else range(at, -1, -1):
+            if index < len(self._blocks):
+                block = self._blocks[index]
+                if not block.levels[level]:
+                    continue
+                page = self._page_of(block)
+            else:
+                page = self._open.page()
+            bad = page.columns.kinds.translate(table)
+            offset = start - page.first
+            place = bad.find(1, max(0, offset)) if step > 0 else bad.rfind(1, 0, offset + 1)
+            if place >= 0:
+                return page.first + place
+        return None
+
+    def next_rule(self, number: int, step: int) -> int | None:
+        """The nearest beginning of a deployment."""
+        self._pack()
+        rules = [each for block in self._blocks for each in block.rules]
+        rules += sorted(each for each, entry in self._open.rare.items() if isinstance(entry, Rule))
+        if step > 0:
+            return next((each for each in rules if each > number), None)
+        return next((each for each in reversed(rules) if each < number), None)
+
+    def _page(self, number: int) -> _Page:
+        if not self.first <= number < self.end:
+            raise IndexError(number)
+        index = self._index(number)
+        return self._page_of(self._blocks[index]) if index < len(self._blocks) else self._open.page()
+
+    def _index(self, number: int) -> int:
+        if number >= self._open.first:
+            return len(self._blocks)
+        return bisect_right(self._blocks, number, key=lambda block: block.first) - 1
+
+    def _page_of(self, block: _Block) -> _Page:
+        return block.page or self.budget.page(block)
+
+
+def _seal(page: _Page) -> _InMemory:
+    return _InMemory(zlib.compress(page.text.encode("utf-8", "surrogatepass"), 1), page.columns.packed())
+
+
+def _starts_of(text: str) -> array[int]:
+    lines = text.split("\n")
+    return array("I", map(add, accumulate(map(len, lines[:-2]), initial=0), range(len(lines))))
+
+
+def _clean(text: str) -> str:
+    return text if text.isprintable() else text.translate(_SEPARATORS)
+
+
+def _records(entries: Sequence[BufferEntry]) -> list[str]:
+    """A line of a block's text for each."""
+    return [_record(entry) for entry in entries]
+
+
+def _record(entry: BufferEntry) -> str:
+    match entry:
+        case LogLine():
+            return _line_record(entry)
+        case HttpRequest():
+            return _request_record(entry)
+        case _:
+            return _visible(entry).translate(_SEPARATORS) + "\n"
+
+
+def _line_record(entry: LogLine) -> str:
+    attributes, raw = entry.attributes, entry.raw
+    record = entry.text
+    if attributes:
+        record += "".join([f"{_US}{key}{_RS}{value}" for key, value in attributes.items()])
+    if raw:
+        record += _GS + raw
+    fields = len(attributes)
+    if (
+        "\n" in record
+        or record.count(_US) != fields
+        or record.count(_RS) != fields
+        or record.count(_GS) != (1 if raw else 0)
+    ):
+        record = entry.text.translate(_SEPARATORS)
+        for key, value in attributes.items():
+            record += _US + key.translate(_SEPARATORS) + _RS + value.translate(_SEPARATORS)
+        if raw := raw.translate(_SEPARATORS):
+            record += _GS + raw
+    return record + "\n"
+
+
+def _line(record: str, at: datetime | None, level: Level, deployment: str, instance: str) -> LogLine:
+    raw = ""
+    if _GS in record:
+        record, _, raw = record.partition(_GS)
+    if _US not in record:
+        return LogLine(at, record, level, deployment, instance, {}, raw)
+    text, *fields = record.split(_US)
+    attributes = {key: value for key, _, value in (field.partition(_RS) for field in fields)}
+    return LogLine(at, text, level, deployment, instance, attributes, raw)
+
+
+def _request_fields(entry: HttpRequest) -> str:
+    fields = (str(entry.status), entry.method, entry.path, f"{entry.duration_ms}ms", entry.client_ip, entry.detail)
+    return _US.join(map(_clean, fields)).rstrip(_US)
+
+
+def _request_record(entry: HttpRequest) -> str:
+    hidden = (entry.id, entry.host, str(entry.bytes_sent), entry.user_agent)
+    return _request_fields(entry) + _GS + _US.join(map(_clean, hidden)) + "\n"
+
+
+def _request(record: str, at: datetime, deployment: str, instance: str) -> HttpRequest:
+    visible, _, hidden = record.partition(_GS)
+    status, method, path, duration, client_ip, detail, *_ = [*visible.split(_US), "", ""]
+    id_, host, sent, agent = hidden.split(_US)
+    return HttpRequest(
+        at,
+        id_,
+        method,
+        path,
+        int(status),
+        int(duration.removesuffix("ms")),
+        client_ip,
+        host,
+        int(sent),
+        agent,
+        deployment,
+        instance,
+        detail,
+    )
+
+
+def _request_level(status: int) -> Level:
+    return Level.ERROR if status >= 500 else Level.WARN if status >= 400 else Level.INFO
+
+
+def _rare_kind(entry: LogGap | Rule | Notice) -> int:
+    match entry:
+        case LogGap():
+            return _GAP
+        case Notice():
+            return _BAD_NOTICE if entry.bad else _NOTICE
+        case Rule():
+            return _RULE
