@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.engine.log_patterns import BUCKET_US, LINE, Change, Pattern, PatternBook, mask, since_deployment
-from tui.model.log import Level
+from tui.engine.log_patterns import BUCKET_US, LINE, Change, Pattern, PatternBook, PatternScan, mask, since_deployment
+from tui.engine.log_store import LogLimits, LogStore, Notice
+from tui.model.log import Level, LogGap, LogLine
 
 AT = 1_755_828_847_000_000  # 2025-08-22T02:14:07Z
 SECOND = 1_000_000
@@ -239,3 +241,39 @@ def test_a_pattern_is_a_plain_value() -> None:
     pattern = Pattern("x", 3, Level.INFO, AT, AT, 0, 2, {AT // BUCKET_US: 3})
     assert pattern.within(AT // BUCKET_US, AT // BUCKET_US + 1) == 3
     assert pattern.within(0, AT // BUCKET_US) == 0
+
+
+# over a store
+
+
+def test_a_scan_reads_lines_only_and_goes_on_with_what_came_since() -> None:
+    store = LogStore()
+    at = datetime.fromtimestamp(AT / SECOND, UTC)
+    store.append(LogLine(at, "\x1b[31morder 1 refused\x1b[0m", Level.ERROR, attributes={"took_ms": "12"}))
+    store.append(Notice(at, "reconnected"))
+    store.append(LogGap(at, "dropped"))
+    scan = PatternScan(store)
+    assert scan.step(1.0)
+    store.append(LogLine(None, "order 2 refused", Level.WARN, attributes={"took_ms": "15"}))
+    assert not scan.done
+    assert scan.step(1.0)
+    [pattern] = scan.book.patterns()
+    assert (pattern.text, pattern.count, pattern.level) == ("order <*> refused took_ms=<*>", 2, Level.ERROR)
+    assert (pattern.first_number, pattern.last_number, pattern.last_us) == (0, 3, AT)
+
+
+def test_a_slice_ends_when_its_time_is_up_and_what_was_dropped_meanwhile_is_counted() -> None:
+    store = LogStore(LogLimits(lines=2000))
+    for number in range(2000):
+        store.append(LogLine(None, f"order {number} accepted"))
+    scan = PatternScan(store)
+    assert not scan.step(0.0)
+    read = scan.number
+    assert 0 < read < 2000
+    for number in range(3000):
+        store.append(LogLine(None, f"order {number} accepted"))
+    while not scan.step(0.0):
+        pass
+    assert scan.missed == store.first - read > 0
+    [pattern] = scan.book.patterns()
+    assert pattern.count == 5000 - scan.missed

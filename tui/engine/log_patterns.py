@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from math import sqrt
 from operator import eq
-from typing import Protocol
 
 from msgspec import Struct, field
 
+from tui.engine.log_store import NO_LEVEL, NO_TIME, LogStore, Scan
 from tui.model.log import Level
 
 PATTERNS = 2_000
@@ -30,6 +30,7 @@ _CHILDREN = 32  # of a node of the tree before the rest share one
 _CROWDED = 16  # patterns of a leaf before it generalises
 _LEAF = 32
 _SIMILAR = 0.6
+_LEVELS = tuple(Level)
 _BATCH = 64  # lines between two looks at the clock
 
 # A word with a digit in it, and what hangs on it: 18ms, 10.0.3.7:41822, 2026-08-22T02:14:07.123Z, 7f3a-..., 1,234.
@@ -325,36 +326,11 @@ def _merge(into: Pattern, other: Pattern) -> None:
         into.counts[bucket] = into.counts.get(bucket, 0) + count
 
 
-class Scanned(Protocol):
-    """A block of searchable lines, as a log store gives it."""
-
-    @property
-    def first(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def starts(self) -> Sequence[int]: ...
-
-
-class Lines(Protocol):
-    """What of a log store is needed here."""
-
-    @property
-    def first(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    def time_us(self, number: int, /) -> int | None: ...
-    def level(self, number: int, /) -> Level | None: ...
-    def scan(self, number: int, /) -> Scanned: ...
-
-
 class PatternScan:
     """Reads a log store into a book, slice by slice, and goes on with what came since. Gaps, rules and notices are
     not lines."""
 
-    def __init__(self, store: Lines, book: PatternBook | None = None) -> None:
+    def __init__(self, store: LogStore, book: PatternBook | None = None) -> None:
         self.book = PatternBook() if book is None else book
         self.number = store.first  # the next one to read
         self.missed = 0  # dropped by the store before they were read
@@ -379,14 +355,16 @@ class PatternScan:
                     return self.done
         return True
 
-    def _read(self, scan: Scanned, end: int) -> None:
-        store, add, text, starts, first = self._store, self.book.add, scan.text, scan.starts, scan.first
+    def _read(self, scan: Scan, end: int) -> None:
+        add, text, starts, first = self.book.add, scan.text, scan.starts, scan.first
+        times, levels = scan.times, scan.levels
         for number in range(self.number, end):
-            level = store.level(number)
-            if level is not None:
-                place = number - first
+            place = number - first
+            level = levels[place]
+            if level != NO_LEVEL:
                 stop = starts[place + 1] if number + 1 < scan.end else len(text)
-                add(text[starts[place] : stop - 1], level, store.time_us(number), number)
+                us = times[place]
+                add(text[starts[place] : stop - 1], _LEVELS[level], None if us == NO_TIME else us, number)
         self.number = end
 
 

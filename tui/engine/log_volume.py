@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Protocol
 
 from msgspec import Struct
 
+from tui.engine.log_store import NO_LEVEL, NO_TIME, LogStore, Scan
 from tui.model.log import Level
 
 SECOND_US = 1_000_000
@@ -41,21 +41,10 @@ class Volume(Struct, frozen=True):
         return f"{seconds}s"
 
 
-class Timed(Protocol):
-    """What of a log store is needed here."""
-
-    @property
-    def first(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    def time_us(self, number: int, /) -> int | None: ...
-    def level(self, number: int, /) -> Level | None: ...
-
-
 class VolumeScan:
     """Counts a log store's lines and requests, each once, slice by slice. What the store drops stays counted."""
 
-    def __init__(self, store: Timed) -> None:
+    def __init__(self, store: LogStore) -> None:
         self.number = store.first  # the next one to read
         self.untimed = 0  # lines without a time
         self.first_us: int | None = None
@@ -73,21 +62,22 @@ class VolumeScan:
         until = time.perf_counter() + budget_s
         while not self.done:
             self.number = max(self.number, self._store.first)
-            self._read(min(self.number + _BATCH, self._store.end))
-            if time.perf_counter() >= until:
-                break
-        return self.done
+            scan = self._store.scan(self.number)
+            while self.number < scan.end:
+                self._read(scan, min(self.number + _BATCH, scan.end))
+                if time.perf_counter() >= until:
+                    return self.done
+        return True
 
-    def _read(self, end: int) -> None:
-        level_of, time_of, counts = self._store.level, self._store.time_us, self._counts
+    def _read(self, scan: Scan, end: int) -> None:
+        counts = self._counts
         width_us = WIDTHS_S[self._width] * SECOND_US
         low, high = self.first_us, self.last_us
-        for number in range(self.number, end):
-            level = level_of(number)
-            if level is None:
+        part = slice(self.number - scan.first, end - scan.first)
+        for us, level in zip(scan.times[part], scan.levels[part], strict=True):
+            if level == NO_LEVEL:
                 continue
-            us = time_of(number)
-            if us is None:
+            if us == NO_TIME:
                 self.untimed += 1
                 continue
             if low is None or us < low:
@@ -135,7 +125,7 @@ class VolumeScan:
         return Volume(first * width_us, width_us, other, warn, error)
 
 
-def volume(store: Timed, start_us: int | None = None, end_us: int | None = None, buckets: int = 60) -> Volume:
+def volume(store: LogStore, start_us: int | None = None, end_us: int | None = None, buckets: int = 60) -> Volume:
     """Of a store in one go: 1 M lines take about a second."""
     scan = VolumeScan(store)
     while not scan.step(1.0):
