@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, start
+from tests.benchmarks import flood, idle, start, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -41,3 +41,9 @@ def test_flood_finds_every_keys_effect_on_the_screen(tmp_path: Path) -> None:
     assert len(keys) == 3
     assert all(len(row.runs["ms"]) == 9 for row in keys)
     assert rows["taken"].runs["lines/s"][0] > 0
+
+
+def test_understanding_measures_every_scan_and_every_question() -> None:
+    rows = list(understand.rows(rounds=1, number=3000))
+    assert len(rows) == 6
+    assert all(all(value > 0 for value in next(iter(row.runs.values()))) for row in rows)
