@@ -20,8 +20,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import accumulate
-from operator import add
+from itertools import accumulate, repeat
+from operator import add, attrgetter, sub
+from typing import cast
 
 from msgspec import Struct
 
@@ -45,6 +46,8 @@ _US, _RS, _GS = "\x1f", "\x1e", "\x1d"
 _SEPARATORS = dict.fromkeys((0x0A, 0x1D, 0x1E, 0x1F))
 _HIDDEN = re.compile(r"\x1d[^\n]*")
 _LEVELS = tuple(Level)
+_ONLY_LINES = {LogLine}
+_attributes, _raw = attrgetter("attributes"), attrgetter("raw")
 
 # A kind is one byte: what the entry is above, its level below. A plain notice and a rule have none.
 _REQUEST, _GAP, _NOTICE, _RULE = 0x10, 0x20 | Level.ERROR, 0x3F, 0x4F
@@ -285,21 +288,35 @@ class _Open:
     def nbytes(self) -> int:
         return _BLOCK_COST + self.chars + 15 * self.count + _RARE_COST * len(self.rare)
 
-    def add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
-        """`records` end with a line end."""
-        base = self.chars
+    def add(self, entries: Sequence[BufferEntry], records: list[str], text: str) -> None:
+        """`text` is the records, each with a line end."""
         self._page = None
-        self._parts.append("".join(records))
-        self._starts.extend(accumulate(map(len, records[:-1]), initial=base))
-        self.chars = base + len(self._parts[-1])
+        self._parts.append(text)
+        self._starts.extend(_starts(records, self.chars))
+        self.chars += len(text)
+        if set(map(type, entries)) == _ONLY_LINES:
+            lines = cast("Sequence[LogLine]", entries)
+            self._kinds += bytes([each.level for each in lines])
+            contexts = [(each.deployment, each.instance) for each in lines]
+        else:
+            contexts = self._add_mixed(entries)
+        ats = [each.at for each in entries]
+        if None in ats:
+            self._times.extend([NO_TIME if at is None else _us(at - _EPOCH) for at in ats])
+        else:
+            since = map(sub, ats, repeat(_EPOCH))
+            self._times.extend([(s.days * 86_400 + s.seconds) * 1_000_000 + s.microseconds for s in since])
+        different, table = set(contexts), self._table
+        for context in different.difference(table):
+            table[context] = len(table)
+        if len(different) == 1:
+            self._contexts.extend(array("H", [table[contexts[0]]]) * len(contexts))
+        else:
+            self._contexts.extend([table[context] for context in contexts])
+
+    def _add_mixed(self, entries: Sequence[BufferEntry]) -> list[tuple[str, str]]:
         contexts = []
         for number, entry in enumerate(entries, self.end):
-            at = entry.at
-            if at is None:
-                self._times.append(NO_TIME)
-            else:
-                since = at - _EPOCH
-                self._times.append((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
             match entry:
                 case LogLine():
                     self._kinds.append(entry.level)
@@ -311,8 +328,7 @@ class _Open:
                     self._kinds.append(_rare_kind(entry))
                     self.rare[number] = entry
                     contexts.append(("", ""))
-        for context in contexts:
-            self._contexts.append(self._table.setdefault(context, len(self._table)))
+        return contexts
 
     def page(self) -> _Page:
         if self._page is None:
@@ -366,13 +382,12 @@ Elsewhere = Callable[[Callable[[], _InMemory], Callable[[_InMemory], None]], Non
 
 
 def in_thread(work: Callable[[], _InMemory], done: Callable[[_InMemory], None]) -> None:
-    """Without a running loop there is nobody to come back to: then at once."""
+    """Without a running loop, or when it closes, there is nobody to come back to: then at once."""
     try:
-        loop = asyncio.get_running_loop()
+        future = asyncio.get_running_loop().run_in_executor(None, work)
     except RuntimeError:
         done(work())
         return
-    future = loop.run_in_executor(None, work)
     future.add_done_callback(lambda made: None if made.cancelled() else done(made.result()))
 
 
@@ -414,9 +429,10 @@ class LogStore:
         if len(fresh) >= _BATCH or (type(entry) is LogLine and len(entry.text) + len(entry.raw) > _LONG):
             self._pack()
 
-    def extend(self, entries: Iterable[BufferEntry]) -> None:
-        for entry in entries:
-            self.append(entry)
+    def extend(self, entries: Sequence[BufferEntry]) -> None:
+        for start in range(0, len(entries), _BATCH):
+            self._fresh += entries[start : start + _BATCH]
+            self._pack()
 
     def _pack(self) -> None:
         if self._fresh:
@@ -424,17 +440,17 @@ class LogStore:
             self._add(fresh, _records(fresh))
 
     def _add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
-        chars, count = sum(map(len, records)), len(records)
+        text, count = "\n".join(records) + "\n", len(records)
         if self._open.count and (
-            self._open.chars + chars > BLOCK_CHARS or self._open.count + count > self._block_lines
+            self._open.chars + len(text) > BLOCK_CHARS or self._open.count + count > self._block_lines
         ):
             self._roll()
-        if count > 1 and (chars > BLOCK_CHARS or count > self._block_lines):
+        if count > 1 and (len(text) > BLOCK_CHARS or count > self._block_lines):
             half = count // 2
             self._add(entries[:half], records[:half])
             self._add(entries[half:], records[half:])
             return
-        self._open.add(entries, records)
+        self._open.add(entries, records, text)
         while self._blocks and self._open.end - self._blocks[0].first > self.limits.lines:
             self.drop_oldest()
 
@@ -603,8 +619,12 @@ def _seal(page: _Page) -> _InMemory:
 
 
 def _starts_of(text: str) -> array[int]:
-    lines = text.split("\n")
-    return array("I", map(add, accumulate(map(len, lines[:-2]), initial=0), range(len(lines))))
+    return array("I", _starts(text.split("\n")[:-1], 0))
+
+
+def _starts(records: list[str], base: int) -> Iterable[int]:
+    """Where each begins, a line end after each."""
+    return map(add, accumulate(map(len, records[:-1]), initial=base), range(len(records)))
 
 
 def _clean(text: str) -> str:
@@ -613,7 +633,18 @@ def _clean(text: str) -> str:
 
 def _records(entries: Sequence[BufferEntry]) -> list[str]:
     """A line of a block's text for each."""
+    if set(map(type, entries)) == _ONLY_LINES:
+        lines = cast("Sequence[LogLine]", entries)
+        if not any(map(_attributes, lines)) and not any(map(_raw, lines)):
+            records = [each.text for each in lines]
+            text = "\n".join(records)
+            if text.count("\n") == len(records) - 1 and _US not in text and _RS not in text and _GS not in text:
+                return records
     return [_record(entry) for entry in entries]
+
+
+def _us(since: timedelta) -> int:
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _record(entry: BufferEntry) -> str:
@@ -623,7 +654,7 @@ def _record(entry: BufferEntry) -> str:
         case HttpRequest():
             return _request_record(entry)
         case _:
-            return _visible(entry).translate(_SEPARATORS) + "\n"
+            return _visible(entry).translate(_SEPARATORS)
 
 
 def _line_record(entry: LogLine) -> str:
@@ -645,7 +676,7 @@ def _line_record(entry: LogLine) -> str:
             record += _US + key.translate(_SEPARATORS) + _RS + value.translate(_SEPARATORS)
         if raw := raw.translate(_SEPARATORS):
             record += _GS + raw
-    return record + "\n"
+    return record
 
 
 def _line(record: str, at: datetime | None, level: Level, deployment: str, instance: str) -> LogLine:
@@ -666,7 +697,7 @@ def _request_fields(entry: HttpRequest) -> str:
 
 def _request_record(entry: HttpRequest) -> str:
     hidden = (entry.id, entry.host, str(entry.bytes_sent), entry.user_agent)
-    return _request_fields(entry) + _GS + _US.join(map(_clean, hidden)) + "\n"
+    return _request_fields(entry) + _GS + _US.join(map(_clean, hidden))
 
 
 def _request(record: str, at: datetime, deployment: str, instance: str) -> HttpRequest:

@@ -24,6 +24,7 @@ from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Re
 from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
+from tui.model.structured import structured
 
 LINES = 500  # old ones, to begin with
 BUILD_LINES = 5_000  # a build is read from its beginning
@@ -217,7 +218,7 @@ class LogTail:
         if self.follows_service and not isinstance(entry, LogGap) and entry.deployment not in self._seen:
             self._first_of(entry)
         self.last_at = self._clock.now()
-        self._append(entry)
+        self._append(structured(entry) if isinstance(entry, LogLine) else entry)
 
     def _first_of(self, entry: LogLine | HttpRequest) -> None:
         """The first line of a deployment. What is under way when the log is opened needs no rule."""
