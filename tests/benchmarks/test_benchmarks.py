@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, logs, start
+from tests.benchmarks import flood, idle, start, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -43,7 +43,7 @@ def test_flood_finds_every_keys_effect_on_the_screen(tmp_path: Path) -> None:
     assert rows["taken"].runs["lines/s"][0] > 0
 
 
-def test_logs_measures_taking_in_holding_and_jumping(tmp_path: Path) -> None:
-    rows = list(logs.rows(tmp_path, lines=3000, few=1000, rounds=1))
-    assert len(rows) == 9
-    assert all(value > 0 for row in rows for values in row.runs.values() for value in values)
+def test_understanding_measures_every_scan_and_every_question() -> None:
+    rows = list(understand.rows(rounds=1, number=3000))
+    assert len(rows) == 6
+    assert all(all(value > 0 for value in next(iter(row.runs.values()))) for row in rows)

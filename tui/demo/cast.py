@@ -127,5 +127,5 @@ HOSTILE_LINES = (
     "progress 10%\rprogress 50%\rprogress 100% done",
     "tab\there\tand\x00nul\x07bell\x08backspace\x7fdel \x9b31mC1 CSI",
     "two lines in one message\n    at second line\n",
-    "very long: " + "0123456789abcdef" * 250,
+    "very long: " + "0123456789abcdef" * 1250,
 )

@@ -68,8 +68,9 @@ _REGIONS = ("europe-west4-drams3a", "us-east4-eqdc4a", "asia-southeast1-eqsg3a")
 def requests(
     routes: str, host: str, instances: Sequence[str], owner: str, salt: int, *, failing: bool
 ) -> Callable[[int, int], Request]:
-    """Writes request `number`. A failing service answers most POSTs with 500, and everything five times slower."""
+    """Writes request `number`. A failing service is slow on one route, its last POST, and most of it ends in a 500."""
     table = _ROUTES[routes]
+    broken = max(number for number, (method, *_) in enumerate(table) if method == "POST")
 
     def write(number: int, at: int) -> Request:
         bits = mix(number, salt)
@@ -79,9 +80,9 @@ def requests(
         detail = error = ""
         if more % 400 == 7:
             status, took, error, detail = 502, 2, "connection refused", "upstream connect error"
-        if failing and status < 300:
-            took *= 5
-            if (method == "POST" and bits & 0x300) or bits & 0xF00 == 0x100:
+        if failing and bits % len(table) == broken and status < 300:
+            took *= 10
+            if bits & 0xF0000:
                 status = 500
         return Request(
             at,
