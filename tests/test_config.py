@@ -11,6 +11,7 @@ from tui.config import (
     Color,
     Config,
     ConfigError,
+    LogsConfig,
     Timestamps,
     config_path,
     load,
@@ -57,6 +58,11 @@ name = "night"
 accounts = ["prod"]
 filter = "bad"
 log_filter = "level>=warn"
+
+[logs]
+lines = 50_000
+spool = true
+spool_bytes = 9_999_999
 """
 
 
@@ -82,6 +88,7 @@ def test_a_whole_file_is_read_into_one_value() -> None:
     assert (config.ui.theme, config.ui.color, config.ui.timestamps) == ("nord", Color.PALETTE_256, Timestamps.UTC)
     assert config.keys == {"redeploy": ("ctrl+e",), "page-down": ("space", "f")}
     assert config.views[0].log_filter == "level>=warn"
+    assert config.logs == LogsConfig(lines=50_000, spool=True, spool_bytes=9_999_999)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,9 @@ def test_a_whole_file_is_read_into_one_value() -> None:
         ('["space", "f"]', '["space", "ctrl+e"]', "config.toml:28: ctrl+e is already given to redeploy."),
         ('url = "https://', 'url = "gopher://', "config.toml:11: a url is https://HOST"),
         ("projects = [\n", "projects_ = [\n", "config.toml:12: unknown key 'projects_'. Did you mean 'projects'?"),
+        ("lines = 50_000", "lines = 50", "config.toml:37: lines is at least 1_000."),
+        ("spool = true", "spol = true", "config.toml:38: unknown key 'spol'. Did you mean 'spool'?"),
+        ("= 9_999_999", "= 9", "config.toml:39: spool_bytes is at least 1_048_576."),
         ('name = "night"', "", "config.toml:30: view has no name."),
         ('name = "prod"', 'name = "a/b"', "config.toml:2: an account's name"),
         ("[ui]", "[ui", "config.toml:20: this is not TOML"),

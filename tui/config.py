@@ -34,6 +34,8 @@ URL_REQUIRED = frozenset({"dokploy"})  # nobody's cloud: there is no address of 
 LIVE_LOGS = frozenset({"cloud66"})  # the rest push their logs from the same address, or not at all
 PROJECTS_REQUIRED = frozenset({"gitlab"})  # everything a GitLab token sees is thousands of projects
 
+LEAST_OF_LOGS = {"lines": 1000, "bytes": 1 << 20, "total_bytes": 1 << 20, "spool_bytes": 1 << 20}
+
 
 class Timestamps(StrEnum):
     OFF = "off"
@@ -84,6 +86,17 @@ class UiConfig(Struct, frozen=True):
     link: Link = Link.AUTO
 
 
+class LogsConfig(Struct, frozen=True):
+    """What is held of the logs. Bytes as they are held: compressed."""
+
+    lines: int = 1_000_000  # of one log
+    bytes: int = 64 << 20  # of one log
+    total_bytes: int = 256 << 20  # of all logs together
+    spool: bool = False  # older lines go to files in the state directory
+    spool_bytes: int = 1 << 30
+    keep_spool: bool = False  # else they are removed at the end
+
+
 class ViewConfig(Struct, frozen=True):
     """A saved view."""
 
@@ -98,6 +111,7 @@ class Config(Struct, frozen=True):
 
     accounts: tuple[AccountConfig, ...] = ()
     ui: UiConfig = UiConfig()
+    logs: LogsConfig = LogsConfig()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # action -> its keys
     views: tuple[ViewConfig, ...] = ()
     path: FilePath | None = None
@@ -195,7 +209,7 @@ class _Reader:
         self._actions = actions
 
     def config(self, document: dict[str, Any]) -> Config:
-        self._known(document, ("account", "ui", "keys", "view"), ())
+        self._known(document, ("account", "ui", "logs", "keys", "view"), ())
         accounts = tuple(
             self._account(table, ("account", number)) for number, table in enumerate(self._tables(document, "account"))
         )
@@ -208,6 +222,7 @@ class _Reader:
         return Config(
             accounts=accounts,
             ui=self._ui(self._table(document, "ui")),
+            logs=self._logs(self._table(document, "logs")),
             keys=self._keys(self._table(document, "keys")),
             views=views,
             path=self._path,
@@ -270,6 +285,14 @@ class _Reader:
         if ui.frames_per_second is not None and not 1 <= ui.frames_per_second <= 60:
             raise self._fault(("ui", "frames_per_second"), "frames_per_second is between 1 and 60.")
         return ui
+
+    def _logs(self, table: dict[str, Any]) -> LogsConfig:
+        self._known(table, list(LogsConfig.__struct_fields__), ("logs",))
+        logs = self._convert(table, LogsConfig, ("logs",))
+        for name, least in LEAST_OF_LOGS.items():
+            if getattr(logs, name) < least:
+                raise self._fault(("logs", name), f"{name} is at least {least:_}.")
+        return logs
 
     def _keys(self, table: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         self._known(table, self._actions, ("keys",), what="action")

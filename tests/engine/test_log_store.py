@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.engine.world import deployment, line
 from tui.engine import log_store
-from tui.engine.log_store import BufferEntry, LogBudget, LogLimits, LogStore, Notice, Rule, searchable
+from tui.engine.log_store import BufferEntry, InMemory, LogBudget, LogLimits, LogStore, Notice, Rule, searchable
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import log_text, plain
 
@@ -118,7 +118,11 @@ class AgainstAList(RuleBasedStateMachine):
         super().__init__()
         self.model: list[BufferEntry] = []
         self.jobs: list[Callable[[], None]] = []
-        self.store = LogStore(LogLimits(lines=192), elsewhere=lambda work, done: self.jobs.append(lambda: done(work())))
+        self.store = LogStore(LogLimits(lines=192), elsewhere=self.elsewhere)
+        self.most = 192
+
+    def elsewhere(self, work: Callable[[], InMemory], done: Callable[[InMemory], None]) -> None:
+        self.jobs.append(lambda: done(work()))
 
     @rule(entry=entries)
     def append(self, entry: BufferEntry) -> None:
@@ -143,7 +147,7 @@ class AgainstAList(RuleBasedStateMachine):
     @rule(share=st.floats(0, 1))
     def look(self, share: float) -> None:
         store, model = self.store, self.model
-        assert len(store) <= 192
+        assert len(store) <= self.most
         assert len(store) >= min(len(model), 192 - 12)
         number = store.first + int(share * (len(store) - 1))
         assert store[number] == model[number]
@@ -233,7 +237,7 @@ def test_what_is_hidden_is_not_searched() -> None:
 def test_full_blocks_are_held_compressed_and_counted_so() -> None:
     store = LogStore()
     text = "GET /api/v1/orders/1234 took 12 ms, answered 200 " * 2
-    store.extend(line(f"{text}{number}") for number in range(20_000))
+    store.extend([line(f"{text}{number}") for number in range(20_000)])
     raw = sum(len(entry) + 1 for entry in scanned(store))
     assert len(store) == 20_000
     assert store.nbytes < raw / 2
@@ -242,7 +246,7 @@ def test_full_blocks_are_held_compressed_and_counted_so() -> None:
 def test_over_its_bytes_a_store_drops_its_oldest_block() -> None:
     store = LogStore(LogLimits(bytes=400_000))
     sent = noise(200)
-    store.extend(map(line, sent))
+    store.extend([line(text) for text in sent])
     assert 0 < store.first < 199
     assert store.nbytes <= 400_000 + log_store.BLOCK_CHARS
     assert shown(store) == sent[store.first :]
@@ -259,7 +263,7 @@ def test_a_line_longer_than_a_block_has_one_to_itself() -> None:
 
 def test_a_batch_of_long_lines_is_cut_into_blocks() -> None:
     store = LogStore()
-    store.extend(line("x" * 4000 + str(number)) for number in range(256))
+    store.extend([line("x" * 4000 + str(number)) for number in range(256)])
     assert all(len(store.scan(number).text) <= log_store.BLOCK_CHARS for number in range(256))
     assert len(shown(store)) == 256
 
@@ -267,8 +271,8 @@ def test_a_batch_of_long_lines_is_cut_into_blocks() -> None:
 def test_a_flood_drops_its_own_lines_before_those_of_a_quiet_log() -> None:
     budget = LogBudget(LogLimits(total_bytes=3_000_000))
     quiet, loud = LogStore(budget=budget), LogStore(budget=budget)
-    quiet.extend(map(line, noise(200)))
-    loud.extend(map(line, noise(1000)))
+    quiet.extend([line(text) for text in noise(200)])
+    loud.extend([line(text) for text in noise(1000)])
     assert budget.nbytes <= 3_000_000 + log_store.BLOCK_CHARS
     assert quiet.dropped == 0
     assert loud.dropped > 0
@@ -287,7 +291,7 @@ def test_a_closed_store_leaves_its_share_to_the_others() -> None:
 async def test_blocks_are_sealed_in_a_thread_while_the_loop_runs() -> None:
     store = LogStore()
     text = "the same words again and again, as logs have them "
-    store.extend(line(f"{text}{number}") for number in range(20_000))
+    store.extend([line(f"{text}{number}") for number in range(20_000)])
     before = store.nbytes
     for _ in range(1000):
         if store.nbytes < before / 2:

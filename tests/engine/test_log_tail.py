@@ -7,11 +7,12 @@ import pytest
 
 from tests.clocks import START
 from tests.engine.world import LOST, Stream, World, deployment, line
-from tui.engine.log_store import LogStore, Notice, Rule
+from tui.engine.log_spool import LogSpool
+from tui.engine.log_store import LogLimits, LogStore, Notice, Rule
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Kind, Ref
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
-from tui.model.log import Cursor, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log import Cursor, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.status import Status
 
 API = Ref("prod", Kind.SERVICE, "api")
@@ -55,9 +56,9 @@ def latest(world: World) -> Stream:
     return world.platform.streams[-1]
 
 
-def live_world(*ids: str) -> World:
+def live_world(*ids: str, log_limits: LogLimits | None = None, log_spool: LogSpool | None = None) -> World:
     """The service has these deployments, newest first, and the newest is live."""
-    world = World()
+    world = World(log_limits=log_limits, log_spool=log_spool)
     first, *rest = ids or ("d1",)
     world.platform.put(
         deployment(first, minutes_ago=5, is_live=True),
@@ -76,6 +77,23 @@ async def test_lines_come_into_the_buffer_and_the_first_one_makes_it_live() -> N
         assert phase(tail) is TailPhase.LIVE
         assert tail.last_at == world.clock.now()
         assert shown(tail.buffer) == ["one", "two"]
+
+
+async def test_a_json_line_is_read_into_message_and_fields() -> None:
+    world = live_world()
+    async with world.engine:
+        tail = await open_tail(world)
+        text = '{"level":"error","msg":"no answer","peer":"db-1"}'
+        latest(world).send(line(text))
+        await world.clock.settle()
+        entry = tail.buffer[0]
+        assert isinstance(entry, LogLine)
+        assert (entry.text, entry.level, entry.attributes, entry.raw) == (
+            "no answer",
+            Level.ERROR,
+            {"peer": "db-1"},
+            text,
+        )
 
 
 async def test_a_quiet_log_is_live_once_it_has_been_open_for_two_seconds() -> None:

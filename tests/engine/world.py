@@ -17,6 +17,8 @@ from msgspec.structs import replace
 from tests.clocks import START, FakeClock
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
+from tui.engine.log_spool import LogSpool
+from tui.engine.log_store import LogLimits
 from tui.model.action import Effect, Intent, Outcome, Progress, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Page, Ref, Revision, Service, Snapshot, Step
 from tui.model.errors import NotFound, Unreachable
@@ -272,6 +274,8 @@ class World:
         cache: Path | None = None,
         read_only: bool = False,
         accounts_read_only: bool = False,
+        log_limits: LogLimits | None = None,
+        log_spool: LogSpool | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.platforms: dict[str, Platform] = {}
@@ -287,6 +291,8 @@ class World:
             random=Random(7),
             cache=cache,
             read_only=read_only,
+            log_limits=log_limits,
+            log_spool=log_spool,
         )
         # Built ahead, so that a test can say what they hold before anybody connects.
         for name, budget in self.engine.budgets.items():

@@ -15,10 +15,11 @@ import click
 from tui.cli import diagnostics
 from tui.cli.exits import Exit, Fault, drop_unwritable, tell
 from tui.cli.options import Common, common
-from tui.config import UiConfig, config_path, state_dir
+from tui.config import LogsConfig, UiConfig, config_path, state_dir
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.engine.log_spool import LogSpool
     from tui.model.provider import Meter, Provider
 
 
@@ -101,8 +102,9 @@ def open_board(options: Common) -> None:
     from tui.cli.keymap import by_id
     from tui.engine.audit import AuditLog
     from tui.engine.engine import Engine
+    from tui.engine.log_store import LogLimits
 
-    folder = state_dir()
+    folder, logs = state_dir(), config.logs
     diagnostics.to_file()
 
     def engine() -> Engine:
@@ -111,9 +113,17 @@ def open_board(options: Common) -> None:
             audit=AuditLog(folder / "audit.jsonl"),
             read_only=options.read_only,
             cache=folder / "pictures",
+            log_limits=LogLimits(logs.lines, logs.bytes, logs.total_bytes),
+            log_spool=_spool(folder, logs) if logs.spool else None,
         )
 
     sys.exit(_run(engine, config.ui, by_id(config.keys), folder))
+
+
+def _spool(folder: Path, logs: LogsConfig) -> LogSpool:
+    from tui.engine.log_spool import LogSpool
+
+    return LogSpool(folder / "spool", limit=logs.spool_bytes, keep=logs.keep_spool)
 
 
 def _need_terminal(instead: str) -> None:

@@ -23,6 +23,7 @@ from tui.model.entities import Service
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.provider import Provider
+from tui.model.structured import structured
 from tui.model.text import without_sgr
 
 TAIL = 200
@@ -196,7 +197,7 @@ class _Sieve:
 
     def holds(self, entry: LogLine | HttpRequest) -> bool:
         if isinstance(entry, LogLine):
-            return entry.level >= self.level and self._found(without_sgr(entry.text))
+            return entry.level >= self.level and self._found(without_sgr(entry.raw or entry.text))
         return _request_level(entry) >= self.level and self._found(_request_text(entry))
 
     def _found(self, text: str) -> bool:
@@ -221,6 +222,8 @@ class _Printer:
             if stream.deployment and not self._json:
                 tell(f"deckwatch: {stream.label}: deployment {entry.deployment} speaks from here.")
             stream.deployment = entry.deployment
+        if isinstance(entry, LogLine):
+            entry = structured(entry)
         if not self._sieve.holds(entry):
             return
         if self._json:
@@ -238,7 +241,8 @@ class _Printer:
         label = f" {stream.label}" if self._several else ""
         if isinstance(entry, HttpRequest):
             return f"{at}{label} {_request_text(entry)}"
-        text = f"{entry.text}\x1b[m" if self._colored and "\x1b" in entry.text else without_sgr(entry.text)
+        text = entry.raw or entry.text
+        text = f"{text}\x1b[m" if self._colored and "\x1b" in text else without_sgr(text)
         return f"{at}{label} {entry.level.letter} {text}"
 
 

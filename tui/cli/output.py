@@ -145,7 +145,7 @@ def line_json(line: LogLine, service: Service, kind: LogKind) -> Json:
         "kind": kind,
         "at": utc(line.at),
         "level": line.level.name.lower(),
-        "text": without_sgr(line.text),
+        "text": without_sgr(line.raw or line.text),
         "instance": line.instance or None,
         "attributes": dict(line.attributes),
     }

@@ -53,6 +53,14 @@ TEMPLATE = """\
 # color = "auto"                          # auto | truecolor | 256 | 16 | none
 # link = "auto"                           # auto | fast | slow: slow draws less
 
+[logs]
+# lines = 1_000_000                       # held of one log; older ones are dropped, and counted on the screen
+# bytes = 67_108_864                      # held of one log, compressed
+# total_bytes = 268_435_456               # held of all logs together; the largest loses its oldest lines first
+# spool = false                           # true: older lines go to files under the state directory
+# spool_bytes = 1_073_741_824             # of these files
+# keep_spool = false                      # true: they stay at the end; zcat shows them
+
 [keys]
 # redeploy = "R"                          # action = "key" or ["key", ...]; the names: deckwatch keys
 
@@ -157,6 +165,7 @@ def _path(options: Common) -> Path:
 def _toml(config: Config) -> str:
     blocks = [_table("[[account]]", _account(account)) for account in config.accounts]
     blocks.append(_table("[ui]", {f.name: getattr(config.ui, f.name) for f in fields(config.ui)}))
+    blocks.append(_table("[logs]", {f.name: getattr(config.logs, f.name) for f in fields(config.logs)}))
     if config.keys:
         blocks.append(_table("[keys]", dict(config.keys)))
     blocks += [_table("[[view]]", {f.name: getattr(view, f.name) for f in fields(view)}) for view in config.views]

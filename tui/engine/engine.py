@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tui.engine.actions import ActionService
 from tui.engine.audit import AuditLog
@@ -16,6 +16,7 @@ from tui.engine.budget import Budget
 from tui.engine.focus import Focus
 from tui.engine.follow import Follower
 from tui.engine.link import Account, Link
+from tui.engine.log_store import LogLimits
 from tui.engine.log_tail import Tails
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
@@ -23,6 +24,9 @@ from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
 from tui.model.provider import Polling, Priority, Provider
+
+if TYPE_CHECKING:
+    from tui.engine.log_spool import LogSpool
 
 __all__ = ["Account", "Engine"]
 
@@ -45,7 +49,10 @@ class Engine:
         random: Random | None = None,
         poll_s: float | None = None,
         cache: Path | None = None,
+        log_limits: LogLimits | None = None,
+        log_spool: LogSpool | None = None,
     ) -> None:
+        """`log_spool` is closed with the engine."""
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
@@ -59,7 +66,7 @@ class Engine:
             for name, link in self._links.items()
         }
         self._cache = None if cache is None else PictureCache(cache, self.store, self.clock)
-        self.tails = Tails(self._links, self.store, self.clock, self._random, self._spawn)
+        self.tails = Tails(self._links, self.store, self.clock, self._random, self._spawn, log_limits, log_spool)
         self._focus = Focus(self._links, self.store, self.clock, backoff=self._backoff, poke=self._poke)
         self.actions = ActionService(
             self._links,
@@ -165,5 +172,6 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for link in self._links.values():
                 group.create_task(link.aclose())
+        self.tails.release()
         if self._cache is not None:
             self._cache.save()

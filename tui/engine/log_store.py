@@ -20,14 +20,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import accumulate
-from operator import add
+from itertools import accumulate, repeat
+from operator import add, attrgetter, sub
+from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
 from tui.model.entities import Deployment
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import without_sgr
+
+if TYPE_CHECKING:
+    from tui.engine.log_spool import LogSpool, SpooledLog
 
 BLOCK_CHARS = 256 * 1024
 BLOCK_LINES = 8192
@@ -40,15 +44,20 @@ _LONG = 4096  # characters of a line that does not wait for others
 _WAITING = 8  # full blocks that wait for the thread; with more, the one who appends seals
 _BLOCK_COST = 600  # bytes of a block's summary
 _RARE_COST = 600  # bytes of a Rule, Notice or LogGap
+_GZIP = 16 + zlib.MAX_WBITS
+_UNREADABLE = "this line was on the disk and cannot be read back"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US, _RS, _GS = "\x1f", "\x1e", "\x1d"
 _SEPARATORS = dict.fromkeys((0x0A, 0x1D, 0x1E, 0x1F))
 _HIDDEN = re.compile(r"\x1d[^\n]*")
 _LEVELS = tuple(Level)
+_ONLY_LINES = {LogLine}
+_attributes, _raw = attrgetter("attributes"), attrgetter("raw")
 
 # A kind is one byte: what the entry is above, its level below. A plain notice and a rule have none.
 _REQUEST, _GAP, _NOTICE, _RULE = 0x10, 0x20 | Level.ERROR, 0x3F, 0x4F
 _BAD_NOTICE = 0x30 | Level.ERROR
+_LOST = 0x5F  # it was on the disk, and cannot be read back
 _AT_LEAST = [bytes(level <= kind & 0x0F <= Level.FATAL for kind in range(256)) for level in Level]
 _LEVEL_OF = bytes(kind & 0x0F if kind < 0x20 else NO_LEVEL for kind in range(256))
 
@@ -150,10 +159,12 @@ class _Columns:
 
     __slots__ = ("contexts", "kinds", "table", "times")
 
-    def __init__(self, times: array[int], kinds: bytes, contexts: array[int], table: list[str]) -> None:
+    def __init__(
+        self, times: array[int], kinds: bytes, contexts: array[int] | None = None, table: Sequence[str] = ()
+    ) -> None:
         self.times = times
         self.kinds = kinds
-        self.contexts = contexts  # places in `table`
+        self.contexts = contexts or array("H")  # places in `table`
         self.table = table  # deployment US instance
 
     def packed(self) -> bytes:
@@ -176,53 +187,18 @@ class _Columns:
         return cls(times, body[8 * count : 9 * count], contexts, table)
 
 
-class _Page:
-    """A block unpacked, as far as somebody asked for it."""
+class Sealed(Protocol):
+    """A compressed block, wherever it is. Reading it may raise OSError."""
 
-    def __init__(self, first: int, count: int, rare: dict[int, BufferEntry], sealed: _Sealed | None = None) -> None:
-        self.first = first
-        self.count = count
-        self._rare = rare
-        self._sealed = sealed
-
-    @cached_property
-    def text(self) -> str:
-        assert self._sealed is not None
-        return zlib.decompress(self._sealed.text()).decode("utf-8", "surrogatepass")
-
-    @cached_property
-    def columns(self) -> _Columns:
-        assert self._sealed is not None
-        return _Columns.unpacked(self._sealed.columns(), self.count)
-
-    @cached_property
-    def starts(self) -> array[int]:
-        return _starts_of(self.text)
-
-    @cached_property
-    def scan(self) -> Scan:
-        return Scan(self)
-
-    def entry(self, number: int) -> BufferEntry:
-        place = number - self.first
-        if (rare := self._rare.get(number)) is not None:
-            return rare
-        columns, starts = self.columns, self.starts
-        end = starts[place + 1] if place + 1 < self.count else len(self.text)
-        record = self.text[starts[place] : end - 1]
-        us, kind = columns.times[place], columns.kinds[place]
-        at = None if us == NO_TIME else _EPOCH + timedelta(microseconds=us)
-        deployment, _, instance = columns.table[columns.contexts[place]].partition(_US)
-        if kind < _REQUEST:
-            return _line(record, at, _LEVELS[kind], deployment, instance)
-        assert at is not None
-        return _request(record, at, deployment, instance)
+    def text(self) -> bytes: ...
+    def columns(self) -> bytes: ...
+    @property
+    def nbytes(self) -> int:
+        """In memory."""
 
 
-class _InMemory(Struct, frozen=True):
-    """A sealed block, compressed."""
-
-    packed_text: bytes
+class InMemory(Struct, frozen=True):
+    packed_text: bytes  # gzip
     packed_columns: bytes
 
     def text(self) -> bytes:
@@ -236,7 +212,57 @@ class _InMemory(Struct, frozen=True):
         return len(self.packed_text) + len(self.packed_columns)
 
 
-_Sealed = _InMemory
+class _Page:
+    """A block unpacked, as far as somebody asked for it."""
+
+    def __init__(self, first: int, count: int, rare: dict[int, BufferEntry], sealed: Sealed | None = None) -> None:
+        self.first = first
+        self.count = count
+        self._rare = rare
+        self._sealed = sealed
+
+    @cached_property
+    def text(self) -> str:
+        assert self._sealed is not None
+        try:
+            return zlib.decompress(self._sealed.text(), _GZIP).decode("utf-8", "surrogatepass")
+        except (OSError, zlib.error, UnicodeDecodeError):
+            self.columns = _Columns(array("q", [NO_TIME]) * self.count, bytes([_LOST]) * self.count)
+            return f"{_UNREADABLE}\n" * self.count
+
+    @cached_property
+    def columns(self) -> _Columns:
+        assert self._sealed is not None
+        try:
+            return _Columns.unpacked(self._sealed.columns(), self.count)
+        except (OSError, zlib.error, UnicodeDecodeError):
+            return _Columns(array("q", [NO_TIME]) * self.count, bytes([_LOST]) * self.count)
+
+    @cached_property
+    def starts(self) -> array[int]:
+        return _starts_of(self.text)
+
+    @cached_property
+    def scan(self) -> Scan:
+        return Scan(self)
+
+    def entry(self, number: int) -> BufferEntry:
+        place = number - self.first
+        if (rare := self._rare.get(number)) is not None:
+            return rare
+        starts = self.starts
+        columns = self.columns
+        end = starts[place + 1] if place + 1 < self.count else len(self.text)
+        record = self.text[starts[place] : end - 1]
+        us, kind = columns.times[place], columns.kinds[place]
+        if kind == _LOST:
+            return LogGap(None, _UNREADABLE)
+        at = None if us == NO_TIME else _EPOCH + timedelta(microseconds=us)
+        deployment, _, instance = columns.table[columns.contexts[place]].partition(_US)
+        if kind < _REQUEST:
+            return _line(record, at, _LEVELS[kind], deployment, instance)
+        assert at is not None
+        return _request(record, at, deployment, instance)
 
 
 class _Block:
@@ -254,7 +280,7 @@ class _Block:
         self.rare = rare
         self.rules = sorted(number for number, entry in rare.items() if isinstance(entry, Rule))
         self.page: _Page | None = page  # until it is sealed
-        self.sealed: _Sealed | None = None
+        self.sealed: Sealed | None = None
         self.nbytes = nbytes
 
 
@@ -285,21 +311,35 @@ class _Open:
     def nbytes(self) -> int:
         return _BLOCK_COST + self.chars + 15 * self.count + _RARE_COST * len(self.rare)
 
-    def add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
-        """`records` end with a line end."""
-        base = self.chars
+    def add(self, entries: Sequence[BufferEntry], records: list[str], text: str) -> None:
+        """`text` is the records, each with a line end."""
         self._page = None
-        self._parts.append("".join(records))
-        self._starts.extend(accumulate(map(len, records[:-1]), initial=base))
-        self.chars = base + len(self._parts[-1])
+        self._parts.append(text)
+        self._starts.extend(_starts(records, self.chars))
+        self.chars += len(text)
+        if set(map(type, entries)) == _ONLY_LINES:
+            lines = cast("Sequence[LogLine]", entries)
+            self._kinds += bytes([each.level for each in lines])
+            contexts = [(each.deployment, each.instance) for each in lines]
+        else:
+            contexts = self._add_mixed(entries)
+        ats = [each.at for each in entries]
+        if None in ats:
+            self._times.extend([NO_TIME if at is None else _us(at - _EPOCH) for at in ats])
+        else:
+            since = map(sub, ats, repeat(_EPOCH))
+            self._times.extend([(s.days * 86_400 + s.seconds) * 1_000_000 + s.microseconds for s in since])
+        different, table = set(contexts), self._table
+        for context in different.difference(table):
+            table[context] = len(table)
+        if len(different) == 1:
+            self._contexts.extend(array("H", [table[contexts[0]]]) * len(contexts))
+        else:
+            self._contexts.extend([table[context] for context in contexts])
+
+    def _add_mixed(self, entries: Sequence[BufferEntry]) -> list[tuple[str, str]]:
         contexts = []
         for number, entry in enumerate(entries, self.end):
-            at = entry.at
-            if at is None:
-                self._times.append(NO_TIME)
-            else:
-                since = at - _EPOCH
-                self._times.append((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
             match entry:
                 case LogLine():
                     self._kinds.append(entry.level)
@@ -311,8 +351,7 @@ class _Open:
                     self._kinds.append(_rare_kind(entry))
                     self.rare[number] = entry
                     contexts.append(("", ""))
-        for context in contexts:
-            self._contexts.append(self._table.setdefault(context, len(self._table)))
+        return contexts
 
     def page(self) -> _Page:
         if self._page is None:
@@ -361,18 +400,17 @@ class LogBudget:
         self._pages.pop(block, None)
 
 
-Elsewhere = Callable[[Callable[[], _InMemory], Callable[[_InMemory], None]], None]
+Elsewhere = Callable[[Callable[[], InMemory], Callable[[InMemory], None]], None]
 """Runs the first in another thread, then the second here with what it returned."""
 
 
-def in_thread(work: Callable[[], _InMemory], done: Callable[[_InMemory], None]) -> None:
-    """Without a running loop there is nobody to come back to: then at once."""
+def in_thread(work: Callable[[], InMemory], done: Callable[[InMemory], None]) -> None:
+    """Without a running loop, or when it closes, there is nobody to come back to: then at once."""
     try:
-        loop = asyncio.get_running_loop()
+        future = asyncio.get_running_loop().run_in_executor(None, work)
     except RuntimeError:
         done(work())
         return
-    future = loop.run_in_executor(None, work)
     future.add_done_callback(lambda made: None if made.cancelled() else done(made.result()))
 
 
@@ -388,7 +426,10 @@ class LogStore:
         *,
         budget: LogBudget | None = None,
         elsewhere: Elsewhere = in_thread,
+        spool: LogSpool | None = None,
+        name: str = "log",
     ) -> None:
+        """`spool` keeps what memory has no room for, in files called `name`."""
         self.budget = budget or LogBudget(limits)
         self.limits = limits or self.budget.limits
         self.budget.stores.append(self)
@@ -397,12 +438,17 @@ class LogStore:
         self._fresh: list[BufferEntry] = []
         self._blocks: list[_Block] = []
         self._open = _Open(0)
-        self._held = 0  # bytes of the full blocks
+        self._spool = None if spool is None else spool.source(name, self._forget)
+        self._spooled = 0  # so many of the blocks, the oldest, are on the disk
+        self._held = 0  # bytes of the others
         self._unsealed: list[_Block] = []
         self._sealing: _Block | None = None
 
     def close(self) -> None:
-        """It counts no more for the budget. What it holds can still be read."""
+        """It counts no more for the budget. What it holds can still be read, but for what is on the disk."""
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
         if self in self.budget.stores:
             self.budget.stores.remove(self)
 
@@ -414,9 +460,10 @@ class LogStore:
         if len(fresh) >= _BATCH or (type(entry) is LogLine and len(entry.text) + len(entry.raw) > _LONG):
             self._pack()
 
-    def extend(self, entries: Iterable[BufferEntry]) -> None:
-        for entry in entries:
-            self.append(entry)
+    def extend(self, entries: Sequence[BufferEntry]) -> None:
+        for start in range(0, len(entries), _BATCH):
+            self._fresh += entries[start : start + _BATCH]
+            self._pack()
 
     def _pack(self) -> None:
         if self._fresh:
@@ -424,18 +471,18 @@ class LogStore:
             self._add(fresh, _records(fresh))
 
     def _add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
-        chars, count = sum(map(len, records)), len(records)
+        text, count = "\n".join(records) + "\n", len(records)
         if self._open.count and (
-            self._open.chars + chars > BLOCK_CHARS or self._open.count + count > self._block_lines
+            self._open.chars + len(text) > BLOCK_CHARS or self._open.count + count > self._block_lines
         ):
             self._roll()
-        if count > 1 and (chars > BLOCK_CHARS or count > self._block_lines):
+        if count > 1 and (len(text) > BLOCK_CHARS or count > self._block_lines):
             half = count // 2
             self._add(entries[:half], records[:half])
             self._add(entries[half:], records[half:])
             return
-        self._open.add(entries, records)
-        while self._blocks and self._open.end - self._blocks[0].first > self.limits.lines:
+        self._open.add(entries, records, text)
+        while self._holds_blocks and self._open.end - self._blocks[self._spooled].first > self.limits.lines:
             self.drop_oldest()
 
     def _roll(self) -> None:
@@ -458,34 +505,63 @@ class LogStore:
             page = block.page
             assert page is not None
 
-            def done(sealed: _InMemory) -> None:
+            def done(sealed: InMemory) -> None:
                 self._sealing = None
                 self._sealed(block, sealed)
                 self._seal_next()
 
             self._elsewhere(lambda: _seal(page), done)
 
-    def _sealed(self, block: _Block, sealed: _InMemory) -> None:
-        block.page, block.sealed = None, sealed
+    def _sealed(self, block: _Block, sealed: InMemory) -> None:
+        if not self._holds_blocks or block.first < self._blocks[self._spooled].first:  # it had to go meanwhile
+            return
         nbytes = sealed.nbytes + _BLOCK_COST + _RARE_COST * len(block.rare)
-        if self._blocks and block.first >= self._blocks[0].first:  # else it was dropped meanwhile
-            self._held += nbytes - block.nbytes
-        block.nbytes = nbytes
-        while self._blocks and self.nbytes > self.limits.bytes:
+        self._held += nbytes - block.nbytes
+        block.page, block.sealed, block.nbytes = None, sealed, nbytes
+        while self._holds_blocks and self.nbytes > self.limits.bytes:
             self.drop_oldest()
         self.budget.enforce()
+
+    @property
+    def _holds_blocks(self) -> bool:
+        return len(self._blocks) > self._spooled
 
     @property
     def droppable_bytes(self) -> int:
         return self._held
 
     def drop_oldest(self) -> None:
-        """One block less."""
-        block = self._blocks.pop(0)
+        """One block less in memory: to the disk, if there is a spool, else it is gone."""
+        block = self._blocks[self._spooled]
         self._held -= block.nbytes
         if block in self._unsealed:
             self._unsealed.remove(block)
         self.budget.forget(block)
+        if self._spool is not None and self._to_disk(self._spool, block):
+            self._spooled += 1
+            return
+        if self._spool is not None:
+            self._spool.forget()  # nothing may be missing between what is there
+        del self._blocks[: self._spooled + 1]
+        self._spooled = 0
+
+    def _to_disk(self, spool: SpooledLog, block: _Block) -> bool:
+        sealed = block.sealed
+        if sealed is None:
+            assert block.page is not None
+            sealed = _seal(block.page)
+        block.sealed = spool.put(sealed.text(), sealed.columns())
+        if block.sealed is None:
+            return False
+        block.page = None
+        return True
+
+    def _forget(self, count: int) -> None:
+        """So many of the oldest are no longer on the disk."""
+        for block in self._blocks[:count]:
+            self.budget.forget(block)
+        del self._blocks[:count]
+        self._spooled -= count
 
     # Looking
 
@@ -508,6 +584,11 @@ class LogStore:
     def nbytes(self) -> int:
         """As held: compressed, once sealed."""
         return self._held + self._open.nbytes
+
+    @property
+    def spool_error(self) -> str:
+        """Why older lines are no longer kept on the disk, as a sentence; "" while all is well."""
+        return "" if self._spool is None else self._spool.error
 
     def __len__(self) -> int:
         return self.end - self.first
@@ -598,13 +679,19 @@ class LogStore:
         return block.page or self.budget.page(block)
 
 
-def _seal(page: _Page) -> _InMemory:
-    return _InMemory(zlib.compress(page.text.encode("utf-8", "surrogatepass"), 1), page.columns.packed())
+def _seal(page: _Page) -> InMemory:
+    gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+    text = gzip.compress(page.text.encode("utf-8", "surrogatepass")) + gzip.flush()
+    return InMemory(text, page.columns.packed())
 
 
 def _starts_of(text: str) -> array[int]:
-    lines = text.split("\n")
-    return array("I", map(add, accumulate(map(len, lines[:-2]), initial=0), range(len(lines))))
+    return array("I", _starts(text.split("\n")[:-1], 0))
+
+
+def _starts(records: list[str], base: int) -> Iterable[int]:
+    """Where each begins, a line end after each."""
+    return map(add, accumulate(map(len, records[:-1]), initial=base), range(len(records)))
 
 
 def _clean(text: str) -> str:
@@ -613,7 +700,18 @@ def _clean(text: str) -> str:
 
 def _records(entries: Sequence[BufferEntry]) -> list[str]:
     """A line of a block's text for each."""
+    if set(map(type, entries)) == _ONLY_LINES:
+        lines = cast("Sequence[LogLine]", entries)
+        if not any(map(_attributes, lines)) and not any(map(_raw, lines)):
+            records = [each.text for each in lines]
+            text = "\n".join(records)
+            if text.count("\n") == len(records) - 1 and _US not in text and _RS not in text and _GS not in text:
+                return records
     return [_record(entry) for entry in entries]
+
+
+def _us(since: timedelta) -> int:
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _record(entry: BufferEntry) -> str:
@@ -623,7 +721,7 @@ def _record(entry: BufferEntry) -> str:
         case HttpRequest():
             return _request_record(entry)
         case _:
-            return _visible(entry).translate(_SEPARATORS) + "\n"
+            return _visible(entry).translate(_SEPARATORS)
 
 
 def _line_record(entry: LogLine) -> str:
@@ -645,7 +743,7 @@ def _line_record(entry: LogLine) -> str:
             record += _US + key.translate(_SEPARATORS) + _RS + value.translate(_SEPARATORS)
         if raw := raw.translate(_SEPARATORS):
             record += _GS + raw
-    return record + "\n"
+    return record
 
 
 def _line(record: str, at: datetime | None, level: Level, deployment: str, instance: str) -> LogLine:
@@ -666,7 +764,7 @@ def _request_fields(entry: HttpRequest) -> str:
 
 def _request_record(entry: HttpRequest) -> str:
     hidden = (entry.id, entry.host, str(entry.bytes_sent), entry.user_agent)
-    return _request_fields(entry) + _GS + _US.join(map(_clean, hidden)) + "\n"
+    return _request_fields(entry) + _GS + _US.join(map(_clean, hidden))
 
 
 def _request(record: str, at: datetime, deployment: str, instance: str) -> HttpRequest:

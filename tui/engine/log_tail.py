@@ -9,7 +9,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -24,6 +24,10 @@ from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Re
 from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
+from tui.model.structured import structured
+
+if TYPE_CHECKING:
+    from tui.engine.log_spool import LogSpool
 
 LINES = 500  # old ones, to begin with
 BUILD_LINES = 5_000  # a build is read from its beginning
@@ -217,7 +221,7 @@ class LogTail:
         if self.follows_service and not isinstance(entry, LogGap) and entry.deployment not in self._seen:
             self._first_of(entry)
         self.last_at = self._clock.now()
-        self._append(entry)
+        self._append(structured(entry) if isinstance(entry, LogLine) else entry)
 
     def _first_of(self, entry: LogLine | HttpRequest) -> None:
         """The first line of a deployment. What is under way when the log is opened needs no rule."""
@@ -352,8 +356,10 @@ class Tails:
         random: Random,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         limits: LogLimits | None = None,
+        spool: LogSpool | None = None,
     ) -> None:
         self.budget = LogBudget(limits)
+        self._spool = spool
         self._links = links
         self._store = store
         self._clock = clock
@@ -397,6 +403,13 @@ class Tails:
             ):
                 followed.tail.retry()
 
+    def release(self) -> None:
+        """What is on the disk goes, unless it is to be kept."""
+        for followed in self._followed.values():
+            followed.tail.buffer.close()
+        if self._spool is not None:
+            self._spool.close()
+
     def _made(self, kind: LogKind, service: Ref, deployment: Ref | None) -> LogTail:
         known = self._store.service(service)
         if known is None:
@@ -413,7 +426,7 @@ class Tails:
             store=self._store,
             clock=self._clock,
             backoff=Backoff(self._random),
-            buffer=LogStore(budget=self.budget),
+            buffer=LogStore(budget=self.budget, spool=self._spool, name=f"{known.name}-{kind}"),
         )
 
     async def _end(self, key: _Key) -> None:

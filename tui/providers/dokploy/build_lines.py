@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
+from tui.model.lines import LineSplitter
 from tui.model.log import Cursor, Level, LogEntry, LogGap, LogLine
 from tui.model.text import log_text
 
@@ -32,22 +33,20 @@ class Lines:
         self._deployment = deployment
         self._known, self._check = _place(cursor)
         self._count = 0
-        self._partial = ""
+        self._splitter = LineSplitter()
 
     @property
     def between(self) -> bool:
         """The last frame ended with a line."""
-        return not self._partial
+        return not self._splitter.partial
 
     def take(self, frame: str) -> list[Found]:
         self.begun = True
-        *whole, self._partial = (self._partial + frame).split("\n")
-        return [entry for text in whole for entry in self._line(text)]
+        return [entry for text in self._splitter.feed(frame) for entry in self._line(text)]
 
     def rest(self) -> list[Found]:
         """A last line without an end."""
-        text, self._partial = self._partial, ""
-        return self._line(text) if text else []
+        return [entry for text in self._splitter.flush() for entry in self._line(text)]
 
     def cut_short(self) -> list[Found]:
         """The file was truncated: it begins anew."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from tui.model.errors import ProviderError, Unreachable
+from tui.model.lines import LineSplitter
 from tui.model.log import LogLine
 from tui.model.text import log_lines
 from tui.providers.http import Peer
@@ -33,14 +34,15 @@ class Frames:
     def __init__(self, peer: Peer, readers: Sequence[Reader]) -> None:
         self._peer = peer
         self._readers = readers
-        self._partial = [""] * len(readers)
+        self._splitters = [LineSplitter() for _ in readers]
         self._last = [NO_TIME] * len(readers)
 
     def take(self, number: int, frame: str) -> list[Row]:
         """Raises ProviderError for what Docker or Dokploy says in the log's place."""
-        *whole, self._partial[number] = (self._partial[number] + frame).split("\n")
-        if self._partial[number].startswith(_NO_SERVER):  # these come without a line's end
-            whole.append(self._partial[number])
+        splitter = self._splitters[number]
+        whole = splitter.feed(frame)
+        if splitter.partial.startswith(_NO_SERVER):  # these come without a line's end
+            whole.append(splitter.partial)
         return [row for text in whole if (row := self._row(number, text.removesuffix("\r"))) is not None]
 
     def _row(self, number: int, text: str) -> Row | None:
