@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
+from tui.model import log
 from tui.model.entities import Deployment
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import without_sgr
@@ -90,17 +91,11 @@ class LogLimits(Struct, frozen=True):
 
 def searchable(entry: BufferEntry) -> str:
     """What search sees of an entry: its text without colours, then its fields."""
-    return without_sgr(_visible(entry))
+    return log.searchable(entry) if isinstance(entry, LogLine | HttpRequest) else without_sgr(_words(entry))
 
 
-def _visible(entry: BufferEntry) -> str:
+def _words(entry: LogGap | Notice | Rule) -> str:
     match entry:
-        case LogLine():
-            if not entry.attributes:
-                return entry.text
-            return " ".join([entry.text, *(f"{key}={value}" for key, value in entry.attributes.items())])
-        case HttpRequest():
-            return _request_fields(entry).replace(_US, " ")
         case LogGap():
             return entry.reason
         case Notice():
@@ -721,7 +716,7 @@ def _record(entry: BufferEntry) -> str:
         case HttpRequest():
             return _request_record(entry)
         case _:
-            return _visible(entry).translate(_SEPARATORS)
+            return _words(entry).translate(_SEPARATORS)
 
 
 def _line_record(entry: LogLine) -> str:

@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as column
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
@@ -72,6 +73,7 @@ _REGEX = re.compile(r"/((?:\\.|[^\\/])+)/(?=\s|$)")
 _QUOTED = re.compile(r'"((?:\\.|[^\\"])*)"')
 _FIELD = re.compile(r"(@?[A-Za-z_](?:[\w.\-\[\]]*[\w\]])?)(:?(?:>=|<=|!=|>|<|=)|:)")
 _BARE = re.compile(r"[\w.](?:[\w./-]*\w)?")
+_SIMPLE = re.compile(r"(?!//)[\w./*-][\w./*:@%+-]*")
 _AMOUNT = re.compile(r"([-+]?\d+(?:\.\d+)?)(\w*)")
 _STATUS_CLASS = re.compile(r"([1-9])xx", re.IGNORECASE)
 _DURATIONS = {"us": 0.001, "ms": 1.0, "": 1.0, "s": 1000.0, "m": 60_000.0}
@@ -108,8 +110,8 @@ class Term:
     negated: bool = False
     low: float | None = None
     high: float | None = None
-    text: TextMatch | None = field(default=None, compare=False)
-    test: Test | None = field(default=None, compare=False, repr=False)
+    text: TextMatch | None = column(default=None, compare=False)
+    test: Test | None = column(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         sign = "-" if self.negated else ""
@@ -117,7 +119,7 @@ class Term:
             return f"{sign}/{self.value.replace('/', chr(92) + '/')}/"
         if not self.field:
             return sign + (self.value if _is_bare(self.value) else _quoted(self.value))
-        value = self.value if self.value and not re.search(r'[\s"]', self.value) else _quoted(self.value)
+        value = self.value if _SIMPLE.fullmatch(self.value) else _quoted(self.value)
         return f"{sign}{self.field}{self.comparison}{value}"
 
     def holds(self, entry: Entry, service: Service | str = "") -> bool:
@@ -273,16 +275,19 @@ def _field_term(text: str, head: re.Match[str], negated: bool) -> tuple[Term, in
     name, comparison = head[1], head[2]
     known = name in _FIELDS
     at = head.end()
-    value, end = _quotation(text, at) if text[at : at + 1] == '"' else (text[at : _word_end(text, at)], -1)
-    end = at + len(value) if end < 0 else end
+    is_quoted = text[at : at + 1] == '"'
+    end = _word_end(text, at)
+    value, end = _quotation(text, at) if is_quoted else (text[at:end], end)
     if not known and not name.startswith("@"):
-        if not value or value[0] in ":=" or value.startswith("//"):
+        if not is_quoted and (not value or value.startswith((":", "=", "//"))):
             return None
-        if comparison.lstrip(":")[:1] in "<>" and comparison != ":" and _numbers(value) is None:
+        if not is_quoted and ("<" in comparison or ">" in comparison) and _numbers(value) is None:
             return None
         if near := get_close_matches(name, _FIELDS, n=1, cutoff=0.75):
             written = f"{comparison}{value}"
-            raise ValueError(f"There is no field {name!r}. Write {near[0]}{written}, or @{name}{written} for an attribute.")
+            raise ValueError(
+                f"There is no field {name!r}. Write {near[0]}{written}, or @{name}{written} for an attribute."
+            )
     if comparison.endswith("!="):
         raise ValueError(f"Write -{name}={value}: a - in front of a term is its opposite.")
     if not value:
@@ -418,9 +423,7 @@ def _wording(like: Callable[[str], Callable[[str], bool]]) -> Callable[[Term, _F
 
     def made(term: Term, known: _Field) -> Term:
         fits = _fits(term, like)
-        return _with(
-            term, lambda entry, _: fits(known.value(entry)), _piece(term.value) if known.searchable else None
-        )
+        return _with(term, lambda entry, _: fits(known.value(entry)), _piece(term.value) if known.searchable else None)
 
     return made
 
