@@ -126,19 +126,21 @@ class Scan:
     NO_LEVEL for what has none.
     """
 
-    __slots__ = ("_page", "end", "first", "starts", "text")
-
     def __init__(self, page: _Page) -> None:
         self._page = page
         self.first = page.first
         self.end = page.first + page.count
-        text, same = page.text, True
+
+    @cached_property
+    def text(self) -> str:
+        text = self._page.text
         if _GS in text:
-            text, same = _HIDDEN.sub("", text), False
-        if "\x1b" in text:
-            text, same = without_sgr(text), False
-        self.text = text.replace(_US, " ").replace(_RS, "=")
-        self.starts: Sequence[int] = page.starts if same else _starts_of(self.text)
+            text = _HIDDEN.sub("", text)
+        return without_sgr(text).replace(_US, " ").replace(_RS, "=")
+
+    @cached_property
+    def starts(self) -> Sequence[int]:
+        return self._page.starts if len(self.text) == len(self._page.text) else _starts_of(self.text)
 
     @property
     def times(self) -> Sequence[int]:

@@ -79,9 +79,9 @@ _STATUS_CLASS = re.compile(r"([1-9])xx", re.IGNORECASE)
 _DURATIONS = {"us": 0.001, "ms": 1.0, "": 1.0, "s": 1000.0, "m": 60_000.0}
 _BYTES = {"": 1.0, "b": 1.0, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6}
 _CONNECTIVES = {
-    "AND": "all terms must hold anyway: leave it out",
-    "OR": "there is no OR between terms: write /one|other/",
-    "NOT": "write a - in front of the term",
+    "AND": "all must hold anyway",
+    "OR": "for either of two write /one|other/",
+    "NOT": "write a - in front of one",
 }
 
 Entry = LogLine | HttpRequest
@@ -260,7 +260,7 @@ def _term(text: str, at: int, negated: bool) -> tuple[Term, int]:
     end = _word_end(text, at)
     word = text[at:end]
     if word in _CONNECTIVES:
-        raise ValueError(f"{word} joins nothing here: {_CONNECTIVES[word]}. To find the word, quote it.")
+        raise ValueError(f"{word} joins no terms: {_CONNECTIVES[word]}. To find the word, quote it.")
     return _words(word, negated), end
 
 
@@ -529,7 +529,10 @@ def _attribute(term: Term) -> Term:
             return fits(value)
         return in_text is not None and any(fits(found.strip('"')) for found in in_text.findall(searchable(entry)))
 
-    return _with(term, test, verbatim(f"{key}="), *(bounds or (None, None)))
+    text = verbatim(f"{key}=")
+    if bounds is None and (begin := re.match(r"[^*\s]+", term.value)):
+        text = expression(rf'(?i){re.escape(key)}="?{re.escape(begin[0])}')
+    return _with(term, test, text, *(bounds or (None, None)))
 
 
 def _numbers(text: str, units: dict[str, float] | None = None) -> tuple[float, float] | None:

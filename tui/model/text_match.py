@@ -128,20 +128,22 @@ class TextMatch:
         """
         if first >= len(starts):
             return []
-        begin = starts[first]
-        if "\n" in self.words and self.plain:
+        return indices(self.offsets(text, starts[first]), starts)
+
+    def offsets(self, text: str, begin: int = 0) -> list[int]:
+        """One offset in each line in which it is found, from the line that begins at `begin` on."""
+        if self.plain and "\n" in self.words:
             return []
         if self.plain and (self.exact or text.isascii()):
-            return list(_lines_with(self._low, text if self.exact else text.lower(), starts, begin))
+            return list(_lines_with(self._low, text if self.exact else text.lower(), begin))
         if self._across is True:
             self._across = _across_lines(self._pattern.pattern, ignore_case=not self.exact) or False
         if isinstance(self._across, bool):
-            return [at for at in range(first, len(starts)) if self.found(line(text, starts, at))]
+            return [at for at, one in _lines_of(text, begin) if self.found(one)]
         try:
-            found = [each.start() for each in self._across.finditer(text, begin, timeout=LIMIT_S)]
+            return [each.start() for each in self._across.finditer(text, begin, timeout=LIMIT_S)]
         except TimeoutError:
             raise TooSlow from None
-        return _indices(found, starts)
 
     @property
     def _pattern(self) -> regex.Pattern[str]:
@@ -150,6 +152,16 @@ class TextMatch:
 
             self._alone = _compiled(regex.escape(self.words), not self.exact)
         return self._alone
+
+
+def indices(offsets: Sequence[int], starts: Sequence[int]) -> list[int]:
+    """Of the lines that hold these offsets, which ascend."""
+    found = []
+    index = 0
+    for offset in offsets:
+        index = bisect_right(starts, offset, index) - 1
+        found.append(index)
+    return found
 
 
 def line(text: str, starts: Sequence[int], at: int) -> str:
@@ -175,25 +187,18 @@ def _compiled(source: str, ignore_case: bool) -> regex.Pattern[str]:
         raise BadExpression(f"{source!r} is not a regular expression: {error}", 0) from None
 
 
-def _lines_with(words: str, text: str, starts: Sequence[int], begin: int) -> Iterator[int]:
-    index = 0
+def _lines_with(words: str, text: str, begin: int) -> Iterator[int]:
     at = text.find(words, begin)
     while 0 <= at < len(text):
-        index = bisect_right(starts, at, index) - 1
-        yield index
-        if index + 1 == len(starts):
-            return
-        at = text.find(words, starts[index + 1])
+        yield at
+        at = text.find(words, text.find("\n", at) + 1)
 
 
-def _indices(offsets: Sequence[int], starts: Sequence[int]) -> list[int]:
-    """Of the lines that hold these offsets, which ascend."""
-    found = []
-    index = 0
-    for offset in offsets:
-        index = bisect_right(starts, offset, index) - 1
-        found.append(index)
-    return found
+def _lines_of(text: str, begin: int) -> Iterator[tuple[int, str]]:
+    while begin < len(text):
+        end = text.index("\n", begin)
+        yield begin, text[begin:end]
+        begin = end + 1
 
 
 def _across_lines(source: str, *, ignore_case: bool) -> regex.Pattern[str] | None:
