@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, start
+from tests.benchmarks import flood, idle, logs, start
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -41,3 +41,9 @@ def test_flood_finds_every_keys_effect_on_the_screen(tmp_path: Path) -> None:
     assert len(keys) == 3
     assert all(len(row.runs["ms"]) == 9 for row in keys)
     assert rows["taken"].runs["lines/s"][0] > 0
+
+
+def test_logs_measures_taking_in_holding_and_jumping(tmp_path: Path) -> None:
+    rows = list(logs.rows(tmp_path, lines=3000, few=1000, rounds=1))
+    assert len(rows) == 9
+    assert all(value > 0 for row in rows for values in row.runs.values() for value in values)

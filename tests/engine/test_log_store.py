@@ -19,6 +19,7 @@ from tui.model.text import log_text, plain
 
 START = datetime(2026, 8, 22, 2, 14, 7, 123456, tzinfo=UTC)
 US = timedelta(microseconds=1)
+HELD = 48
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 texts = st.text(max_size=40).map(log_text) | st.sampled_from(["", "\x1b[31mred\x1b[0m", "漢字 👩‍💻"])
@@ -112,14 +113,14 @@ def scanned(store: LogStore) -> list[str]:
 
 
 class AgainstAList(RuleBasedStateMachine):
-    """Blocks of at most 12 lines, so that every operation crosses sealed ones, waiting ones and the open one."""
+    """Blocks of at most 3 lines, so that every operation crosses sealed ones, waiting ones and the open one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.model: list[BufferEntry] = []
         self.jobs: list[Callable[[], None]] = []
-        self.store = LogStore(LogLimits(lines=192), elsewhere=self.elsewhere)
-        self.most = 192
+        self.store = LogStore(LogLimits(lines=HELD), elsewhere=self.elsewhere)
+        self.most = HELD
 
     def elsewhere(self, work: Callable[[], InMemory], done: Callable[[InMemory], None]) -> None:
         self.jobs.append(lambda: done(work()))
@@ -148,7 +149,7 @@ class AgainstAList(RuleBasedStateMachine):
     def look(self, share: float) -> None:
         store, model = self.store, self.model
         assert len(store) <= self.most
-        assert len(store) >= min(len(model), 192 - 12)
+        assert len(store) >= min(len(model), HELD - 3)
         number = store.first + int(share * (len(store) - 1))
         assert store[number] == model[number]
         assert store.time_us(number) == us_of(model[number])

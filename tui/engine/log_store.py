@@ -42,7 +42,7 @@ PAGES = 16  # unpacked blocks that are kept
 
 _BATCH = 256  # entries packed together: ten times cheaper than one by one
 _LONG = 4096  # characters of a line that does not wait for others
-_WAITING = 8  # full blocks that wait for the thread; with more, the one who appends seals
+_WAITING = 32  # full blocks that wait for the thread; with more, the one who appends seals
 _BLOCK_COST = 600  # bytes of a block's summary
 _RARE_COST = 600  # bytes of a Rule, Notice or LogGap
 _GZIP = 16 + zlib.MAX_WBITS
@@ -396,6 +396,10 @@ class LogBudget:
     def forget(self, block: _Block) -> None:
         self._pages.pop(block, None)
 
+    def forget_pages(self) -> None:
+        """What is unpacked is unpacked again when it is looked at."""
+        self._pages.clear()
+
 
 Elsewhere = Callable[[Callable[[], InMemory], Callable[[InMemory], None]], None]
 """Runs the first in another thread, then the second here with what it returned."""
@@ -522,6 +526,11 @@ class LogStore:
     @property
     def _holds_blocks(self) -> bool:
         return len(self._blocks) > self._spooled
+
+    @property
+    def unsealed(self) -> int:
+        """So many full blocks are not compressed yet."""
+        return len(self._unsealed) + (self._sealing is not None)
 
     @property
     def droppable_bytes(self) -> int:
