@@ -63,7 +63,7 @@ class Moment(click.ParamType[datetime]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         from datetime import UTC
 
-        from tui.times import moment
+        from tui.model.moment import moment
 
         if isinstance(value, datetime):
             return value

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
+from tui.model import log
 from tui.model.entities import Deployment
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import without_sgr
@@ -90,17 +91,11 @@ class LogLimits(Struct, frozen=True):
 
 def searchable(entry: BufferEntry) -> str:
     """What search sees of an entry: its text without colours, then its fields."""
-    return without_sgr(_visible(entry))
+    return log.searchable(entry) if isinstance(entry, LogLine | HttpRequest) else without_sgr(_words(entry))
 
 
-def _visible(entry: BufferEntry) -> str:
+def _words(entry: LogGap | Notice | Rule) -> str:
     match entry:
-        case LogLine():
-            if not entry.attributes:
-                return entry.text
-            return " ".join([entry.text, *(f"{key}={value}" for key, value in entry.attributes.items())])
-        case HttpRequest():
-            return _request_fields(entry).replace(_US, " ")
         case LogGap():
             return entry.reason
         case Notice():
@@ -131,19 +126,21 @@ class Scan:
     NO_LEVEL for what has none.
     """
 
-    __slots__ = ("_page", "end", "first", "starts", "text")
-
     def __init__(self, page: _Page) -> None:
         self._page = page
         self.first = page.first
         self.end = page.first + page.count
-        text, same = page.text, True
+
+    @cached_property
+    def text(self) -> str:
+        text = self._page.text
         if _GS in text:
-            text, same = _HIDDEN.sub("", text), False
-        if "\x1b" in text:
-            text, same = without_sgr(text), False
-        self.text = text.replace(_US, " ").replace(_RS, "=")
-        self.starts: Sequence[int] = page.starts if same else _starts_of(self.text)
+            text = _HIDDEN.sub("", text)
+        return without_sgr(text).replace(_US, " ").replace(_RS, "=")
+
+    @cached_property
+    def starts(self) -> Sequence[int]:
+        return self._page.starts if len(self.text) == len(self._page.text) else _starts_of(self.text)
 
     @property
     def times(self) -> Sequence[int]:
@@ -730,7 +727,7 @@ def _record(entry: BufferEntry) -> str:
         case HttpRequest():
             return _request_record(entry)
         case _:
-            return _visible(entry).translate(_SEPARATORS)
+            return _words(entry).translate(_SEPARATORS)
 
 
 def _line_record(entry: LogLine) -> str:

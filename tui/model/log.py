@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 from msgspec import Struct, field
 
 from tui.model.entities import Deployment, Service
+from tui.model.text import without_sgr
 
 
 class LogKind(StrEnum):
@@ -63,6 +64,16 @@ class HttpRequest(Struct, frozen=True):
     deployment: str = ""
     instance: str = ""
     detail: str = ""  # what went wrong upstream, in the platform's words
+
+
+def searchable(entry: LogLine | HttpRequest) -> str:
+    """What search and filters see of it: its text without colours, then its fields."""
+    if isinstance(entry, LogLine):
+        if not entry.attributes:
+            return without_sgr(entry.text)
+        return without_sgr(" ".join([entry.text, *(f"{key}={value}" for key, value in entry.attributes.items())]))
+    tail = f" {entry.client_ip} {entry.detail}" if entry.detail else f" {entry.client_ip}" if entry.client_ip else ""
+    return without_sgr(f"{entry.status} {entry.method} {entry.path} {entry.duration_ms}ms{tail}")
 
 
 class LogGap(Struct, frozen=True):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tui.times import moment
+from tui.model.moment import moment
 
 NOW = datetime(2026, 8, 22, 2, 14, 7, tzinfo=UTC)
 BERLIN = timezone(timedelta(hours=2))
