@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Key
 from textual.screen import Screen
@@ -22,6 +22,7 @@ from tui.keys import ACTIONS
 from tui.screens.board import Board
 from tui.terminal import Terminal
 from tui.widgets.log_text import Stamps
+from tui.widgets.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
     from tui.config import UiConfig
@@ -34,7 +35,7 @@ def style_file() -> Path:
     return inside if inside.exists() else Path(__file__).parent.parent / "styles" / "deckwatch.tcss"
 
 
-class DeckApp(App[int]):
+class DeckApp(TerminalApp[int]):
     """`engine` is entered by the caller and outlives the app."""
 
     CSS_PATH = style_file()

@@ -17,9 +17,11 @@ from rich.text import Text
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.engine.log_store import BufferEntry, LogStore, Rule, searchable
+from tui.engine.log_buffer import BufferEntry, LogBuffer, Rule
+from tui.widgets.frame_pacing import when_clear
 from tui.widgets.line_widget import LineWidget, Span
-from tui.widgets.log_text import Stamps, head_and_text, is_error
+from tui.widgets.log_text import Stamps, head_and_text, is_error, searchable
+from tui.widgets.terminal_rows import TerminalRows
 
 _CACHE_LINES = 4096
 _LONGEST_SHOWN = 16_384  # characters of one line that are laid out; the whole of it is shown on enter
@@ -50,6 +52,7 @@ class LogView(LineWidget, can_focus=True):
         self._drawn_end = 0
         self._cache: dict[tuple[object, ...], list[Strip]] = {}
         self._rows: list[tuple[int, int]] = []  # (number, part) of each visible line
+        self._terminal = TerminalRows(self)
 
     # What it shows
 
@@ -76,7 +79,7 @@ class LogView(LineWidget, can_focus=True):
         self.now = now
         if self.stamps is Stamps.RELATIVE and self._rows:
             self._cache.clear()
-            self.refresh()
+            self._redraw()
 
     @property
     def new_below(self) -> int:
@@ -90,6 +93,9 @@ class LogView(LineWidget, can_focus=True):
             self.call_later(self.set_timer, self._frame_s, self._frame)  # from our own context, whoever calls
 
     def _frame(self) -> None:
+        """The next frame, once the terminal has shown what it was sent."""
+        if not when_clear(self, self._frame):
+            return
         self._frame_due = False
         buffer = self.buffer
         if buffer is None:
@@ -227,7 +233,7 @@ class LogView(LineWidget, can_focus=True):
 
     def _redraw(self) -> None:
         self._layout()
-        self.refresh()
+        self._terminal.show([self._row(y) for y in range(self.size.height)])
 
     def on_resize(self) -> None:
         self._cache.clear()
@@ -244,6 +250,7 @@ class LogView(LineWidget, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._cache.clear()
+        self._terminal.forget()
 
     def _top_for_bottom(self, bottom: int) -> int:
         """The first line for which `bottom` is the last that still shows whole."""
@@ -277,6 +284,9 @@ class LogView(LineWidget, can_focus=True):
             del self._rows[height:]
 
     def render_line(self, y: int) -> Strip:
+        return self._terminal.row(y) or self._row(y)
+
+    def _row(self, y: int) -> Strip:
         width = self.size.width
         if not self._rows:
             spans: list[Span] = [(" " + self.message[y], "dim")] if y < len(self.message) else []
