@@ -132,6 +132,15 @@ class LineSearch:
         first, end = self._store.first, self._store.end
         return (min(self._to, end) - max(self._from, first)) / (end - first) if end > first else 1.0
 
+    @property
+    def upto(self) -> int:
+        """What was appended is searched so far: numbers from here on are not known yet."""
+        return self._to
+
+    def rank(self, number: int) -> int:
+        """How many matches stand at or before it, of those found so far."""
+        return bisect_right(self._matches, number)
+
     def is_match(self, number: int) -> bool:
         """False for context, for what is not searched yet, and for a filter's gaps, notices and rules."""
         return number in self._matches

@@ -146,7 +146,7 @@ class Scan:
     def times(self) -> Sequence[int]:
         return self._page.columns.times
 
-    @property
+    @cached_property
     def levels(self) -> bytes:
         return self._page.columns.kinds.translate(_LEVEL_OF)
 

@@ -76,6 +76,7 @@ class LogTail:
         buffer: LogStore | None = None,
     ) -> None:
         self.buffer = LogStore() if buffer is None else buffer  # an empty one is false
+        self.marks: dict[int, str] = {}  # a person's notes, by line number
         self.phase = TailPhase.CONNECTING
         self.error: ProviderError | None = None
         self.since: datetime = clock.now()  # when `phase` began

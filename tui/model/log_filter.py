@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as column
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -176,6 +176,11 @@ class LogFilter:
     def until_us(self) -> int | None:
         """Inclusive."""
         return _microseconds(self.until)
+
+    def also(self, text: TextMatch) -> LogFilter:
+        """The matches of this filter in which a text is found, without context."""
+        term = Term("", ":" if text.plain else "/", text.words, text=text)
+        return replace(self, terms=(*self.terms, term), context=0)
 
     def holds(self, entry: LogEntry, service: Service | str = "") -> bool:
         """Raises TooSlow. `context` is the caller's."""
