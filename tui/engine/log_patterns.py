@@ -337,8 +337,13 @@ class PatternScan:
         self._store = store
 
     @property
+    def left(self) -> int:
+        """Lines that are yet to be read."""
+        return max(0, self._store.end - max(self.number, self._store.first))
+
+    @property
     def done(self) -> bool:
-        return self.number >= self._store.end
+        return not self.left
 
     def step(self, budget_s: float = 0.004) -> bool:
         """Works for about that long. True: everything there is has been read."""
