@@ -5,11 +5,11 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from tests.entities import NOW, deployment, ref, service
-from tui.engine.log_store import BufferEntry, Notice, Rule, searchable
+from tui.engine.log_store import Rule, searchable
 from tui.model.entities import Kind, Ref, Step
-from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.log import Level, LogLine
 from tui.model.status import Status
-from tui.widgets.log_text import Stamps, as_plain, head_and_text, is_error, rule_text, stamp
+from tui.widgets.log_text import Form, Stamps, as_plain, head_and_body, rule_text, stamp
 from tui.widgets.service_list import Heading, with_headings
 from tui.widgets.timeline import MoreRow, NoteRow, StepRow, with_steps
 
@@ -50,23 +50,9 @@ def test_time_since_the_deployment_counts_both_ways() -> None:
 
 
 def test_a_line_says_its_level_without_colour() -> None:
-    head, text, style = head_and_text(LogLine(NOW, "boom", Level.ERROR), Stamps.OFF, None)
+    head, [(text, style)] = head_and_body(LogLine(NOW, "boom", Level.ERROR), Form(Stamps.OFF))
     assert ("E ", "level-error") in head
     assert (text, style) == ("boom", "level-error")
-
-
-def test_errors_are_lines_requests_gaps_and_cuts() -> None:
-    entries: list[BufferEntry] = [
-        LogLine(NOW, "x", Level.WARN),
-        LogLine(NOW, "x", Level.FATAL),
-        HttpRequest(NOW, "r", "GET", "/", 404, 3),
-        HttpRequest(NOW, "r", "GET", "/", 502, 3),
-        LogGap(NOW, "dropped", 3),
-        Notice(NOW, "cut", bad=True),
-        Notice(NOW, "back"),
-        Rule(NOW, deployment()),
-    ]
-    assert [is_error(entry) for entry in entries] == [False, True, False, True, True, True, False, False]
 
 
 def test_what_is_taken_away_has_the_full_time_and_no_colours() -> None:

@@ -17,7 +17,8 @@ Span = tuple[str, str]
 STYLES = (
     "live", "flight", "waiting", "approval", "bad", "idle", "dim", "strong", "production", "heading", "link",
     "cursor", "cursor-blurred", "match", "level-debug", "level-warn", "level-error", "rule", "notice", "alert",
-    "tab", "tab-chosen", "head-focused", "key",
+    "tab", "tab-chosen", "head-focused", "key", "selected", "mark", "field",
+    "source-0", "source-1", "source-2", "source-3", "source-4", "source-5",
 )  # fmt: skip
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+
+from msgspec import Struct
+from rich.cells import cell_len
 
 from tui.engine.log_store import BufferEntry, Notice, Rule, searchable
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.text import without_sgr
 from tui.widgets.format import age, duration, plural
 from tui.widgets.line_widget import Span
 
@@ -25,6 +29,8 @@ class Stamps(StrEnum):
         order = list(Stamps)
         return order[(order.index(self) + 1) % len(order)]
 
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LEVEL_STYLES = {
     Level.TRACE: "level-debug",
@@ -62,73 +68,109 @@ def _since(seconds: float) -> str:
     return duration(seconds)
 
 
-def head_and_text(
-    entry: BufferEntry, stamps: Stamps, start: datetime | None, now: datetime | None = None
-) -> tuple[list[Span], str, str]:
-    """The spans in front of an entry, its text (perhaps with SGR colours), and the style of the text."""
+class Form(Struct, frozen=True):
+    """How lines are written: their times, and structured lines as read or as they came."""
+
+    stamps: Stamps = Stamps.LOCAL
+    start: datetime | None = None  # of the deployment
+    now: datetime | None = None
+    raw: bool = False
+
+
+def head_and_body(entry: BufferEntry, form: Form) -> tuple[list[Span], list[Span]]:
+    """The spans in front of an entry, and those of its text, which may hold SGR colours and tabs."""
     match entry:
         case LogLine():
             style = LEVEL_STYLES[entry.level]
-            head: list[Span] = [
-                (stamp(entry.at, stamps, start, now), "dim"),
-                (f"{entry.level.letter} ", style or "dim"),
-            ]
-            return head, _with_attributes(entry), style if style != "level-warn" else ""
+            head = [(_stamp(entry.at, form), "dim"), (f"{entry.level.letter} ", style or "dim")]
+            return head, _line(entry, style if style != "level-warn" else "", raw=form.raw)
         case HttpRequest():
-            code = "level-error" if entry.status >= 500 else "level-warn" if entry.status >= 400 else ""
-            head = [
-                (stamp(entry.at, stamps, start, now), "dim"),
-                (f"{entry.status} ", code),
-                (f"{entry.method:<6} ", "strong"),
-                (f"{entry.duration_ms:>5}ms ", "level-warn" if entry.duration_ms >= 1000 else "dim"),
-            ]
-            detail = f"  {entry.detail}" if entry.detail else ""
-            return head, f"{entry.path}  {entry.client_ip}{detail}", code if code == "level-error" else ""
+            return _request(entry, form)
         case LogGap():
             lost = f" ({plural(entry.lines, 'line')})" if entry.lines else ""
-            return [(stamp(entry.at, stamps, start, now), "dim")], f"≈≈ {entry.reason}{lost}", "alert"
+            return [(_stamp(entry.at, form), "dim")], [(f"≈≈ {entry.reason}{lost}", "alert")]
         case Notice():
-            return (
-                [(stamp(entry.at, stamps, start, now), "dim")],
-                f"·· {entry.text}",
-                "alert" if entry.bad else "notice",
-            )
+            return [(_stamp(entry.at, form), "dim")], [(f"·· {entry.text}", "alert" if entry.bad else "notice")]
         case Rule():
-            return [], rule_text(entry), "rule"
+            return [], [(rule_text(entry), "rule")]
 
 
-def _with_attributes(line: LogLine) -> str:
-    """A structured line as `message key=value ...`: the platform took the fields out of the text."""
-    if not line.attributes:
-        return line.text
-    return " ".join([line.text, *(f"{name}={value}" for name, value in line.attributes.items())])
+def _stamp(at: datetime | None, form: Form) -> str:
+    return stamp(at, form.stamps, form.start, form.now)
+
+
+def _line(line: LogLine, style: str, *, raw: bool) -> list[Span]:
+    """A structured line as `message key=value ...`, the pairs where the platform or the line itself named fields."""
+    if raw and line.raw:
+        return [(line.raw, style)]
+    body = [(line.text, style)]
+    for name, value in line.attributes.items():
+        body += [(f" {name}=", "dim"), (value, "field")]
+    return body
+
+
+def _request(request: HttpRequest, form: Form) -> tuple[list[Span], list[Span]]:
+    """A row of the table whose heads are `request_heads`."""
+    code = "level-error" if request.status >= 500 else "level-warn" if request.status >= 400 else ""
+    slow = "level-warn" if request.duration_ms >= 1000 else "dim"
+    head = [
+        (_stamp(request.at, form), "dim"),
+        (f"{request.method[:7]:<7} ", "strong"),
+        (f"{request.status:>3} ", code),
+        (f"{request.duration_ms:>6}ms ", slow),
+        (f"{size(request.bytes_sent):>6} ", "dim"),
+        (f"{request.client_ip[:15]:<15} ", "dim"),
+    ]
+    detail = f"  {request.detail}" if request.detail else ""
+    return head, [(request.path + detail, code if code == "level-error" else "")]
+
+
+def request_heads(form: Form) -> str:
+    """The heads of the columns of a log of requests."""
+    width = cell_len(_stamp(_EPOCH, form))
+    time = f"{'time':<{width}}"[:width]
+    return f"{time}{'method':<7} {'':>3} {'took':>8} {'size':>6} {'client':<15} path"
+
+
+def size(count: int) -> str:
+    """Bytes in five characters: '812', '4.2K', '17M'. '' for none: the platform did not say."""
+    if not count:
+        return ""
+    amount = float(count)
+    for unit in ("", "K", "M", "G"):
+        if amount < 1000 or unit == "G":
+            return f"{amount:.1f}{unit}" if unit and amount < 10 else f"{amount:.0f}{unit}"
+        amount /= 1024
+    return ""
 
 
 def rule_text(rule: Rule) -> str:
     """Where a deployment begins: its revision, who and why."""
-    return f"━━ {searchable(rule)} "
+    deployment = rule.deployment
+    revision = deployment.revision
+    parts = [revision.short if revision else deployment.id[:8]]
+    if revision and revision.branch:
+        parts.append(revision.branch)
+    if who := (revision.author if revision else None) or deployment.creator:
+        parts.append(who)
+    if revision and revision.message:
+        parts.append(revision.message)
+    elif deployment.trigger:
+        parts.append(deployment.trigger)
+    return "━━ deployment " + " · ".join(parts) + " "
 
 
-def is_error(entry: BufferEntry) -> bool:
-    match entry:
-        case LogLine():
-            return entry.level >= Level.ERROR
-        case HttpRequest():
-            return entry.status >= 500
-        case LogGap():
-            return True
-        case Notice():
-            return entry.bad
-        case Rule():
-            return False
-
-
-def as_plain(entry: BufferEntry) -> str:
-    """An entry as a line of a file or of the clipboard: full UTC time, level, text."""
+def as_plain(entry: BufferEntry, label: str = "") -> str:
+    """An entry as a line of a file or of the clipboard: full UTC time, whose it is where several are merged, level,
+    text as it came."""
     at = getattr(entry, "at", None)
     time = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z " if at else ""
-    if isinstance(entry, HttpRequest):
-        return f"{time}{entry.method} {entry.path} {entry.status} {entry.duration_ms}ms {entry.client_ip}"
-    if isinstance(entry, LogLine):
-        return f"{time}{entry.level.name:<5} {searchable(entry)}"
-    return f"{time}{head_and_text(entry, Stamps.OFF, None)[1]}"
+    label = f"{label} " if label else ""
+    match entry:
+        case LogLine():
+            text = without_sgr(entry.raw) if entry.raw else searchable(entry)
+            return f"{time}{label}{entry.level.name:<5} {text}"
+        case HttpRequest():
+            return f"{time}{label}{entry.method} {entry.path} {entry.status} {entry.duration_ms}ms {entry.client_ip}"
+        case _:
+            return f"{time}{label}{searchable(entry)}"

@@ -1,14 +1,13 @@
-"""The log pane: draws the visible part of a LogStore at a fixed frame rate; following is explicit.
+"""The log pane: draws the visible part of LogRows at a fixed frame rate; following is explicit.
 
-No message, task or widget per line: the buffer calls back once when something was appended, and the next frame
-looks at it. Nothing runs while nothing comes.
+No message, task or widget per line: the tail calls back once when something was appended, and the next frame looks
+at what came. Filtering and searching are done in slices between frames. Nothing runs while nothing comes.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -17,18 +16,23 @@ from rich.text import Text
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.engine.log_buffer import BufferEntry, LogBuffer, Rule
+from tui.engine.log_rows import LogRows, Source
+from tui.engine.log_store import BufferEntry, Rule
+from tui.model.text_match import TextMatch, TooSlow
 from tui.widgets.frame_pacing import when_clear
 from tui.widgets.line_widget import LineWidget, Span
-from tui.widgets.log_text import Stamps, head_and_text, is_error, searchable
+from tui.widgets.log_text import Form, Stamps, head_and_body
 from tui.widgets.terminal_rows import TerminalRows
 
 _CACHE_LINES = 4096
 _LONGEST_SHOWN = 16_384  # characters of one line that are laid out; the whole of it is shown on enter
+_SLICE_S = 0.006
+_LABELS = ("source-0", "source-1", "source-2", "source-3", "source-4", "source-5")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LogView(LineWidget, can_focus=True):
-    """`buffer` None: nothing chosen yet. `message` stands there while there are no lines."""
+    """`rows` without sources: nothing chosen yet. `message` stands there while there are no lines."""
 
     class Changed(Message):
         """What the header tells moved: following, new lines below, the count."""
@@ -36,42 +40,44 @@ class LogView(LineWidget, can_focus=True):
     def __init__(self, *, id: str | None = None, frames_per_second: int = 15) -> None:
         super().__init__(id=id)
         self._frame_s = 1 / frames_per_second
-        self.buffer: LogStore | None = None
+        self.rows = LogRows()
         self.following = True
         self.wrapping = False
+        self.raw = False  # structured lines as they came
         self.stamps = Stamps.LOCAL
         self.start: datetime | None = None
         self.now: datetime | None = None
-        self.cursor: int | None = None  # number of the line the cursor stands on; None while following
-        self.top = 0  # number of the first visible line
+        self.cursor: int | None = None  # key of the line the cursor stands on; None while following
+        self.selected_from: int | None = None  # the other end of what is selected; None: nothing is
+        self.top: int | None = None  # key of the first visible line
         self.left = 0  # cells scrolled sideways
-        self.seen_end = 0  # end of the buffer when following stopped: what came after is new
-        self.pattern: re.Pattern[str] | None = None
+        self.seen = 0  # rows that had arrived when following stopped: what came after is new
         self.message: tuple[str, ...] = ()
+        self._wanted: Callable[[], bool] | None = None  # a place to go to, as soon as it is there
+        self._sought_from: int | None = None  # where the cursor stood when the search began
         self._frame_due = False
-        self._drawn_end = 0
+        self._drawn_version = -1
         self._cache: dict[tuple[object, ...], list[Strip]] = {}
-        self._rows: list[tuple[int, int]] = []  # (number, part) of each visible line
+        self._rows: list[tuple[int, int]] = []  # (key, part) of each visible line
         self._terminal = TerminalRows(self)
 
     # What it shows
 
-    def show(self, buffer: LogStore | None, start: datetime | None = None) -> None:
+    def show(self, rows: LogRows | None, start: datetime | None = None) -> None:
         """Another log; from its end, following."""
         self.start = start
-        if buffer is not self.buffer:
-            self.buffer = buffer
-            self._cache.clear()
-            self._drawn_end = -1
-            self.left = 0
-            self.follow()
-        self._redraw()
+        self.rows = LogRows() if rows is None else rows  # an empty one is false
+        self.left = 0
+        self._sought_from = None
+        self.rows.catch_up()
+        self.follow()
+        self.appended()
 
     def tell(self, message: tuple[str, ...]) -> None:
         """What stands here while there are no lines."""
         if message != self.message:
             self.message = message
-            if not self.buffer:
+            if not self._rows:
                 self._redraw()
 
     def tick(self, now: datetime) -> None:
@@ -83,7 +89,7 @@ class LogView(LineWidget, can_focus=True):
 
     @property
     def new_below(self) -> int:
-        return 0 if self.following or self.buffer is None else max(0, self.buffer.end - self.seen_end)
+        return 0 if self.following else max(0, self.rows.arrived - self.seen)
 
     def appended(self) -> None:
         """Something came, or the stream's state changed: the next frame looks. Called for every line, so it is
@@ -97,50 +103,58 @@ class LogView(LineWidget, can_focus=True):
         if not when_clear(self, self._frame):
             return
         self._frame_due = False
-        buffer = self.buffer
-        if buffer is None:
-            return
-        came = buffer.end != self._drawn_end
-        self._drawn_end = buffer.end
-        if came and (self.following or self.top < buffer.first or len(self._rows) < self.size.height):
+        rows = self.rows
+        rows.catch_up()
+        more = rows.work(_SLICE_S)
+        if self._wanted is not None and self._wanted():
+            self._wanted = None
+        if rows.version != self._drawn_version:
             self._redraw()
+        if more and not self._frame_due:
+            self._frame_due = True
+            self.set_timer(0.001, self._frame)  # the keys come in between
         self.post_message(self.Changed())
 
     # Moving
 
     def follow(self) -> None:
         self.following = True
-        self.cursor = None
+        self._wanted = None
+        self.cursor = self.selected_from = None
         self._redraw()
         self.post_message(self.Changed())
 
     def pause(self) -> None:
         """Holds what is on screen; the cursor appears on its last line."""
-        if self.following and self.buffer is not None and len(self.buffer):
+        if self.following and len(self.rows):
+            self.rows.catch_up()
             self._layout()
             self.following = False
-            self.seen_end = self.buffer.end
-            self.top = self._rows[0][0] if self._rows else self.buffer.first
-            self.cursor = self.buffer.end - 1
+            self.seen = self.rows.arrived
+            self.top = self._rows[0][0] if self._rows else self.rows.first
+            self.cursor = self.rows.last
             self._redraw()
             self.post_message(self.Changed())
 
     def move(self, lines: int) -> None:
-        if self.buffer is None or not len(self.buffer):
+        self._wanted = None
+        if not len(self.rows):
             return
         if self.following:
             if lines > 0:
                 return
             self.pause()
-        self._go((self.cursor if self.cursor is not None else self.buffer.end - 1) + lines)
+        to = self.rows.beside(self._at(), lines)
+        if to is not None:
+            self._go(to)
 
     def page(self, pages: float) -> None:
         self.move(int(pages * max(1, self.size.height - 1)) or (1 if pages > 0 else -1))
 
     def first(self) -> None:
-        if self.buffer is not None and len(self.buffer):
+        if (first := self.rows.first) is not None:
             self.pause()
-            self._go(self.buffer.first)
+            self._go(first)
 
     def last(self) -> None:
         self.follow()
@@ -155,83 +169,151 @@ class LogView(LineWidget, can_focus=True):
     def wrap(self) -> None:
         self.wrapping = not self.wrapping
         self.left = 0
-        self._redraw()
-        self.paint_now()
-        self.post_message(self.Changed())
+        self._repaint()
+
+    def show_raw(self) -> bool:
+        self.raw = not self.raw
+        self._repaint()
+        return self.raw
 
     def next_stamps(self) -> Stamps:
         self.stamps = self.stamps.following
-        self._redraw()
-        self.paint_now()
+        self._repaint()
         return self.stamps
 
-    def next_error(self, step: int) -> bool:
-        return self._seek(step, lambda number: is_error(self._entry(number)))
-
-    def next_boundary(self, step: int) -> bool:
-        return self._seek(step, lambda number: isinstance(self._entry(number), Rule))
-
-    def search(self, words: str) -> bool:
-        """Sets what to look for (smart case; a plain text where it is no regular expression) and goes to the last
-        match at or above the cursor. Empty words end the search."""
-        if not words:
-            self.pattern = None
-            self._cache.clear()
-            self._redraw()
-            return True
-        flags = re.NOFLAG if any(c.isupper() for c in words) else re.IGNORECASE
-        try:
-            self.pattern = re.compile(words, flags)
-        except re.error:
-            self.pattern = re.compile(re.escape(words), flags)
+    def changed(self) -> None:
+        """The rows were given another filter or search: the next frame draws what it finds."""
         self._cache.clear()
-        self._redraw()
-        return self.next_match(-1, include=True)
+        self.rows.work(_SLICE_S)
+        self._repaint()
+        self.appended()
 
-    def next_match(self, step: int, *, include: bool = False) -> bool:
-        pattern = self.pattern
-        if pattern is None:
-            return False
-        return self._seek(step, lambda n: pattern.search(searchable(self._entry(n))) is not None, include=include)
-
-    def _seek(self, step: int, wanted: Callable[[int], bool], *, include: bool = False) -> bool:
-        """Puts the cursor on the next line that is wanted; stays where it is if there is none."""
-        if self.buffer is None or not len(self.buffer):
-            return False
-        at = self.cursor if self.cursor is not None else self.buffer.end - 1
-        number = at if include or (self.following and step < 0) else at + step
-        while self.buffer.first <= number < self.buffer.end:
-            if wanted(number):
-                self.pause()
-                self._go(number, middle=True)
-                return True
-            number += step
-        return False
-
-    def _go(self, number: int, *, middle: bool = False) -> None:
-        assert self.buffer is not None
-        number = max(self.buffer.first, min(number, self.buffer.end - 1))
-        self.cursor = number
-        height = max(1, self.size.height)
-        visible = [row[0] for row in self._rows]
-        if not visible or not visible[0] <= number <= visible[-1]:
-            if middle:
-                self.top = max(self.buffer.first, number - height // 2)
-            elif not visible or number < visible[0]:
-                self.top = number
-            else:
-                self.top = self._top_for_bottom(number)
+    def _repaint(self) -> None:
         self._redraw()
         self.paint_now()
         self.post_message(self.Changed())
 
+    def _at(self) -> int:
+        """Where a jump begins: the cursor's line, or one beyond the last."""
+        if self.cursor is not None:
+            return self.cursor
+        last = self.rows.last
+        return 0 if last is None else last + 1
+
+    def go_to(self, key: int | None) -> bool:
+        """Puts the cursor on a row, in the middle of the pane if it was not visible. False for None."""
+        if key is None:
+            return False
+        self.pause()
+        self._go(key, middle=True)
+        return True
+
+    def next_error(self, step: int) -> bool:
+        return self.go_to(self.rows.next_error(self._at(), step))
+
+    def next_boundary(self, step: int) -> bool:
+        return self.go_to(self.rows.next_rule(self._at(), step))
+
+    def next_mark(self, step: int = 1) -> bool:
+        return self.go_to(self.rows.next_mark(self._at(), step))
+
+    def next_match(self, step: int) -> bool:
+        return self.go_to(self.rows.next_match(self._at(), step))
+
+    def go_to_time(self, at: datetime) -> bool:
+        """To the first line at or after that time."""
+        return self.go_to(self.rows.at_time((at - _EPOCH) // timedelta(microseconds=1)))
+
+    @property
+    def instant(self) -> datetime | None:
+        """The time of the line under the cursor, or of the nearest one above that has one; None while following."""
+        key = self.cursor
+        for _ in range(100):
+            if key is None:
+                break
+            if self.rows.holds(key) and (us := self.rows.time_us(key)) is not None:
+                return _EPOCH + timedelta(microseconds=us)
+            key = self.rows.beside(key, -1)
+        return None
+
+    # Finding
+
+    def search(self, wanted: TextMatch | None) -> None:
+        """What to look for, from the line the search began at upwards; None ends it."""
+        self.rows.find(wanted)
+        self._cache.clear()
+        if wanted is not None:
+            begin = self._at() if self._sought_from is None else self._sought_from
+            self._sought_from = begin
+            self.rows.work(_SLICE_S)
+            self.goes_to(lambda: self.go_to(self.rows.next_match(begin + 1, -1)) or not self.rows.searching)
+        else:
+            self._sought_from = None
+        self._repaint()
+
+    def goes_to(self, place: Callable[[], bool]) -> None:
+        """To a place that is perhaps not there yet: tried at once, then at every frame until it is True, or until
+        somebody moves."""
+        self._wanted = None if place() else place
+        self.appended()
+
+    def mark(self, note: str = "") -> bool:
+        """Marks the line under the cursor, or takes its mark away. True: it is marked now."""
+        self.pause()
+        if self.cursor is None:
+            return False
+        source, number = self.rows.where(self.cursor)
+        marked = number not in source.marks or bool(note)
+        if marked:
+            source.marks[number] = note
+        else:
+            del source.marks[number]
+        self._cache.clear()
+        self._repaint()
+        return marked
+
+    # Selecting
+
+    def select(self) -> bool:
+        """Begins to select lines at the cursor, or ends it. True: it began."""
+        self.pause()
+        self.selected_from = None if self.selected_from is not None else self.cursor
+        self._repaint()
+        return self.selected_from is not None
+
+    def selected(self) -> Iterator[tuple[Source, BufferEntry]]:
+        """What is selected, oldest first; else the line under the cursor, or the newest one."""
+        if not len(self.rows):
+            return
+        at = self.cursor if self.cursor is not None else self.rows.last
+        assert at is not None
+        low, high = sorted((at, self.selected_from if self.selected_from is not None else at))
+        index = self.rows.index(low)
+        while index < len(self.rows) and (key := self.rows.key(index)) <= high:
+            if self.rows.holds(key):
+                yield self.rows.where(key)[0], self.rows.entry(key)
+            index += 1
+
+    def _go(self, key: int, *, middle: bool = False) -> None:
+        if self.rows.version != self._drawn_version:
+            self._layout()
+        self.cursor = key
+        height = max(1, self.size.height)
+        visible = [row[0] for row in self._rows]
+        if not visible or not visible[0] <= key <= visible[-1]:
+            if middle:
+                above = self.rows.beside(key, -(height // 2))
+                self.top = key if above is None else above
+            elif not visible or key < visible[0]:
+                self.top = key
+            else:
+                self.top = self._top_for_bottom(self.rows.index(key))
+        self._repaint()
+
     # Drawing
 
-    def _entry(self, number: int) -> BufferEntry:
-        assert self.buffer is not None
-        return self.buffer[number]
-
     def _redraw(self) -> None:
+        """Lays out what is to be seen; what differs from the last time is drawn."""
         self._layout()
         self._terminal.show([self._row(y) for y in range(self.size.height)])
 
@@ -253,31 +335,34 @@ class LogView(LineWidget, can_focus=True):
         self._terminal.forget()
 
     def _top_for_bottom(self, bottom: int) -> int:
-        """The first line for which `bottom` is the last that still shows whole."""
-        assert self.buffer is not None
-        left = self.size.height - self._height(bottom)
+        """The key of the first row for which the row at index `bottom` is the last that still shows whole."""
+        left = self.size.height - self._height(self.rows.key(bottom))
         top = bottom
-        while top > self.buffer.first and (height := self._height(top - 1)) <= left:
+        while top > 0 and (height := self._height(self.rows.key(top - 1))) <= left:
             left -= height
             top -= 1
-        return top
+        return self.rows.key(top)
 
-    def _height(self, number: int) -> int:
-        return len(self._strips(number)) if self.wrapping else 1
+    def _height(self, key: int) -> int:
+        return len(self._strips(key)) if self.wrapping else 1
 
     def _layout(self) -> None:
         """Which line stands in which row. O(rows on screen)."""
         self._rows = []
-        buffer, height = self.buffer, self.size.height
-        if buffer is None or not len(buffer) or height <= 0:
+        rows, height = self.rows, self.size.height
+        self._drawn_version = rows.version
+        if not len(rows) or height <= 0:
             return
         if self.following:
-            self.top = self._top_for_bottom(buffer.end - 1)
-        self.top = max(buffer.first, min(self.top, buffer.end - 1))
-        number = self.top
-        while number < buffer.end and len(self._rows) < height:
-            self._rows.extend((number, part) for part in range(self._height(number)))
-            number += 1
+            self.top = self._top_for_bottom(len(rows) - 1)
+        index = min(rows.index(self.top or 0), len(rows) - 1)
+        self.top = rows.key(index)
+        if self.cursor is not None and self.cursor < rows.key(0):
+            self.cursor = rows.key(0)
+        while index < len(rows) and len(self._rows) < height:
+            key = rows.key(index)
+            self._rows.extend((key, part) for part in range(self._height(key)))
+            index += 1
         if self.following:
             self._rows = self._rows[-height:]
         else:
@@ -293,57 +378,111 @@ class LogView(LineWidget, can_focus=True):
             return self.strip(spans, width)
         if y >= len(self._rows):
             return self.strip([], width)
-        number, part = self._rows[y]
-        strips = self._strips(number)
+        key, part = self._rows[y]
+        strips = self._strips(key)
         return strips[min(part, len(strips) - 1)]
 
-    def _strips(self, number: int) -> list[Strip]:
+    def _base(self, key: int) -> str:
+        if key == self.cursor:
+            return "cursor" if self.has_focus else "cursor-blurred"
+        if self.selected_from is not None and self.cursor is not None:
+            low, high = sorted((self.selected_from, self.cursor))
+            return "selected" if low <= key <= high else ""
+        return ""
+
+    def _strips(self, key: int) -> list[Strip]:
         """One line as the rows it takes: one, or several when wrapping. Cached until something that shapes it moves."""
         width = self.size.width
-        base = ("cursor" if self.has_focus else "cursor-blurred") if number == self.cursor else ""
-        key = (number, width, self.left, self.wrapping, self.stamps, base, self.start)
-        found = self._cache.get(key)
+        base = self._base(key)
+        shape = (key, id(self.rows), width, self.left, self.wrapping, self.raw, self.stamps, base, self.start)
+        found = self._cache.get(shape)
         if found is None:
             if len(self._cache) > _CACHE_LINES:
                 self._cache.clear()
-            found = self._cache[key] = self._draw(number, width, base)
+            found = self._cache[shape] = self._draw(key, width, base)
         return found
 
-    def _draw(self, number: int, width: int, base: str) -> list[Strip]:
-        entry = self._entry(number)
-        head, text, name = head_and_text(entry, self.stamps, self.start, self.now)
+    def _draw(self, key: int, width: int, base: str) -> list[Strip]:
+        if not self.rows.holds(key):
+            return [
+                self.strip([("   dropped: it was the oldest when the memory for logs was full", "dim")], width, base)
+            ]
+        entry = self.rows.entry(key)
+        head, body = head_and_body(entry, Form(self.stamps, self.start, self.now, raw=self.raw))
         if isinstance(entry, Rule):
+            text, name = body[0]
             return [self.strip([(text + "━" * max(0, width - cell_len(text)), name)], width, base)]
-        if len(text) > _LONGEST_SHOWN + self.left:
-            text = text[: _LONGEST_SHOWN + self.left] + f"…  (+{len(text) - _LONGEST_SHOWN:,} characters: enter)"
-        text = text.expandtabs(8)
-        head_width = sum(len(part) for part, _ in head)
-        room = max(1, width - head_width)
-        style = self.look(name, base)
-        if "\x1b" not in text and self.pattern is None and text.isascii() and not self.wrapping:
-            shown = text[self.left : self.left + room]
-            segments = [Segment(part, self.look(look, base)) for part, look in head]
-            segments.append(Segment(shown.ljust(room), style))
-            return [Strip(segments, width)]
-        return self._draw_rich(head, text, style, room, base)
+        head = [*self._lead(key), *head]
+        if not self.rows.is_match(key):
+            head, body = [(text, "dim") for text, _ in head], [(text, "dim") for text, _ in body]
+        if len(body) == 1 and len(body[0][0]) > _LONGEST_SHOWN + self.left:
+            text, name = body[0]
+            shown = text[: _LONGEST_SHOWN + self.left]
+            body = [(f"{shown}…  (+{len(text) - len(shown):,} characters: enter)", name)]
+        room = max(1, width - sum(cell_len(part) for part, _ in head))
+        match = self.rows.match
+        if match is None and not self.wrapping and all(text.isascii() and text.isprintable() for text, _ in body):
+            return [self._plain(head, body, room, width, base)]
+        return self._rich(head, body, room, base)
 
-    def _draw_rich(self, head: list[Span], text: str, style: Style, room: int, base: str) -> list[Strip]:
+    def _lead(self, key: int) -> list[Span]:
+        """The mark of a marked line; whose line it is, where several logs are merged."""
+        source, number = self.rows.where(key)
+        lead: list[Span] = []
+        if number in source.marks:
+            lead.append(("◆ ", "mark"))
+        if self.rows.merged:
+            widest = min(16, max(cell_len(each.label) for each in self.rows.sources))
+            label = source.label[:widest]
+            name = _LABELS[self.rows.source_index(key) % len(_LABELS)]
+            lead.append((label + " " * (widest - cell_len(label) + 1), name))
+        return lead
+
+    def _plain(self, head: list[Span], body: list[Span], room: int, width: int, base: str) -> Strip:
+        segments = [Segment(text, self.look(name, base)) for text, name in head]
+        skip, left = self.left, room
+        for text, name in body:
+            shown = text[skip : skip + left]
+            skip = max(0, skip - len(text))
+            if shown:
+                segments.append(Segment(shown, self.look(name, base)))
+                left -= len(shown)
+        if left:
+            segments.append(Segment(" " * left, self.look("", base)))
+        return Strip(segments, width)
+
+    def _rich(self, head: list[Span], body: list[Span], room: int, base: str) -> list[Strip]:
         """Colours of its own, matches, wide characters, several rows."""
-        rich = Text.from_ansi(text, end="") if "\x1b" in text else Text(text, end="")
-        if self.pattern is not None:
-            rich.highlight_regex(self.pattern, self.look("match", base))
-        body = Strip(list(rich.render(self.app.console))).apply_style(Style.null())
-        body = Strip([Segment(s.text, style + (s.style or Style.null())) for s in body if s.text])
+        rich = Text(end="")
+        for text, name in body:
+            text = text.expandtabs(8)
+            look = self.look(name, base)
+            if "\x1b" in text:
+                part = Text.from_ansi(text, end="")
+                part.style = look
+                rich.append_text(part)
+            else:
+                rich.append(text, look)
+        if self.rows.match is not None:
+            try:
+                for begin, end in self.rows.match.spans(rich.plain):
+                    rich.stylize(self.look("match", base), begin, end)
+            except TooSlow:
+                pass  # said once, by the search itself
+        style = self.look("", base)
+        strip = Strip(
+            [Segment(s.text, style + (s.style or Style.null())) for s in rich.render(self.app.console) if s.text]
+        )
         lead = [Segment(part, self.look(look, base)) for part, look in head]
-        blank = [Segment(" " * sum(len(part) for part, _ in head), self.look("", base))]
         if not self.wrapping:
-            return [Strip([*lead, *body.crop(self.left, self.left + room).adjust_cell_length(room, style)])]
+            return [Strip([*lead, *strip.crop(self.left, self.left + room).adjust_cell_length(room, style)])]
+        blank = [Segment(" " * sum(cell_len(part) for part, _ in head), style)]
         rows = []
         starts = [0]
         for chunk in chop_cells(rich.plain, room)[:-1] if rich.plain else []:
             starts.append(starts[-1] + cell_len(chunk))
         for index, begin in enumerate(starts):
             end = starts[index + 1] if index + 1 < len(starts) else begin + room
-            piece = body.crop(begin, end).adjust_cell_length(room, style)
+            piece = strip.crop(begin, end).adjust_cell_length(room, style)
             rows.append(Strip([*(lead if index == 0 else blank), *piece]))
         return rows

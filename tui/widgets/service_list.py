@@ -57,13 +57,15 @@ def with_headings(
 
 
 class ServiceList(LineTable[ServiceRow]):
-    """`busy` has a word for each service on which an action from here is under way."""
+    """`busy` has a word for each service on which an action from here is under way; the logs of those `marked` are
+    read as one."""
 
     starts_at_top = True
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.busy: Mapping[Ref, str] = {}
+        self.marked: frozenset[Ref] = frozenset()
 
     def key(self, item: ServiceRow) -> Hashable | None:
         return item.ref if isinstance(item, Service) else None
@@ -104,7 +106,8 @@ class ServiceList(LineTable[ServiceRow]):
         extra = _extra(item, width)
         name_width = max(8, width - 3 - word_width - 1 - 5 - sum(len(text) for text, _ in extra))
         spans: list[Span] = [
-            (f" {look.sign} ", style),
+            ("◆" if item.ref in self.marked else " ", "mark"),
+            (f"{look.sign} ", style),
             (fit(item.name, name_width), "strong" if attention(item) else ""),
             (" " + fit(word, word_width), style),
             *extra,
