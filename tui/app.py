@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import select
+import shutil
 import signal
 import sys
 import threading
@@ -132,6 +135,23 @@ class DeckApp(TerminalApp[int]):
         from tui import clipboard
 
         return clipboard.copy(text, self._write_raw)
+
+    async def run_outside(self, command: list[str]) -> None:
+        """Gives the terminal to another program until it ends; what goes on behind the screen goes on. Its ctrl+c is
+        its own. Raises OSError where it cannot be started."""
+        if shutil.which(command[0]) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+        before = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: the program would inherit that
+        failed: OSError | None = None
+        with self.batch_update(), self.suspend():  # which does not come back from an exception
+            try:
+                await (await asyncio.create_subprocess_exec(*command)).wait()
+            except OSError as error:
+                failed = error
+        signal.signal(signal.SIGINT, before)
+        self.refresh(layout=True)
+        if failed is not None:
+            raise failed
 
     def _write_raw(self, sequence: str) -> None:
         if self._driver is not None:

@@ -7,8 +7,10 @@ It reads the store when its version moved, sets what the widgets show, and turns
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Hashable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -19,31 +21,43 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.widget import Widget
-from textual.widgets import Input
 
+from tui.engine.log_rows import Source
 from tui.engine.log_tail import LogTail
 from tui.keys import ACTIONS, Action
 from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
+from tui.model.moment import moment
 from tui.model.status import Status
-from tui.screens import words
+from tui.screens import take_away, words
 from tui.screens.acting import ActingScreen
+from tui.screens.log_pane import KINDS, LogPane
 from tui.widgets.bars import Bar
+from tui.widgets.format import plural
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
 from tui.widgets.log_text import Stamps, as_plain
 from tui.widgets.log_view import LogView
+from tui.widgets.prompt import Done, Prompt, Typed
 from tui.widgets.service_list import ServiceList, ServiceRow, Trouble, with_headings
 from tui.widgets.timeline import Timeline, with_steps
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.screens.patterns import Place
 
-KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
 _STORE_FRAME_S = 0.1  # changes of the store are drawn at most that often
 _SETTLE_S = 0.15  # a cursor that rests that long opens the log under it
 _TWICE_S = 2.0
+_RECENT = timedelta(hours=1)
 _RUNNING = (Status.BUILDING, Status.DEPLOYING, Status.REMOVING)
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _began(deployment: Deployment) -> datetime:
+    return deployment.started_at or deployment.created_at or _NEVER
 
 
 def _keys(action: Action) -> str:
@@ -68,23 +82,20 @@ class Board(ActingScreen):
         self.service: Ref | None = None
         self.kinds: dict[Ref, LogKind] = {}  # the log tab the user chose, by service
         self.at_newest = True  # the timeline's cursor goes along with the newest deployment
-        self.tail: LogTail | None = None
+        self.merged: tuple[Ref, ...] = ()  # services whose logs are read as one, whatever the cursor stands on
         self.said: tuple[str, str] = ("", "")  # the last notice and its style
         self.services = ServiceList(id="services")
         self.timeline = Timeline(id="timeline")
-        self.log_view = LogView(id="log", frames_per_second=frames_per_second)
-        self.log_view.stamps, self.log_view.wrapping = stamps, wrap
-        self.find = Input(id="find", placeholder="search; enter keeps it, esc ends it", compact=True)
-        self.find.display = False
+        self.logs = LogPane(engine, frames_per_second=frames_per_second, stamps=stamps, wrap=wrap)
+        self.log_view = self.logs.view
+        self.prompt = Prompt(id="prompt")
         self.services_pane = Vertical(id="services-pane")
         self.timeline_pane = Vertical(id="timeline-pane")
-        self.log_pane = Vertical(id="log-pane")
-        bars = ("status", "services-head", "timeline-head", "log-head", "notice", "keys")
+        bars = ("status", "services-head", "timeline-head", "notice", "keys")
         (
             self.status_bar,
             self.services_head,
             self.timeline_head,
-            self.log_head,
             self.notice_bar,
             self.keys_bar,
         ) = (Bar(id=name) for name in bars)
@@ -93,7 +104,6 @@ class Board(ActingScreen):
         self._pressed_to_quit = False
         self._ticking = False
         self._unwatch: Callable[[], None] = lambda: None
-        self._unwatch_tail: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
         yield self.status_bar
@@ -104,10 +114,8 @@ class Board(ActingScreen):
             with self.timeline_pane:
                 yield self.timeline_head
                 yield self.timeline
-        with self.log_pane:
-            yield self.log_head
-            yield self.log_view
-        yield self.find
+        yield self.logs
+        yield self.prompt
         yield self.notice_bar
         yield self.keys_bar
 
@@ -156,7 +164,6 @@ class Board(ActingScreen):
         waiting = words.no_services(store, now)
         self.services.show(rows, now, [line for part in waiting for line in textwrap.wrap(part, width)])
         self._draw_timeline()
-        self._draw_log()
         self._draw_bars()
         self._tick()
 
@@ -177,12 +184,14 @@ class Board(ActingScreen):
         self.timeline.show(rows, now, [line for part in message for line in textwrap.wrap(part, width)])
 
     def _draw_log(self) -> None:
-        now = self.engine.clock.now()
-        self.log_view.now = now
-        service = self.engine.store.service(self.service) if self.service else None
-        lines = words.no_lines(self.tail, service, now)
-        width = max(20, self.log_view.size.width - 2)
-        self.log_view.tell(tuple(line for part in lines for line in textwrap.wrap(part, width)))
+        self.logs.draw(
+            self.engine.store.service(self.service) if self.service else None,
+            self.logs.kind if self.logs.tails else self.kind,
+            None if self.merged else self._pinned(),
+            self.engine.clock.now(),
+            focused=self.focused is self.log_view,
+            width=self.size.width,
+        )
 
     def _draw_bars(self) -> None:
         engine, store = self.engine, self.engine.store
@@ -200,19 +209,7 @@ class Board(ActingScreen):
             *words.timeline_head(service, timeline, now, focused=focused is self.timeline),
             base="head-focused" if focused is self.timeline else "",
         )
-        self.log_head.show(
-            *words.log_head(
-                self.tail.source.kind if self.tail else self.kind,
-                service,
-                self._pinned(),
-                self.tail,
-                self.log_view,
-                now,
-                focused=focused is self.log_view,
-                width=width,
-            ),
-            base="head-focused" if focused is self.log_view else "",
-        )
+        self._draw_log()
         action = words.action_line(engine, now)
         trouble = [(f" ! {sentence}", "alert") for sentence in words.alerts(store, now)[:1]]
         said = [self.said] if self.said[0] else []
@@ -228,7 +225,7 @@ class Board(ActingScreen):
         for pane, widget in (
             (self.services_pane, self.services),
             (self.timeline_pane, self.timeline),
-            (self.log_pane, self.log_view),
+            (self.logs, self.log_view),
         ):
             pane.set_class(focused is widget, "-focused")
             if focused is widget:  # while a sheet or the search has the focus, the layout stays
@@ -305,34 +302,38 @@ class Board(ActingScreen):
         self._draw_bars()
         self._paint_now()
 
+    @property
+    def tail(self) -> LogTail | None:
+        """The log that is open, when it is one."""
+        return self.logs.tail
+
     def _log_soon(self) -> None:
         """Never another service's lines under this one's name: the pane empties at once, and fills when the cursor
         rests."""
-        self._close_log()
+        if self.merged:
+            return
+        self.logs.close()
         self._draw_log()
         self.set_timer(_SETTLE_S, partial(self._open_log, self.service, self._pinned()))
 
     def _open_log(self, service: Ref | None, pinned: Deployment | None) -> None:
-        if service is None or service != self.service or pinned != self._pinned() or self.tail is not None:
+        if service is None or service != self.service or pinned != self._pinned() or self.logs.tails:
             return
-        self.tail = self.engine.tails.open(self.kind, service, pinned.ref if pinned else None)
-        current = self.engine.store.service(service)
-        start = pinned or (current.live or current.latest if current else None)
-        self._unwatch_tail = self.tail.watch(self.log_view.appended)
-        self.log_view.show(self.tail.buffer, start.started_at or start.created_at if start else None)
-        self._draw_log()
-        self._draw_bars()
+        known = self.engine.store.service(service)
+        if known is not None:
+            self.logs.open(self.kind, [known], pinned)
+            self._draw_bars()
 
-    def _close_log(self) -> None:
-        if self.tail is not None:
-            self._unwatch_tail()
-            self.engine.tails.close(self.tail)
-            self.tail = None
-        self.log_view.show(None)
+    def _open_merged(self) -> None:
+        services = [known for ref in self.merged if (known := self.engine.store.service(ref)) is not None]
+        self.services.marked = frozenset(self.merged)
+        if services:
+            self.logs.open(self.logs.kind if self.logs.tails else LogKind.RUNTIME, services, None)
+        self.draw()
 
     def on_log_view_changed(self) -> None:
-        self._draw_log()
         self._draw_bars()
+        self.logs.draw_figures(self.engine.store.service(self.service) if self.service else None)
 
     def on_descendant_focus(self) -> None:
         if self.is_attached:
@@ -388,10 +389,17 @@ class Board(ActingScreen):
     def action_log_tab(self, step: int) -> None:
         if self.service is None:
             return
-        shown = self.tail.source.kind if self.tail else self.kind
-        self.kinds[self.service] = KINDS[(KINDS.index(shown) + step) % len(KINDS)]
-        self._close_log()
-        self._open_log(self.service, self._pinned())
+        kind = KINDS[(KINDS.index(self.logs.kind if self.logs.tails else self.kind) + step) % len(KINDS)]
+        held = not self.log_view.following
+        if self.merged:
+            services = [known for ref in self.merged if (known := self.engine.store.service(ref)) is not None]
+            self.logs.open(kind, services, None)
+        else:
+            self.kinds[self.service] = kind
+            self.logs.close()
+            self._open_log(self.service, self._pinned())
+        if held:
+            self.logs.open_at_instant()
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")
@@ -406,18 +414,20 @@ class Board(ActingScreen):
             self.set_focus(self.timeline)
         elif pane is self.timeline and self.service and isinstance(self.timeline.selected, Ref):
             self.app.push_screen(DeploymentScreen(self.engine, self.service, self.timeline.selected))
-        elif pane is self.log_view and self.log_view.buffer is not None and self.log_view.cursor is not None:
-            self.app.push_screen(EntrySheet(self.log_view.buffer[self.log_view.cursor]))
+        elif pane is self.log_view and (key := self.log_view.cursor) is not None and self.log_view.rows.holds(key):
+            source, number = self.log_view.rows.where(key)
+            note = source.marks.get(number, "")
+            self.app.push_screen(EntrySheet(self.log_view.rows.entry(key), note, self._label(source)))
         elif pane is self.log_view:
             self.log_view.pause()
 
     def action_back(self) -> None:
-        if self.find.display:
-            self._end_search()
-        elif self.has_class("-zoomed"):
+        if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
-        elif self.log_view.has_focus and self.log_view.pattern is not None:
-            self.log_view.search("")
+        elif self.log_view.has_focus and self.log_view.selected_from is not None:
+            self.log_view.select()
+        elif self.log_view.has_focus and self.logs.sought:
+            self.logs.seek("")
         elif self.log_view.has_focus and not self.log_view.following:
             self.log_view.follow()
         elif not self.services.has_focus:
@@ -441,14 +451,17 @@ class Board(ActingScreen):
 
     def action_next_bad(self, step: int) -> None:
         if self.log_view.has_focus:
-            if not self.log_view.next_error(step):
-                self.say(f"No error {'below' if step > 0 else 'above'} in what is held of this log.")
+            self._tell(self.logs.next_error(step))
         elif not self.services.next_bad(step):
             self.say("No service fails or waits for approval.")
 
+    def _tell(self, sentence: str) -> None:
+        """What a key's method had to say; the last words stay when it had none."""
+        if sentence:
+            self.say(sentence)
+
     def action_boundary(self, step: int) -> None:
-        if not self.log_view.next_boundary(step):
-            self.say(f"No deployment boundary {'below' if step > 0 else 'above'} in this log.")
+        self._tell(self.logs.next_boundary(step))
 
     def action_follow(self) -> None:
         self.log_view.last()
@@ -459,8 +472,91 @@ class Board(ActingScreen):
     def action_wrap(self) -> None:
         self.log_view.wrap()
 
+    def action_raw(self) -> None:
+        self.say("Structured lines as they came." if self.log_view.show_raw() else "Structured lines as read.")
+
+    def action_volume(self) -> None:
+        self.logs.toggle_volume()
+
+    def action_digest(self) -> None:
+        """The patterns of the log, or the routes of the requests."""
+        from tui.screens.patterns import PatternsSheet
+        from tui.screens.routes import RoutesSheet
+
+        if self.logs.tail is None:
+            self.say(
+                "Patterns are those of one service's log: M ends the merged one." if self.merged else "No log yet."
+            )
+            return
+        service = self.engine.store.service(self.service) if self.service else None
+        boundary, name = self.logs.boundary(service), service.name if service else ""
+        if self.logs.kind is LogKind.HTTP:
+            self.app.push_screen(RoutesSheet(self.logs.digest, boundary, name), self._route_taken)
+        else:
+            self.app.push_screen(PatternsSheet(self.logs.digest, boundary, name), self._pattern_taken)
+
+    def _route_taken(self, filter_: str | None) -> None:
+        if filter_:
+            self._tell(self._sift(filter_) or f"Only {filter_}: & and an empty filter shows all.")
+
+    def _pattern_taken(self, place: Place | None) -> None:
+        if place is None:
+            return
+        self._sift(place.filter)
+        self.log_view.go_to(place.number)
+        self.set_focus(self.log_view)
+
     def action_timestamps(self) -> None:
         self.say(f"Times: {self.log_view.next_stamps()}")
+
+    def action_context(self) -> None:
+        self.say(self.logs.in_context())
+
+    def action_same_instant(self) -> None:
+        self.say(self.logs.same_instant())
+
+    def action_next_mark(self) -> None:
+        self.say(self.logs.next_mark())
+
+    def action_mark(self) -> None:
+        """In the log the line; elsewhere the service, whose log is then read with those of the others marked."""
+        if self.log_view.has_focus:
+            self.say("Marked: ' goes to the next mark." if self.log_view.mark() else "No mark here any more.")
+        elif self.service is not None:
+            rest = tuple(ref for ref in self.merged if ref != self.service)
+            self._merge(rest if self.service in self.merged else (*self.merged, self.service))
+
+    def action_mark_more(self) -> None:
+        """In the log a mark with a note; elsewhere every service that changed in the last hour, or none."""
+        if self.log_view.has_focus:
+            self.log_view.pause()
+            self._ask("note for this line", self._noted)
+        elif self.merged:
+            self._merge(())
+        else:
+            since = self.engine.clock.now() - _RECENT
+            changed = [each for each in self.engine.store.services() if each.latest and _began(each.latest) > since]
+            if not changed:
+                self.say("No service changed in the last hour.")
+            self._merge(tuple(each.ref for each in changed))
+
+    def _noted(self, note: str | None) -> None:
+        if note:
+            self.log_view.mark(note)
+            self.say(f"Marked: {note}")
+
+    def _merge(self, services: tuple[Ref, ...]) -> None:
+        """Reads these logs as one; with none, the selected service's again."""
+        was, self.merged = self.merged, services
+        if services:
+            self._open_merged()
+            self.say(f"{plural(len(services), 'service')} in one log: m takes one in or out, M ends it.")
+        elif was:
+            self.services.marked = frozenset()
+            self.logs.close()
+            self._open_log(self.service, self._pinned())
+            self.draw()
+            self.say("One service's log again.")
 
     def action_refresh_now(self) -> None:
         self.engine.refresh()
@@ -478,42 +574,87 @@ class Board(ActingScreen):
 
         self.app.push_screen(AuditScreen(self.engine))
 
-    # Searching
+    # Asking at the bottom
+
+    def _ask(self, question: str, done: Done, *, typed: Typed = lambda _: None, value: str = "") -> None:
+        asked_from = self._pane()
+        self.notice_bar.display = False
+
+        def answered(answer: str | None) -> None:
+            self.notice_bar.display = True
+            self.set_focus(asked_from)
+            done(answer)
+
+        self.prompt.ask(question, answered, typed=typed, value=value)
 
     def action_search(self) -> None:
-        self._searched = self._pane()
-        self.find.value = ""
-        self.find.display = True  # at once: the keys typed ahead are its own
-        self.notice_bar.display = False
-        self.set_focus(self.find)
+        pane = self._pane()
+        if isinstance(pane, LogView):
+            self._ask(
+                "search: words or /regex/; enter keeps it, esc ends it", self._sought_in_log, typed=self.logs.seek
+            )
+        else:
+            self._ask("search; enter keeps it, esc ends it", partial(self._sought_in_table, pane))
 
-    def _end_search(self) -> None:
-        self.find.display = False
-        self.notice_bar.display = True
-        self.set_focus(self._searched)
+    def _sought_in_log(self, words_: str | None) -> None:
+        self.logs.seek(words_ or "")
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if isinstance(self._searched, LogView) and event.value:
-            self._searched.search(event.value)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        sought, pane = event.value, self._searched
-        self._sought = sought
-        self._end_search()
-        if not sought:
-            self.log_view.search("")
-            return
-        found = pane.search(sought) if isinstance(pane, LogView) else pane.find(sought)
-        self.say(f"{sought}: n next, N previous" if found else f"{sought}: not found", "notice" if found else "alert")
+    def _sought_in_table(self, pane: ServiceList | Timeline, sought: str | None) -> None:
+        self._sought = sought or ""
+        if sought:
+            found = pane.find(sought)
+            told = f"{sought}: n next, N previous" if found else f"{sought}: not found"
+            self.say(told, "notice" if found else "alert")
 
     def action_next_match(self, step: int) -> None:
         pane = self._pane()
-        found = pane.next_match(step) if isinstance(pane, LogView) else pane.find(self._sought, step)
-        if not found:
+        if isinstance(pane, LogView):
+            self._tell(self.logs.next_match(step))
+        elif not pane.find(self._sought, step):
             self.say(f"{self._sought or 'nothing searched'}: no other match {'below' if step > 0 else 'above'}")
 
     _sought = ""
-    _searched: ServiceList | Timeline | LogView
+
+    def action_filter(self) -> None:
+        """Of the log, whatever pane has the focus: its lines are what can be many."""
+        before = str(self.logs.filter or "")
+
+        def done(answer: str | None) -> None:
+            problem = self._sift(before if answer is None else answer)
+            if problem:
+                self._sift(before)
+                self.say(f"{problem} The filter stays as it was.", "alert")
+            elif self.logs.filter is not None:
+                self.say("Filtered: v shows a line in its context, & and an empty filter shows all.")
+
+        self._ask(
+            'filter: level>=warn status>=500 path:/x -word "exact" /re/ since:10m',
+            done,
+            typed=self._typed_filter,
+            value=before,
+        )
+
+    def _typed_filter(self, typed: str) -> None:
+        if problem := self._sift(typed):
+            self.prompt.complain(problem)
+        else:
+            self.prompt.complain("")
+
+    def _sift(self, typed: str) -> str:
+        return self.logs.sift(typed, self.engine.clock.now())
+
+    def action_go_to_time(self) -> None:
+        self._ask("go to a time: 02:40, -35m, 2026-08-22T02:40", self._go_to_time)
+
+    def _go_to_time(self, typed: str | None) -> None:
+        if not typed:
+            return
+        try:
+            at = moment(typed.removeprefix("-"), self.engine.clock.now())
+        except ValueError as error:
+            self.say(str(error), "alert")
+            return
+        self.say(self.logs.go_to_time(at))
 
     # Taking away
 
@@ -533,23 +674,58 @@ class Board(ActingScreen):
             self.say("The platform gives no address for this.")
 
     def action_copy(self) -> None:
-        view = self.log_view
-        text = ""
-        if view.has_focus and view.buffer is not None and len(view.buffer):
-            text = as_plain(view.buffer[view.cursor if view.cursor is not None else view.buffer.end - 1])
+        text, what = "", ""
+        if self.log_view.has_focus:
+            picked = [as_plain(entry, self._label(source)) for source, entry in self.log_view.selected()]
+            text, what = "\n".join(picked), plural(len(picked), "line")
+            if self.log_view.selected_from is not None:
+                self.log_view.select()
         elif self.timeline.has_focus and isinstance(self.timeline.selected, Ref):
-            text = self.timeline.selected.id
+            text = what = self.timeline.selected.id
         elif self.service and (service := self.engine.store.service(self.service)):
-            text = service.path
+            text = what = service.path
+        self._copy(text, what)
+
+    def action_copy_match(self) -> None:
+        """What the search found in the line under the cursor; without a search its text alone."""
+        text = self.logs.picked()
+        self._copy(text, f"{text[:60]}")
+
+    def _copy(self, text: str, what: str) -> None:
         if text:
-            self.say(f"{self.app.copy_text(text)}: {text[:60]}")  # type: ignore[attr-defined]
+            self.say(f"{what}: {self.app.copy_text(text)}")  # type: ignore[attr-defined]
         else:
             self.say("Nothing is selected to copy.")
 
+    def _label(self, source: Source) -> str:
+        return source.label if self.log_view.rows.merged else ""
+
+    def action_select(self) -> None:
+        self.say("Selecting: j k take lines in, y copies them, esc ends it." if self.log_view.select() else "")
+
     def action_save(self) -> None:
-        buffer = self.log_view.buffer
-        service = self.engine.store.service(self.service) if self.service else None
-        if buffer is None or service is None or not len(buffer):
+        if not len(self.log_view.rows):
             self.say("There are no log lines to save.")
             return
-        self.say(words.save_log(buffer, service, self.kind, self.state_dir, self.engine.clock.now()))
+        folder = self.state_dir / "saved" if self.state_dir else Path.cwd()
+        path = folder / take_away.file_name(self._what_is_shown(), self.logs.kind, self.engine.clock.now())
+        self.run_worker(self._saved(path), group="save", exclusive=True)
+
+    async def _saved(self, path: Path) -> None:
+        self.say(await take_away.save(self.log_view.rows, path, self.say))
+
+    def action_pager(self) -> None:
+        if not len(self.log_view.rows):
+            self.say("There are no log lines to open.")
+            return
+        self.run_worker(self._paged(), group="pager", exclusive=True)
+
+    async def _paged(self) -> None:
+        run = self.app.run_outside  # type: ignore[attr-defined]
+        self.say(await take_away.to_pager(self.log_view.rows, run, self.say, os.environ), "alert")
+
+    def _what_is_shown(self) -> str:
+        if self.merged:
+            return f"merged-{len(self.merged)}"
+        service = self.engine.store.service(self.service) if self.service else None
+        return f"{service.environment_name}-{service.name}" if service else "log"

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.engine.actions import Action, ActionPhase, ActionService
-from tui.engine.log_store import LogStore
-from tui.engine.log_tail import LogTail, TailPhase
 from tui.engine.store import AccountState, Phase, Store, Timeline
 from tui.keys import ACTIONS
-from tui.model.entities import Deployment, Ref, Service
+from tui.model.entities import Ref, Service
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
-from tui.model.log import LogKind
 from tui.widgets.bars import freshness, tally
-from tui.widgets.format import age, count, duration, plural, status_word
+from tui.widgets.format import age, count, duration, status_word
 from tui.widgets.line_widget import Span
-from tui.widgets.log_text import as_plain
-from tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -94,27 +86,6 @@ def no_deployments(timeline: Timeline, service: Service) -> list[str]:
     if timeline.loading or timeline.observed_at is None:
         return [f"Reading the deployments of {service.name} …"]
     return [f"{service.name} was never deployed. a d deploys it."]
-
-
-def no_lines(tail: LogTail | None, service: Service | None, now: datetime) -> list[str]:
-    """What stands in the log pane while it has no lines."""
-    if service is None:
-        return ["Choose a service to see its logs."]
-    if tail is None:
-        return [f"Opening the log of {service.name} …"]
-    kind = tail.source.kind
-    match tail.phase:
-        case TailPhase.CONNECTING:
-            return [f"Opening the {kind} log of {service.name} …"]
-        case TailPhase.LIVE:
-            return [f"No {kind} lines of {service.name} yet. They appear here as they come."]
-        case TailPhase.RECONNECTING:
-            return [f"The {kind} log broke off: {tail.error} Trying again by itself."]
-        case TailPhase.ENDED:
-            return [f"The {kind} log of {service.name} is empty and ended. [ and ] change to another log."]
-        case TailPhase.FAILED:
-            return [f"{tail.error} [ and ] change to another log."]
-    return []
 
 
 def busy(actions: ActionService) -> Mapping[Ref, str]:
@@ -196,64 +167,6 @@ def timeline_head(
     return left, right
 
 
-def log_head(
-    kind: LogKind,
-    service: Service | None,
-    pinned: Deployment | None,
-    tail: LogTail | None,
-    view: LogView,
-    now: datetime,
-    *,
-    focused: bool,
-    width: int,
-) -> tuple[Spans, Spans]:
-    left = _head(3, "Logs", focused=focused)
-    for each in LogKind:
-        name = "HTTP" if each is LogKind.HTTP else str(each)
-        left.append((f"[{name}]" if each is kind else f" {name} ", "tab-chosen" if each is kind else "tab"))
-    if service is not None and width >= 100:
-        left.append((f"  {service.name}", "strong"))
-        left.append((f" {service.environment_name}", "dim"))
-    if pinned is not None:
-        left.append((f"  only {pinned.revision.short if pinned.revision else pinned.id[:8]}", "approval"))
-    return left, [*_tail_state(tail, now), *_view_state(view, width)]
-
-
-def _tail_state(tail: LogTail | None, now: datetime) -> Spans:
-    if tail is None:
-        return []
-    match tail.phase:
-        case TailPhase.CONNECTING:
-            return [("connecting ", "waiting")]
-        case TailPhase.LIVE:
-            return []
-        case TailPhase.RECONNECTING:
-            return [(f"CUT {age(tail.since, now).removeprefix('now')}, reconnecting ".replace(" ,", ","), "alert")]
-        case TailPhase.ENDED:
-            return [("ended ", "dim")]
-        case TailPhase.FAILED:
-            return [("no log ", "bad")]
-    return []
-
-
-def _view_state(view: LogView, width: int) -> Spans:
-    buffer = view.buffer
-    if buffer is None:
-        return []
-    spans: Spans = []
-    if view.following:
-        spans.append(("● following ", "live"))
-    else:
-        spans.append((f"‖ paused +{count(view.new_below)} new ", "alert"))
-    if view.left:
-        spans.append((f"→{view.left} ", "dim"))
-    if buffer.dropped:
-        spans.append((f"{count(buffer.dropped)} dropped ", "alert"))
-    if width >= 100 and not view.following:
-        spans.append((f"{plural(len(buffer), 'line')} ", "dim"))
-    return spans
-
-
 def keys_bar(width: int) -> Spans:
     """As many of the footer's keys as fit; help is always among them."""
     offers = [(action.keys[0], action.label) for action in ACTIONS if action.footer and action.label != "help"]
@@ -267,17 +180,6 @@ def keys_bar(width: int) -> Spans:
     return spans
 
 
-def save_log(buffer: LogStore, service: Service, kind: LogKind, state_dir: Path | None, now: datetime) -> str:
-    """Writes what is held of a log to a new file, for the user alone. Returns a sentence."""
-    folder = state_dir / "saved" if state_dir else Path.cwd()
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{service.environment_name}-{service.name}").strip("-.")[:80]
-    path = folder / f"{name}-{kind}-{now:%Y%m%dT%H%M%SZ}.log"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            for number in range(buffer.first, buffer.end):
-                file.write(as_plain(buffer[number]) + "\n")
-    except OSError as error:
-        return f"The log was not saved to {path}: {error.strerror}."
-    return f"{plural(len(buffer), 'line')} saved to {path}"
+def clock(at: datetime) -> str:
+    """A time of day here."""
+    return f"{at.astimezone():%H:%M:%S}"

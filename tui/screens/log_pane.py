@@ -1,0 +1,268 @@
+"""The log pane: which logs are open, what of them is shown, and where in them one stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from tui.engine.log_digest import Boundary, LogDigest
+from tui.engine.log_rows import LogRows, Source
+from tui.engine.log_store import searchable
+from tui.engine.log_tail import LogTail
+from tui.model.entities import Deployment, Service
+from tui.model.log import LogKind
+from tui.model.log_filter import FilterError, LogFilter, parse
+from tui.model.text_match import find
+from tui.screens import log_words, words
+from tui.widgets.bars import Bar
+from tui.widgets.line_widget import Span
+from tui.widgets.log_text import Form, Stamps, request_heads
+from tui.widgets.log_view import LogView
+from tui.widgets.volume_strip import VolumeStrip
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+
+FIGURES_S = 60.0  # the requests of the last minute
+KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
+
+
+class LogPane(Vertical):
+    """Of one service, or several merged. What a person set (filter, search, where they stood) stays from log to log.
+
+    `open` and `close` take care of the tails; the methods that answer a key return what there is to say, "" for
+    nothing.
+    """
+
+    def __init__(self, engine: Engine, *, frames_per_second: int, stamps: Stamps, wrap: bool) -> None:
+        super().__init__(id="log-pane")
+        self.engine = engine
+        self.head = Bar(id="log-head")
+        self.volume = VolumeStrip(id="volume")
+        self.figures = Bar(id="figures")
+        self.columns = Bar(id="log-columns")
+        for each in (self.volume, self.figures, self.columns):
+            each.display = False
+        self.view = LogView(id="log", frames_per_second=frames_per_second)
+        self.view.stamps, self.view.wrapping = stamps, wrap
+        self.kind = LogKind.RUNTIME  # of what is open
+        self.tails: tuple[LogTail, ...] = ()
+        self.filter: LogFilter | None = None
+        self.sought = ""
+        self.instant: datetime | None = None  # where one stood in the log that was left
+        self.digest = LogDigest(())
+        self._set_aside: LogFilter | None = None  # the filter, while a line is looked at in its context
+        self._unwatch: list[Callable[[], None]] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.head
+        yield self.volume
+        yield self.figures
+        yield self.columns
+        yield self.view
+
+    # Which logs
+
+    @property
+    def tail(self) -> LogTail | None:
+        """The log that is open, when it is one."""
+        return self.tails[0] if len(self.tails) == 1 else None
+
+    @property
+    def rows(self) -> LogRows:
+        return self.view.rows
+
+    def open(self, kind: LogKind, services: Sequence[Service], pinned: Deployment | None) -> None:
+        """Of one service, perhaps only one deployment of it; or of several services, merged. Closes what was open."""
+        self.close()
+        store = self.engine.store
+        self.kind = kind
+        names = [each.name for each in services]
+        sources = []
+        tails = []
+        for service in services:
+            tail = self.engine.tails.open(kind, service.ref, pinned.ref if pinned else None)
+            tails.append(tail)
+            label = service.name if names.count(service.name) == 1 else f"{service.environment_name}/{service.name}"
+            sources.append(Source(tail.buffer, label, service, tail.marks))
+        self.tails = tuple(tails)
+        self._unwatch = [tail.watch(self.view.appended) for tail in tails]
+        rows = LogRows(sources)
+        rows.keep(self.filter)
+        if self.sought:
+            rows.find(find(self.sought))
+        self.digest = LogDigest(rows.sources)
+        self.columns.display = kind is LogKind.HTTP
+        self.figures.display = kind is LogKind.HTTP and len(services) == 1
+        current = store.service(services[0].ref) if len(services) == 1 else None
+        start = pinned or (current.live or current.latest if current else None)
+        self.view.show(rows, start.started_at or start.created_at if start else None)
+
+    def close(self) -> None:
+        self.instant = self.view.instant or self.instant
+        for unwatch in self._unwatch:
+            unwatch()
+        for tail in self.tails:
+            self.engine.tails.close(tail)
+        self._unwatch, self.tails = [], ()
+        self.view.show(None)
+
+    # What is said
+
+    def draw(
+        self,
+        service: Service | None,
+        kind: LogKind,
+        pinned: Deployment | None,
+        now: datetime,
+        *,
+        focused: bool,
+        width: int,
+    ) -> None:
+        self.view.now = now
+        self.view.tell(log_words.no_lines(self, service, now, max(20, self.view.size.width - 2)))
+        left, right = log_words.head(self, service, kind, pinned, now, focused=focused, width=width)
+        self.head.show(left, right, base="head-focused" if focused else "")
+        if self.columns.display:
+            form = Form(self.view.stamps, self.view.start, now)
+            heads: list[Span] = [(request_heads(form), "dim")]
+            self.columns.show(heads)
+
+    def draw_figures(self, service: Service | None) -> None:
+        """What the lines come to, where it is shown; read in slices, a frame each."""
+        if not self.tails:
+            return
+        more = self.digest.work(volume=bool(self.volume.display), requests=bool(self.figures.display))
+        if self.volume.display:
+            cursor = self.view.cursor
+            at = self.rows.time_us(cursor) if cursor is not None and self.rows.holds(cursor) else None
+            self.volume.show(self.digest.volume(self.volume.buckets), at)
+        if self.figures.display:
+            summary = self.digest.summary(FIGURES_S)
+            boundary = self.boundary(service)
+            comparison = self.digest.comparison(boundary) if boundary else None
+            self.figures.show(*log_words.figures(summary, comparison))
+        if more:
+            self.view.appended()
+
+    def boundary(self, service: Service | None) -> Boundary | None:
+        """Of the deployment that speaks now."""
+        return self.digest.boundary(service.live if service else None) if self.tails else None
+
+    def toggle_volume(self) -> None:
+        self.volume.display = not self.volume.display
+        self.view.appended()
+
+    # Finding
+
+    def seek(self, typed: str) -> None:
+        """Search while it is typed: goes to the nearest match above where the search began."""
+        self.sought = typed
+        self.view.search(find(typed) if typed else None)
+
+    def next_match(self, step: int) -> str:
+        if self.view.next_match(step):
+            return ""
+        if not self.sought:
+            return "Nothing is searched: / searches."
+        if self.rows.searching:
+            return f"{self.sought}: still searching, {self.rows.progress:.0%}."
+        return f"{self.sought}: no other match {'below' if step > 0 else 'above'}."
+
+    def sift(self, typed: str, now: datetime) -> str:
+        """Only the lines that this filter keeps; "" ends it. Says what is wrong with it; then the last good one
+        stays."""
+        try:
+            wanted = parse(typed, now) if typed.strip() else None
+        except FilterError as error:
+            return str(error)
+        if wanted is not None and wanted.empty:
+            wanted = None
+        if str(wanted or "") != str(self.filter or ""):
+            self._set_aside = None
+            self._keep(wanted)
+        return ""
+
+    def _keep(self, wanted: LogFilter | None) -> None:
+        self.filter = wanted
+        at = None if self.view.following else self.view.instant
+        cursor = self.view.cursor
+        self.rows.keep(wanted)
+        if wanted is None and cursor is not None and not self.rows.merged:
+            self.view.go_to(cursor)
+        elif at is not None:
+            self.view.goes_to(lambda: not self.rows.searching and (self.view.go_to_time(at) or True))
+        self.view.changed()
+
+    def in_context(self) -> str:
+        """Shows the line under the cursor among all the others, and by the same key back among those the filter
+        keeps."""
+        if self.filter is not None:
+            self.view.pause()
+            self._set_aside = self.filter
+            self._keep(None)
+            return f"All lines around this one: v goes back to {self._set_aside}"
+        if self._set_aside is not None:
+            kept, self._set_aside = self._set_aside, None
+            self._keep(kept)
+            return ""
+        return "No filter is set: & sets one."
+
+    # Taking away
+
+    def picked(self) -> str:
+        """What the search found in the line under the cursor; without a search its text alone."""
+        for _, entry in self.view.selected():
+            text = searchable(entry)
+            if self.rows.match is not None and (spans := self.rows.match.spans(text)):
+                return text[slice(*spans[0])]
+            return text
+        return ""
+
+    # Jumping
+
+    def next_error(self, step: int) -> str:
+        return "" if self.view.next_error(step) else f"No error {_way(step)} in what is held of this log."
+
+    def next_boundary(self, step: int) -> str:
+        return "" if self.view.next_boundary(step) else f"No deployment boundary {_way(step)} in this log."
+
+    def next_mark(self) -> str:
+        return "" if self.view.next_mark() else "No line of this log is marked: m marks one."
+
+    def go_to_time(self, at: datetime) -> str:
+        if not self.view.go_to_time(at):
+            return "There are no lines to go to."
+        first = self.rows.first
+        held_from = None if first is None else self.rows.time_us(first)
+        if held_from is not None and held_from > at.timestamp() * 1e6:
+            return f"What is held of this log begins later than {words.clock(at)}: this is its oldest line."
+        return f"At {words.clock(at)}"
+
+    def same_instant(self) -> str:
+        """In this log, to where one stood in the log that was left."""
+        at = self.instant
+        if at is None:
+            return "Nothing to go to: hold another log at a line first, then come here."
+        return self.go_to_time(at)
+
+    def open_at_instant(self) -> None:
+        """As `same_instant`, as soon as the log's lines are there."""
+        at = self.instant
+        if at is None:
+            return
+
+        def there() -> bool:
+            last = self.rows.last
+            us = None if last is None else self.rows.time_us(last)
+            return us is not None and us >= at.timestamp() * 1e6 and self.view.go_to_time(at)
+
+        self.view.goes_to(there)
+
+
+def _way(step: int) -> str:
+    return "below" if step > 0 else "above"

@@ -1,0 +1,133 @@
+"""The patterns of a log: what is new since the deployment first, then what became more, then the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
+
+from msgspec import Struct
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from tui.engine.log_digest import Boundary, LogDigest
+from tui.engine.log_patterns import Change, PatternChange
+from tui.engine.log_volume import bars
+from tui.model.log import Level
+from tui.screens.sheet import Sheet
+from tui.widgets.format import count, duration, plural
+from tui.widgets.line_table import Chosen, LineTable
+from tui.widgets.line_widget import Span
+from tui.widgets.log_text import LEVEL_STYLES
+
+_REREAD_S = 0.5
+_TAGS = {
+    Change.NEW: ("NEW ", "bad"),
+    Change.MORE: ("more", "approval"),
+    Change.SAME: ("    ", ""),
+    Change.GONE: ("gone", "dim"),
+    Change.UNKNOWN: ("    ", ""),
+}
+
+
+class Place(Struct, frozen=True):
+    """A line to go to, or with `filter` a filter to set."""
+
+    number: int
+    filter: str = ""
+
+
+class Patterns(LineTable[PatternChange]):
+    def key(self, item: PatternChange) -> Hashable | None:
+        return id(item.pattern)
+
+    def row(self, item: PatternChange, width: int) -> tuple[list[Span], str]:
+        pattern = item.pattern
+        tag, style = _TAGS[item.kind]
+        level = LEVEL_STYLES[pattern.level]
+        spans: list[Span] = [
+            (f" {tag} ", style if pattern.level >= Level.WARN or item.kind is not Change.NEW else "approval"),
+            (f"{pattern.level.letter} ", level or "dim"),
+            (f"{count(pattern.count):>8} ", "strong"),
+        ]
+        if width >= 90:
+            spans.append((f"{item.before:>6,} -> {item.after:<6,} ", "dim"))
+            spans.append((f"{bars(pattern.spark(12), 12):<12} ", "live"))
+        return [*spans, (pattern.text, level if pattern.level >= Level.ERROR else "")], ""
+
+
+class PatternsSheet(Sheet[Place]):
+    """Follows the log while it is open. Returns the line of the pattern taken."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("g,home", "move(-9999)", show=False),
+        Binding("G,end", "move(9999)", show=False),
+        Binding("space,pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+        Binding("enter", "take", show=False),
+        Binding("ampersand,F", "filter", show=False),
+    ]
+    foot = "enter its first line · & only its lines · esc back"
+
+    def __init__(self, digest: LogDigest, boundary: Boundary | None, name: str) -> None:
+        super().__init__()
+        self.digest = digest
+        self.boundary = boundary
+        self.service = name
+        self.table = Patterns(id="patterns")
+
+    def heading(self) -> str:
+        return f"Patterns of {self.service}"
+
+    def body(self) -> ComposeResult:
+        yield Static("", id="told", markup=False)
+        yield self.table
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.focus()
+        self.reread()
+        self.set_interval(_REREAD_S, self.reread)
+
+    def reread(self) -> None:
+        scan = self.digest.patterns
+        scan.step(0.008)
+        if not scan.done:
+            self.set_timer(0.01, self.reread)
+        book = scan.book
+        changes: Sequence[PatternChange]
+        if self.boundary is None:
+            changes = [PatternChange(Change.UNKNOWN, each, 0, 0) for each in book.patterns()]
+            told = "no deployment is known to compare with"
+        else:
+            since = self.digest.since(self.boundary)
+            changes = since.changes
+            told = f"since {self.boundary.label} ({self.boundary.at.astimezone():%H:%M:%S}): {since.words()}"
+            if since.known_before:
+                told += f"; {plural(since.known_before, 'line')} held from the {duration(since.known_before_s)} before"
+        left = scan.left
+        reading = f"; reading, {plural(left, 'line')} to go" if left else ""
+        self.query_one("#told", Static).update(f"{plural(len(book), 'pattern')}, {told}{reading}")
+        self.table.show(changes, self.app.engine.clock.now(), ("no lines yet",))  # type: ignore[attr-defined]
+
+    def action_move(self, rows: int) -> None:
+        self.table.move(rows)
+
+    def on_chosen(self, event: Chosen) -> None:
+        self.action_take()
+
+    def action_take(self) -> None:
+        if (item := self.table.current()) is not None:
+            self.dismiss(Place(item.pattern.first_number))
+
+    def action_filter(self) -> None:
+        if (item := self.table.current()) is not None:
+            self.dismiss(Place(item.pattern.first_number, _as_filter(item.pattern.text)))
+
+
+def _as_filter(pattern: str) -> str:
+    """Its words that stand still, each exactly."""
+    words = [part.strip() for part in pattern.replace("…", "<*>").split("<*>")]
+    return " ".join(f'"{word}"' for word in words if word and '"' not in word)

@@ -1,0 +1,136 @@
+"""The requests of a service by route: how many, how they end, how long they take; against the deployment before."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from msgspec import Struct
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from tui.engine.http_figures import NOT_FOUND, OTHER, Figures, Order, RouteChange, Trend, percent
+from tui.engine.log_digest import Boundary, LogDigest
+from tui.screens.sheet import Sheet
+from tui.widgets.format import count, duration, plural
+from tui.widgets.line_table import Chosen, LineTable
+from tui.widgets.line_widget import Span
+
+_REREAD_S = 0.5
+_TRENDS = {Trend.WORSE: ("worse ", "bad"), Trend.NEW: ("new   ", "approval"), Trend.BETTER: ("better", "live")}
+
+
+class RouteRow(Struct, frozen=True):
+    route: str
+    figures: Figures
+    change: RouteChange | None
+
+
+class Routes(LineTable[RouteRow]):
+    def key(self, item: RouteRow) -> Hashable | None:
+        return item.route
+
+    def row(self, item: RouteRow, width: int) -> tuple[list[Span], str]:
+        figures = item.figures
+        trend = item.change.trend if item.change else Trend.SAME
+        tag, style = _TRENDS.get(trend, ("      ", ""))
+        p50, p95, p99 = (f"{value:.0f}" if value is not None else "" for value in figures.quantiles(0.5, 0.95, 0.99))
+        spans: list[Span] = [
+            (f" {tag} ", style),
+            (f"{count(figures.requests):>8} ", "strong"),
+            (f"{percent(figures.error_share):>6} ", "level-error" if figures.server_errors else "dim"),
+            (f"{percent(figures.client_error_share):>6} ", "level-warn" if figures.client_errors else "dim"),
+            (f"{p50:>6}{p95:>7}{p99:>7}  ", ""),
+            (item.route, "strong" if trend is Trend.WORSE else ""),
+        ]
+        if item.change is not None and trend is Trend.WORSE and width >= 100:
+            before, after = item.change.before, item.change.after
+            spans.append((f"  5xx {percent(before.error_share)} -> {percent(after.error_share)}", "approval"))
+            was, now = before.quantile(0.95), after.quantile(0.95)
+            if was is not None and now is not None:
+                spans.append((f", p95 {was:.0f} -> {now:.0f} ms", "approval"))
+        return spans, ""
+
+
+HEADS = f" {'':6} {'requests':>8} {'5xx':>6} {'4xx':>6} {'p50':>6}{'p95':>7}{'p99':>7}  route"
+
+
+class RoutesSheet(Sheet[str]):
+    """Follows the log while it is open. Returns a filter for the requests of the route taken."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("g,home", "move(-9999)", show=False),
+        Binding("G,end", "move(9999)", show=False),
+        Binding("space,pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+        Binding("o", "order", show=False),
+        Binding("enter,ampersand", "take", show=False),
+    ]
+    foot = "enter only its requests · o order · esc back"
+
+    def __init__(self, digest: LogDigest, boundary: Boundary | None, name: str) -> None:
+        super().__init__()
+        self.digest = digest
+        self.boundary = boundary
+        self.service = name
+        self.order = Order.REQUESTS
+        self.table = Routes(id="routes")
+
+    def heading(self) -> str:
+        return f"Requests of {self.service}"
+
+    def body(self) -> ComposeResult:
+        yield Static("", id="told", markup=False)
+        yield Static(HEADS, id="heads", markup=False)
+        yield self.table
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.focus()
+        self.reread()
+        self.set_interval(_REREAD_S, self.reread)
+
+    def reread(self) -> None:
+        scan = self.digest.http
+        if not scan.step(0.008):
+            self.set_timer(0.01, self.reread)
+        changes: dict[str, RouteChange] = {}
+        told = "no deployment is known to compare with"
+        if self.boundary is not None:
+            comparison = self.digest.comparison(self.boundary)
+            changes = {each.route: each for each in comparison.routes}
+            told = comparison.words()
+            if comparison.trend is not Trend.UNKNOWN:
+                told += f", {duration(comparison.window_s)} on both sides"
+        rows = [RouteRow(each.route, each.figures, changes.get(each.route)) for each in scan.book.routes(self.order)]
+        if self.order is Order.REQUESTS:  # what became worse is why one looks
+            rows.sort(key=lambda row: row.change is None or row.change.trend is not Trend.WORSE)
+        self.query_one("#told", Static).update(f"{plural(len(rows), 'route')} by {self.order}. {told}")
+        self.table.show(rows, self.app.engine.clock.now(), ("no requests yet",))  # type: ignore[attr-defined]
+
+    def action_move(self, rows: int) -> None:
+        self.table.move(rows)
+
+    def action_order(self) -> None:
+        orders = list(Order)
+        self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        self.reread()
+
+    def on_chosen(self, event: Chosen) -> None:
+        self.action_take()
+
+    def action_take(self) -> None:
+        if (item := self.table.current()) is not None:
+            self.dismiss(_as_filter(item.route))
+
+
+def _as_filter(route: str) -> str:
+    if route == NOT_FOUND:
+        return "status:404..405"
+    if route == OTHER:
+        return ""
+    method, _, path = route.partition(" ")
+    return f"method={method} path={path.replace(':id', '*').removesuffix('/…')}" + ("*" if "?" not in path else "")
