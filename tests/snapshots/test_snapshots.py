@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,47 +11,17 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import TRUECOLOR, sees, until
-from tests.scripted import FrozenClock, ScriptedProvider, engine_of, scripted
-from tui.app import DeckApp
-from tui.config import UiConfig
+from tests.screens.running import sees
+from tests.scripted import FrozenClock, ScriptedProvider, scripted
+from tests.snapshots.showing import SIZES, Before, Compare, pressed, shown, utc
 from tui.engine.engine import Account
 from tui.model.action import Verb
 from tui.model.entities import Approval, ApprovalRule, Kind, Ref, Step
 from tui.model.errors import Refused, Unauthorized, Unreachable
 from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
-from tui.screens.confirm import ConfirmScreen
 
-SIZES = [(80, 24), (120, 40), (200, 50)]
-Before = Callable[[Pilot[Any]], Awaitable[None]]
-Compare = Callable[..., bool]
-
-
-@pytest.fixture(autouse=True)
-def _utc() -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    yield
-    if before is None:
-        del os.environ["TZ"]
-    else:
-        os.environ["TZ"] = before
-    time.tzset()
-
-
-class Shown(DeckApp):
-    """The app with its engine around it: the picture is taken in a loop of its own."""
-
-    async def run_async(self, **given: Any) -> int | None:  # noqa: ANN401 - as App.run_async
-        async with self.engine:
-            return await super().run_async(**given)
-
-
-def shown(*accounts: Account, clock: FrozenClock | None = None, read_only: bool = False) -> Shown:
-    engine = engine_of(*accounts, clock=clock, read_only=read_only)
-    return Shown(engine, terminal=TRUECOLOR, ui=UiConfig(), config_path="~/.config/deckwatch/config.toml")
+__all__ = ["utc"]
 
 
 def world(clock: FrozenClock | None = None) -> tuple[Account, ScriptedProvider]:
@@ -105,15 +72,7 @@ async def _api(pilot: Pilot[Any]) -> None:
 
 
 def _keys(*keys: str, then: tuple[str, ...] = (), start: Before = _api) -> Before:
-    async def before(pilot: Pilot[Any]) -> None:
-        await start(pilot)
-        await pilot.press(*keys)
-        await sees(pilot, *then)
-        if isinstance(pilot.app.screen, ConfirmScreen):
-            sheet = pilot.app.screen
-            await until(pilot, lambda: sheet.armed)
-
-    return before
+    return pressed(*keys, then=then, start=start)
 
 
 async def _checkout(pilot: Pilot[Any]) -> None:
@@ -126,7 +85,7 @@ SCREENS: dict[str, Before] = {
     "board": _api,
     "rollout": _checkout,
     "paused": _keys("3", "g", then=("paused",)),
-    "search": _keys("3", "slash", *"items/17", "enter", then=("n next",)),
+    "search": _keys("3", "slash", *"items/17", "enter", then=("/items/17 11 of 11",)),
     "failed-deployment": _keys("j", "j", then=("build failed",)),
     "actions": _keys("a", then=("Actions on api",)),
     "confirm-typed": _keys("S", then=("Stop api", "Type api")),
