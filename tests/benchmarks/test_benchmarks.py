@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, start, understand
+from tests.benchmarks import flood, idle, logs, start, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -47,3 +47,9 @@ def test_understanding_measures_every_scan_and_every_question() -> None:
     rows = list(understand.rows(rounds=1, number=3000))
     assert len(rows) == 6
     assert all(all(value > 0 for value in next(iter(row.runs.values()))) for row in rows)
+
+
+def test_logs_measures_taking_in_holding_and_jumping(tmp_path: Path) -> None:
+    rows = list(logs.rows(tmp_path, lines=3000, few=1000, rounds=1))
+    assert len(rows) == 9
+    assert all(value > 0 for row in rows for values in row.runs.values() for value in values)
