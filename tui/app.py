@@ -22,6 +22,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.keys import ACTIONS
+from tui.model.text_match import warm
 from tui.screens.board import Board
 from tui.terminal import Terminal
 from tui.widgets.log_text import Stamps
@@ -92,6 +93,7 @@ class DeckApp(TerminalApp[int]):
     def _painted(self) -> None:
         """After the first paint: the network, and a garbage collector that leaves what is loaded alone."""
         self.engine.start()
+        threading.Thread(target=warm, name="warm", daemon=True).start()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()

@@ -55,6 +55,7 @@ class LogRows:
         self._filters: list[LineSearch] | None = None
         self._finds: list[LineSearch] | None = None
         self._order: list[int] = []  # of merged rows
+        self._whole = False  # what was there before the view began is in the order
         self._low: list[int] = []  # of each source, the numbers from here ...
         self._high: list[int] = []  # ... to here are in the order, or were let go
         self._last_us: list[int] = []
@@ -67,6 +68,7 @@ class LogRows:
 
     def _begin(self) -> None:
         self._order = []
+        self._whole = False
         self._low = [self._end(which) for which in range(len(self.sources))]
         self._high = list(self._low)
         self._last_us = [0] * len(self.sources)
@@ -161,6 +163,10 @@ class LogRows:
             more = more or not search.done
         if self.merged:
             more = self._merge_older(until) or more
+            if not more and not self._whole:
+                self._whole = True
+                if self.filter is not None and self.filter.context:
+                    self._order_anew()
         return more
 
     def _held(self, which: int) -> Sequence[int]:

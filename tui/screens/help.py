@@ -9,6 +9,7 @@ from rich.text import Text
 from tui.keys import ACTIONS, MENU_KEYS, Action
 from tui.model.action import Verb
 from tui.model.entities import Service
+from tui.model.log_filter import HELP as FILTER_HELP
 from tui.screens.sheet import ReadSheet
 
 _GROUPS = {
@@ -50,7 +51,11 @@ class HelpSheet(ReadSheet):
                     if not any(action.verb is verb for action in ACTIONS):
                         self._line(text, f"a {MENU_KEYS[verb]}", str(verb), verb, reason)
             text.append("\n")
-        text.append("Signs\n", "bold")
+        text.append("Filters of the log (&), and of deckwatch logs --filter\n", "bold")
+        for example, meaning in FILTER_HELP:
+            text.append(f"  {example:<28}", "bold")
+            text.append(f"{meaning}\n")
+        text.append("\nSigns\n", "bold")
         text.append("  ● live  ▸ building  ▹ deploying  · queued or waiting  ? wants approval, or unknown\n")
         text.append("  ✗ failed or crashed  ■ stopped  ◌ sleeping  ○ replaced  - cancelled, skipped, removed\n")
         text.append("  account: ● fresh (older than the figure behind < it cannot be)  ◐ old  ✗ failed  ◌ loading\n")
