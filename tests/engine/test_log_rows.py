@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tui.engine.log_store import LogLimits, LogStore, Rule
-from tui.model.log_filter import parse
-from tui.model.text_match import find
 
 from tests.entities import NOW, deployment
 from tui.engine.log_rows import LogRows, Source
+from tui.engine.log_store import LogLimits, LogStore, Rule
 from tui.model.log import Level, LogLine
+from tui.model.log_filter import parse
+from tui.model.text_match import find
 
 
 def line(text: str, at_s: float | None = 0.0, level: Level = Level.INFO) -> LogLine:
