@@ -88,7 +88,7 @@ async def _http(pilot: Pilot[Any]) -> None:
 SCREENS: dict[str, Before] = {
     "log": pressed("3", then=("3 Logs",), start=_api),
     "log-found": pressed("3", "slash", *"refused", "enter", "N", then=("/refused 24 of 25",), start=_api),
-    "log-filter": pressed("3", "ampersand", *"level>=warn", "enter", "p", then=("& level>=warn 40",), start=_api),
+    "log-filter": pressed("3", "ampersand", *"level>=warn", "enter", "p", then=("& level>=warn 39",), start=_api),
     "log-filter-asked": pressed("3", "ampersand", *"level>=loud", then=("level>=loud",), start=_api),
     "log-volume": pressed("3", "i", "p", *"kkkk", then=("a bar",), start=_api),
     "log-marked": pressed(

@@ -293,9 +293,10 @@ def ordered(routes: Mapping[str, Figures], order: Order | None = None) -> list[R
 
 
 class HttpScan:
-    """Reads a log store's requests into a book, each once, slice by slice."""
+    """Reads a log store's requests into a book, each once, slice by slice; with `shift_us` added to their times."""
 
-    def __init__(self, store: LogStore, book: HttpBook | None = None) -> None:
+    def __init__(self, store: LogStore, book: HttpBook | None = None, *, shift_us: int = 0) -> None:
+        self._shift_us = shift_us
         self.book = HttpBook() if book is None else book
         self.number = store.first  # the next one to read
         self._store = store
@@ -313,7 +314,7 @@ class HttpScan:
             for number in range(self.number, end):
                 entry = self._store[number]
                 if isinstance(entry, HttpRequest) and (us := self._store.time_us(number)) is not None:
-                    self.book.add(entry, us)
+                    self.book.add(entry, us + self._shift_us)
             self.number = end
             if time.perf_counter() >= until:
                 break

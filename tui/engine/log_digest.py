@@ -7,21 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from tui.engine.http_figures import Comparison, HttpScan, Summary, compare
+from tui.engine.http_figures import BUCKET_US, Comparison, HttpScan, Summary, compare
 from tui.engine.log_patterns import PatternScan, Since, since_deployment
 from tui.engine.log_rows import Source
-from tui.engine.log_store import Rule
+from tui.engine.log_store import LogStore, Rule
 from tui.engine.log_volume import Volume, VolumeScan
 from tui.model.entities import Deployment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENOUGH = 50  # lines held from before a deployment began, with which no others are needed
 
 
 class Boundary(Struct, frozen=True):
-    """Where a deployment began to speak: its time, and the number of its first line where that is held."""
+    """Where a deployment begins to speak in a log: its time, and the number of its first line. `held`: so many lines
+    of the log are older."""
 
     us: int
-    number: int | None
+    number: int
+    held: int
     label: str
     deployment: str
 
@@ -29,24 +32,37 @@ class Boundary(Struct, frozen=True):
     def at(self) -> datetime:
         return _EPOCH + timedelta(microseconds=self.us)
 
+    @property
+    def enough(self) -> bool:
+        return self.held >= _ENOUGH
+
 
 class LogDigest:
-    """Of the logs of one view. What nobody asked for is not read."""
+    """Of the logs of one view. What nobody asked for is not read.
+
+    A log may hold nothing from before its deployment began: `compare_with` takes the end of the log of the one before
+    it, which then counts as what came just before the oldest line that is held.
+    """
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
         self._sources = sources
         self._volumes: list[VolumeScan] = []
+        self._before: LogStore | None = None
+        self._shift_us = 0
+        self._old_patterns: PatternScan | None = None
         self._patterns: PatternScan | None = None
+        self._old_http: HttpScan | None = None
         self._http: HttpScan | None = None
 
     def work(self, budget_s: float = 0.004, *, volume: bool = False, requests: bool = False) -> bool:
         """A slice of what is asked for now, or was before. True: there is more to read."""
         until = time.perf_counter() + budget_s
         more = False
-        volumes = self.volumes if volume else self._volumes
         http = self.http if requests else self._http
-        scans = [*volumes, *(scan for scan in (http, self._patterns) if scan is not None)]
-        for scan in scans:
+        volumes = self.volumes if volume else self._volumes
+        for scan in (*volumes, self._old_http, http, self._old_patterns, self._patterns):
+            if scan is None:
+                continue
             left_s = until - time.perf_counter()
             if not scan.done and left_s > 0:
                 scan.step(left_s)
@@ -83,30 +99,49 @@ class LogDigest:
     @property
     def patterns(self) -> PatternScan:
         if self._patterns is None:
-            self._patterns = PatternScan(self._sources[0].store)
+            if self._before is not None:
+                self._old_patterns = PatternScan(self._before, elsewhere=True, shift_us=self._shift_us)
+            book = self._old_patterns.book if self._old_patterns else None
+            self._patterns = PatternScan(self._sources[0].store, book)
         return self._patterns
 
     @property
     def http(self) -> HttpScan:
         if self._http is None:
-            self._http = HttpScan(self._sources[0].store)
+            if self._before is not None:
+                self._old_http = HttpScan(self._before, shift_us=self._shift_us)
+            book = self._old_http.book if self._old_http else None
+            self._http = HttpScan(self._sources[0].store, book)
         return self._http
 
     def boundary(self, live: Deployment | None) -> Boundary | None:
-        """Of the newest deployment that speaks in this log; where its beginning is not held, of the live one."""
+        """Of the newest deployment that speaks in this log; where its beginning is not held, of the live one, at the
+        oldest line. None: no line has a time, or nothing is known to be live."""
         store = self._sources[0].store
         number = store.next_rule(store.end, -1)
-        if number is not None:
-            rule = store[number]
-            if isinstance(rule, Rule) and (at := rule.at or rule.deployment.started_at) is not None:
-                return _boundary(rule.deployment, at, number)
+        rule = store[number] if number is not None else None
+        if number is not None and isinstance(rule, Rule) and rule.at is not None:
+            return _boundary(rule.deployment, _us(rule.at), number, number - store.first)
         if live is None:
             return None
-        at = live.started_at or live.created_at
-        return None if at is None else _boundary(live, at, None)
+        for number in range(store.first, min(store.end, store.first + 100)):
+            if (us := store.time_us(number)) is not None:
+                return _boundary(live, us, number, 0)
+        return None
+
+    def compare_with(self, before: LogStore, boundary: Boundary) -> None:
+        """The log of the deployment before. What was counted so far is counted again."""
+        times = [us for number in range(before.first, before.end) if (us := before.time_us(number)) is not None]
+        if not times:
+            return
+        self._before = before
+        self._shift_us = boundary.us // BUCKET_US * BUCKET_US - 1 - max(times)
+        self._old_patterns = self._patterns = None
+        self._old_http = self._http = None
 
     def since(self, boundary: Boundary) -> Since:
-        return since_deployment(self.patterns.book, boundary.us, boundary.number)
+        number = boundary.number if self._before is None else None
+        return since_deployment(self.patterns.book, boundary.us, number)
 
     def summary(self, window_s: float) -> Summary:
         return self.http.book.summary(window_s)
@@ -115,6 +150,10 @@ class LogDigest:
         return compare(self.http.book, boundary.us, boundary.deployment, boundary.label)
 
 
-def _boundary(deployment: Deployment, at: datetime, number: int | None) -> Boundary:
+def _us(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _boundary(deployment: Deployment, us: int, number: int, held: int) -> Boundary:
     label = deployment.revision.short if deployment.revision else deployment.id[:8]
-    return Boundary((at - _EPOCH) // timedelta(microseconds=1), number, label, deployment.id)
+    return Boundary(us, number, held, label, deployment.id)

@@ -30,6 +30,7 @@ _CHILDREN = 32  # of a node of the tree before the rest share one
 _CROWDED = 16  # patterns of a leaf before it generalises
 _LEAF = 32
 _SIMILAR = 0.6
+ELSEWHERE = -1  # the number of a line that is not in the log that is looked at
 _LEVELS = tuple(Level)
 _BATCH = 64  # lines between two looks at the clock
 
@@ -328,9 +329,13 @@ def _merge(into: Pattern, other: Pattern) -> None:
 
 class PatternScan:
     """Reads a log store into a book, slice by slice, and goes on with what came since. Gaps, rules and notices are
-    not lines."""
+    not lines. Of another log than the book's, `shift_us` is added to times, and ELSEWHERE is its lines' number."""
 
-    def __init__(self, store: LogStore, book: PatternBook | None = None) -> None:
+    def __init__(
+        self, store: LogStore, book: PatternBook | None = None, *, elsewhere: bool = False, shift_us: int = 0
+    ) -> None:
+        self._elsewhere = elsewhere
+        self._shift_us = shift_us
         self.book = PatternBook() if book is None else book
         self.number = store.first  # the next one to read
         self.missed = 0  # dropped by the store before they were read
@@ -369,7 +374,8 @@ class PatternScan:
             if level != NO_LEVEL:
                 stop = starts[place + 1] if number + 1 < scan.end else len(text)
                 us = times[place]
-                add(text[starts[place] : stop - 1], _LEVELS[level], None if us == NO_TIME else us, number)
+                at = None if us == NO_TIME else us + self._shift_us
+                add(text[starts[place] : stop - 1], _LEVELS[level], at, ELSEWHERE if self._elsewhere else number)
         self.number = end
 
 

@@ -22,6 +22,7 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.widget import Widget
 
+from tui.engine.log_patterns import ELSEWHERE
 from tui.engine.log_rows import Source
 from tui.engine.log_tail import LogTail
 from tui.keys import ACTIONS, Action
@@ -489,11 +490,11 @@ class Board(ActingScreen):
             )
             return
         service = self.engine.store.service(self.service) if self.service else None
-        boundary, name = self.logs.boundary(service), service.name if service else ""
+        self.logs.read_before(service)
         if self.logs.kind is LogKind.HTTP:
-            self.app.push_screen(RoutesSheet(self.logs.digest, boundary, name), self._route_taken)
+            self.app.push_screen(RoutesSheet(self.logs, service), self._route_taken)
         else:
-            self.app.push_screen(PatternsSheet(self.logs.digest, boundary, name), self._pattern_taken)
+            self.app.push_screen(PatternsSheet(self.logs, service), self._pattern_taken)
 
     def _route_taken(self, filter_: str | None) -> None:
         if filter_:
@@ -501,6 +502,9 @@ class Board(ActingScreen):
 
     def _pattern_taken(self, place: Place | None) -> None:
         if place is None:
+            return
+        if place.number == ELSEWHERE:
+            self.say("Only in the log of the deployment before: in the timeline, the cursor on it shows its log.")
             return
         self._sift(place.filter)
         self.log_view.go_to(place.number)

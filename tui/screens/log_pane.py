@@ -12,10 +12,11 @@ from textual.containers import Vertical
 from tui.engine.log_digest import Boundary, LogDigest
 from tui.engine.log_rows import LogRows, Source
 from tui.engine.log_store import searchable
-from tui.engine.log_tail import LogTail
+from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
 from tui.model.log import LogKind
 from tui.model.log_filter import FilterError, LogFilter, parse
+from tui.model.target import served_before
 from tui.model.text_match import find
 from tui.screens import log_words, words
 from tui.widgets.bars import Bar
@@ -27,6 +28,7 @@ from tui.widgets.volume_strip import VolumeStrip
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
+_QUIET_S = 2.0  # a log that says nothing for so long has said what it had
 FIGURES_S = 60.0  # the requests of the last minute
 KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
 
@@ -53,6 +55,8 @@ class LogPane(Vertical):
         self.tails: tuple[LogTail, ...] = ()
         self.filter: LogFilter | None = None
         self.sought = ""
+        self.before: LogTail | None = None  # of the deployment before, while it is read
+        self._compared = False
         self.instant: datetime | None = None  # where one stood in the log that was left
         self.digest = LogDigest(())
         self._set_aside: LogFilter | None = None  # the filter, while a line is looked at in its context
@@ -106,9 +110,9 @@ class LogPane(Vertical):
         self.instant = self.view.instant or self.instant
         for unwatch in self._unwatch:
             unwatch()
-        for tail in self.tails:
+        for tail in (*self.tails, *([self.before] if self.before else [])):
             self.engine.tails.close(tail)
-        self._unwatch, self.tails = [], ()
+        self._unwatch, self.tails, self.before, self._compared = [], (), None, False
         self.view.show(None)
 
     # What is said
@@ -136,6 +140,9 @@ class LogPane(Vertical):
         """What the lines come to, where it is shown; read in slices, a frame each."""
         if not self.tails:
             return
+        if self.figures.display:
+            self.read_before(service)
+        self.take_before()
         more = self.digest.work(volume=bool(self.volume.display), requests=bool(self.figures.display))
         if self.volume.display:
             cursor = self.view.cursor
@@ -152,6 +159,40 @@ class LogPane(Vertical):
     def boundary(self, service: Service | None) -> Boundary | None:
         """Of the deployment that speaks now."""
         return self.digest.boundary(service.live if service else None) if self.tails else None
+
+    def read_before(self, service: Service | None) -> None:
+        """Asks for the end of the log of the deployment before, where this log holds too little from before its own.
+        Once."""
+        tail, boundary = self.tail, self.boundary(service)
+        if service is None or boundary is None or boundary.enough or self.before is not None or self._compared:
+            return
+        timeline = self.engine.store.timeline(service.ref)
+        if timeline is None or service.live is None or tail is None or not tail.follows_service:
+            return
+        previous = served_before(service.live, timeline.deployments)
+        if previous is None:
+            return
+        self.before = self.engine.tails.open(self.kind, service.ref, previous.ref)
+        self._unwatch.append(self.before.watch(self.view.appended))
+
+    def take_before(self) -> None:
+        """Once that log was read. What it tells no more is not waited for."""
+        before = self.before
+        if before is None:
+            return
+        quiet_s = (self.engine.clock.now() - (before.last_at or before.since)).total_seconds()
+        silent = before.phase is TailPhase.LIVE and quiet_s > _QUIET_S
+        if silent or before.phase in (TailPhase.ENDED, TailPhase.FAILED):
+            boundary = self.digest.boundary(self._live(before))
+            if boundary is not None:
+                self.digest.compare_with(before.buffer, boundary)
+            self.engine.tails.close(before)
+            self.before, self._compared = None, True
+            self.view.appended()
+
+    def _live(self, tail: LogTail) -> Deployment | None:
+        service = self.engine.store.service(tail.source.service.ref)
+        return service.live if service else None
 
     def toggle_volume(self) -> None:
         self.volume.display = not self.volume.display

@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui.engine.log_digest import Boundary, LogDigest
-from tui.engine.log_patterns import Change, PatternChange
+from tui.engine.log_patterns import ELSEWHERE, Change, PatternChange
 from tui.engine.log_volume import bars
+from tui.model.entities import Service
 from tui.model.log import Level
+from tui.screens.log_pane import LogPane
 from tui.screens.sheet import Sheet
 from tui.widgets.format import count, duration, plural
 from tui.widgets.line_table import Chosen, LineTable
@@ -31,7 +32,7 @@ _TAGS = {
 
 
 class Place(Struct, frozen=True):
-    """A line to go to, or with `filter` a filter to set."""
+    """A line to go to, ELSEWHERE if it is not in this log; with `filter` a filter to set."""
 
     number: int
     filter: str = ""
@@ -71,15 +72,14 @@ class PatternsSheet(Sheet[Place]):
     ]
     foot = "enter its first line · & only its lines · esc back"
 
-    def __init__(self, digest: LogDigest, boundary: Boundary | None, name: str) -> None:
+    def __init__(self, logs: LogPane, service: Service | None) -> None:
         super().__init__()
-        self.digest = digest
-        self.boundary = boundary
-        self.service = name
+        self.logs = logs
+        self.service = service
         self.table = Patterns(id="patterns")
 
     def heading(self) -> str:
-        return f"Patterns of {self.service}"
+        return f"Patterns of {self.service.name if self.service else ''}"
 
     def body(self) -> ComposeResult:
         yield Static("", id="told", markup=False)
@@ -92,21 +92,24 @@ class PatternsSheet(Sheet[Place]):
         self.set_interval(_REREAD_S, self.reread)
 
     def reread(self) -> None:
-        scan = self.digest.patterns
-        scan.step(0.008)
-        if not scan.done:
+        self.logs.take_before()
+        digest, boundary = self.logs.digest, self.logs.boundary(self.service)
+        scan = digest.patterns
+        if digest.work(0.008):
             self.set_timer(0.01, self.reread)
         book = scan.book
         changes: Sequence[PatternChange]
-        if self.boundary is None:
+        if boundary is None:
             changes = [PatternChange(Change.UNKNOWN, each, 0, 0) for each in book.patterns()]
             told = "no deployment is known to compare with"
         else:
-            since = self.digest.since(self.boundary)
+            since = digest.since(boundary)
             changes = since.changes
-            told = f"since {self.boundary.label} ({self.boundary.at.astimezone():%H:%M:%S}): {since.words()}"
+            told = f"since {boundary.label}: {since.words()}"
             if since.known_before:
-                told += f"; {plural(since.known_before, 'line')} held from the {duration(since.known_before_s)} before"
+                told += f"; against {plural(since.known_before, 'line')} of {duration(since.known_before_s)} before it"
+            elif self.logs.before is not None:
+                told = f"since {boundary.label}: reading the log of the deployment before …"
         left = scan.left
         reading = f"; reading, {plural(left, 'line')} to go" if left else ""
         self.query_one("#told", Static).update(f"{plural(len(book), 'pattern')}, {told}{reading}")
@@ -120,11 +123,17 @@ class PatternsSheet(Sheet[Place]):
 
     def action_take(self) -> None:
         if (item := self.table.current()) is not None:
-            self.dismiss(Place(item.pattern.first_number))
+            self.dismiss(Place(_number(item)))
 
     def action_filter(self) -> None:
         if (item := self.table.current()) is not None:
-            self.dismiss(Place(item.pattern.first_number, _as_filter(item.pattern.text)))
+            self.dismiss(Place(_number(item), _as_filter(item.pattern.text)))
+
+
+def _number(change: PatternChange) -> int:
+    """Where it began, of what is new; else where it was last."""
+    pattern = change.pattern
+    return pattern.first_number if pattern.first_number != ELSEWHERE else pattern.last_number
 
 
 def _as_filter(pattern: str) -> str:

@@ -11,13 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from tui.engine.http_figures import NOT_FOUND, OTHER, Figures, Order, RouteChange, Trend, percent
-from tui.engine.log_digest import Boundary, LogDigest
+from tui.model.entities import Service
+from tui.screens.log_pane import LogPane
 from tui.screens.sheet import Sheet
 from tui.widgets.format import count, duration, plural
 from tui.widgets.line_table import Chosen, LineTable
 from tui.widgets.line_widget import Span
 
 _REREAD_S = 0.5
+_WIDE = 90  # columns for all the figures
 _TRENDS = {Trend.WORSE: ("worse ", "bad"), Trend.NEW: ("new   ", "approval"), Trend.BETTER: ("better", "live")}
 
 
@@ -40,10 +42,16 @@ class Routes(LineTable[RouteRow]):
             (f" {tag} ", style),
             (f"{count(figures.requests):>8} ", "strong"),
             (f"{percent(figures.error_share):>6} ", "level-error" if figures.server_errors else "dim"),
-            (f"{percent(figures.client_error_share):>6} ", "level-warn" if figures.client_errors else "dim"),
-            (f"{p50:>6}{p95:>7}{p99:>7}  ", ""),
-            (item.route, "strong" if trend is Trend.WORSE else ""),
         ]
+        if width >= _WIDE:
+            spans.append(
+                (f"{percent(figures.client_error_share):>6} ", "level-warn" if figures.client_errors else "dim")
+            )
+            spans.append((f"{p50:>6} ", ""))
+        spans.append((f"{p95:>6} ", ""))
+        if width >= _WIDE:
+            spans.append((f"{p99:>6} ", ""))
+        spans.append((f" {item.route}", "strong" if trend is Trend.WORSE else ""))
         if item.change is not None and trend is Trend.WORSE and width >= 100:
             before, after = item.change.before, item.change.after
             spans.append((f"  5xx {percent(before.error_share)} -> {percent(after.error_share)}", "approval"))
@@ -53,7 +61,10 @@ class Routes(LineTable[RouteRow]):
         return spans, ""
 
 
-HEADS = f" {'':6} {'requests':>8} {'5xx':>6} {'4xx':>6} {'p50':>6}{'p95':>7}{'p99':>7}  route"
+def heads(width: int) -> str:
+    if width < _WIDE:
+        return f" {'':6} {'requests':>8} {'5xx':>6} {'p95':>6}  route"
+    return f" {'':6} {'requests':>8} {'5xx':>6} {'4xx':>6} {'p50':>6} {'p95':>6} {'p99':>6}  route"
 
 
 class RoutesSheet(Sheet[str]):
@@ -71,20 +82,19 @@ class RoutesSheet(Sheet[str]):
     ]
     foot = "enter only its requests · o order · esc back"
 
-    def __init__(self, digest: LogDigest, boundary: Boundary | None, name: str) -> None:
+    def __init__(self, logs: LogPane, service: Service | None) -> None:
         super().__init__()
-        self.digest = digest
-        self.boundary = boundary
-        self.service = name
+        self.logs = logs
+        self.service = service
         self.order = Order.REQUESTS
         self.table = Routes(id="routes")
 
     def heading(self) -> str:
-        return f"Requests of {self.service}"
+        return f"Requests of {self.service.name if self.service else ''}"
 
     def body(self) -> ComposeResult:
         yield Static("", id="told", markup=False)
-        yield Static(HEADS, id="heads", markup=False)
+        yield Static("", id="heads", markup=False)
         yield self.table
 
     def on_mount(self) -> None:
@@ -94,13 +104,17 @@ class RoutesSheet(Sheet[str]):
         self.set_interval(_REREAD_S, self.reread)
 
     def reread(self) -> None:
-        scan = self.digest.http
-        if not scan.step(0.008):
+        self.logs.take_before()
+        digest, boundary = self.logs.digest, self.logs.boundary(self.service)
+        scan = digest.http
+        if digest.work(0.008):
             self.set_timer(0.01, self.reread)
         changes: dict[str, RouteChange] = {}
         told = "no deployment is known to compare with"
-        if self.boundary is not None:
-            comparison = self.digest.comparison(self.boundary)
+        if boundary is not None and self.logs.before is not None:
+            told = "reading the requests of the deployment before …"
+        elif boundary is not None:
+            comparison = digest.comparison(boundary)
             changes = {each.route: each for each in comparison.routes}
             told = comparison.words()
             if comparison.trend is not Trend.UNKNOWN:
@@ -109,6 +123,7 @@ class RoutesSheet(Sheet[str]):
         if self.order is Order.REQUESTS:  # what became worse is why one looks
             rows.sort(key=lambda row: row.change is None or row.change.trend is not Trend.WORSE)
         self.query_one("#told", Static).update(f"{plural(len(rows), 'route')} by {self.order}. {told}")
+        self.query_one("#heads", Static).update(heads(self.table.size.width))
         self.table.show(rows, self.app.engine.clock.now(), ("no requests yet",))  # type: ignore[attr-defined]
 
     def action_move(self, rows: int) -> None:
@@ -133,4 +148,4 @@ def _as_filter(route: str) -> str:
     if route == OTHER:
         return ""
     method, _, path = route.partition(" ")
-    return f"method={method} path={path.replace(':id', '*').removesuffix('/…')}" + ("*" if "?" not in path else "")
+    return f"method={method} path:{path.replace(':id', '*').removesuffix('/…')}"
