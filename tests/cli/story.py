@@ -20,6 +20,7 @@ from tui.model.clock import Clock
 from tui.model.entities import Deployment, Kind, Ref, Snapshot
 from tui.model.errors import Forbidden, OutcomeUnknown, Refused, Unreachable
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log_filter import LogFilter
 from tui.model.provider import Connection, Credential, Meter
 from tui.model.status import Status
 
@@ -66,10 +67,15 @@ class StoryProvider(ScriptedProvider):
             raise Unreachable("Story does not answer.", remedy="Look at its status page.")
         return await super().snapshot()
 
+    def search_of(self, wanted: LogFilter, kind: LogKind) -> str:
+        return wanted.texts[0].words if "searches" in self.words and wanted.texts else ""
+
     async def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         if "secret-logs" in self.words:
             raise Forbidden("This token may not read logs.")
-        entries = self._entries(source)
+        entries = [
+            entry for entry in self._entries(source) if not isinstance(entry, LogLine) or source.search in entry.text
+        ]
         at = int(cursor.token or max(0, len(entries) - source.tail))
         for entry in entries[at:]:
             at += 1

@@ -142,9 +142,95 @@ def test_log_lines_are_sifted_by_level_and_expression(prod: Deckwatch) -> None:
         return [line.split(" ", 2)[2] for line in prod("logs", "production/api", *arguments).out.splitlines()]
 
     assert out("--level", "error") == ["E api line 1", "E api line 3"]
-    assert out("--grep", "line [01]$") == ["I api line 0", "E api line 1"]
+    assert out("--grep", "line [01] n=") == ["I api line 0", "E api line 1"]
     assert out("--kind", "http", "--level", "error") == ["502 GET /cart 31ms 10.0.0.1"]
     assert prod("logs", "production/api", "--grep", "(").code == 2
+
+
+def test_log_lines_are_filtered_by_one_language_for_all_options(prod: Deckwatch) -> None:
+    def out(*arguments: str) -> list[str]:
+        return [line.split(" ", 2)[2] for line in prod("logs", "production/api", *arguments).out.splitlines()]
+
+    assert out("--filter", "level:error -@n:3") == ["E api line 1"]
+    assert out("--filter", "level:error", "--filter", "/line [23]/") == ["E api line 3"]
+    assert out("--filter", "@n>=1 service:api", "--level", "error", "--grep", "a/?pi") == [
+        "E api line 1",
+        "E api line 3",
+    ]
+    assert out("--until", "2026-08-22T02:14:08Z") == ["I api line 0", "E api line 1"]
+    assert out("--filter", "since:2026-08-22T02:14:09Z") == ["I api line 2", "E api line 3"]
+    assert out("--kind", "http", "--filter", "status:5xx path:/cart duration>30ms method:get") == [
+        "502 GET /cart 31ms 10.0.0.1"
+    ]
+
+
+def test_lines_around_those_that_hold_are_shown_and_groups_are_parted(prod: Deckwatch) -> None:
+    def out(*arguments: str) -> list[str]:
+        return [line.partition("line ")[2] or line for line in prod("logs", *arguments).out.splitlines()]
+
+    assert out("production/api", "--filter", "@n:2", "-C", "1") == ["1", "2", "3"]
+    assert out("production/api", "--filter", "@n:2 context:1") == ["1", "2", "3"]
+    assert out("production/api", "worker", "--grep", "api line 0|worker line 3", "-C1") == ["0", "0", "--", "3", "3"]
+    assert len(prod("logs", "production/api", "worker", "--grep", "line 0", "-C", "1", "--json").rows()) == 5
+
+
+def test_a_mistake_in_a_filter_is_pointed_at(prod: Deckwatch) -> None:
+    ended = prod("logs", "production/api", "--filter", "api level>=wrn")
+
+    assert (ended.code, ended.out) == (2, "")
+    said = ended.err.splitlines()
+    assert "There is no level 'wrn'. There are: trace, debug, info, warn, error, fatal." in ended.err
+    assert said[-2].index("level") == said[-1].index("^")
+    both = prod("logs", "production/api", "-f", "--until", "1h")
+    assert (both.code, "is not followed" in both.err) == (2, True)
+
+
+def test_an_expression_that_backtracks_ends_the_command_with_a_sentence(prod: Deckwatch) -> None:
+    ended = prod("logs", "production/api", "--grep", ".*?" * 40 + "(y|z)")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "this expression backtracks: given up after 50 ms" in ended.err
+
+
+def test_where_the_platform_searches_the_tail_is_of_what_holds(deckwatch: Deckwatch) -> None:
+    arguments = ("logs", "production/api", "--filter", '"line 1"', "--tail", "2")
+    deckwatch.account("prod", ["searches"])
+    assert "api line 1" in deckwatch(*arguments).out
+    deckwatch.config.unlink()
+    deckwatch.account("prod")
+    assert deckwatch(*arguments).out == ""
+
+
+def test_the_help_of_logs_explains_the_filter(deckwatch: Deckwatch) -> None:
+    said = deckwatch("logs", "--help").out
+
+    assert "status:5xx, status:502, status:500..503" in said
+    assert "  -healthz " in said
+
+
+def test_followed_logs_are_merged_and_none_of_their_lines_is_lost(prod: Deckwatch) -> None:
+    ended = prod("logs", "production/api", "worker", "-f")
+
+    said = sorted(line.split(" ", 2)[2] for line in ended.out.splitlines()[8:])
+    assert said == sorted(f"{name} I new {number}" for name in ("api", "worker") for number in range(3))
+
+
+def test_a_reader_that_leaves_a_quiet_followed_log_ends_it_quietly(deckwatch: Deckwatch) -> None:
+    deckwatch.account("prod", ["endless"])
+    for targets in (["production/api"], ["production/api", "worker"]):
+        with subprocess.Popen(
+            [sys.executable, "-m", "tui", "logs", *targets, "-f"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=deckwatch.env,
+        ) as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            while b"new 2" not in child.stdout.readline():
+                pass
+            child.stdout.close()
+            words = child.stderr.read()
+            assert (child.wait(timeout=60), b"Traceback" in words, b"Broken" in words) == (0, False, False)
 
 
 def test_a_followed_log_goes_on_after_a_break_and_says_so(prod: Deckwatch) -> None:

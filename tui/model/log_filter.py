@@ -19,10 +19,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from dataclasses import field as column
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.model.entities import Service
 from tui.model.log import HttpRequest, Level, LogEntry, LogGap, LogLine, searchable
@@ -96,8 +96,7 @@ class FilterError(ValueError):
         self.position = position
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Struct, frozen=True, eq=False):
     """`field` is "" for words and begins with @ for an attribute; `comparison` is one of : = > >= < <=.
 
     `low` and `high` are the value as numbers (of 5xx 500 and 599; ms, bytes), None where it is none. `text` is what
@@ -110,8 +109,18 @@ class Term:
     negated: bool = False
     low: float | None = None
     high: float | None = None
-    text: TextMatch | None = column(default=None, compare=False)
-    test: Test | None = column(default=None, compare=False, repr=False)
+    text: TextMatch | None = None
+    test: Test | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Term) and self._said == other._said
+
+    def __hash__(self) -> int:
+        return hash(self._said)
+
+    @property
+    def _said(self) -> tuple[str, str, str, bool]:
+        return self.field, self.comparison, self.value, self.negated
 
     def __str__(self) -> str:
         sign = "-" if self.negated else ""
@@ -130,8 +139,7 @@ class Term:
         return self.test(entry, service) is not self.negated
 
 
-@dataclass(frozen=True)
-class LogFilter:
+class LogFilter(Struct, frozen=True):
     """Made by `parse`. Equal if its terms are."""
 
     terms: tuple[Term, ...] = ()
@@ -277,7 +285,7 @@ def _words(value: str, negated: bool) -> Term:
 
 def _field_term(text: str, head: re.Match[str], negated: bool) -> tuple[Term, int] | None:
     """None: it only looks like one (std::io, http://host, Vec<u8>), and is a word."""
-    name, comparison = head[1], head[2]
+    name, comparison = "level" if head[1] == "@level" else head[1], head[2]  # as Railway writes it
     known = name in _FIELDS
     at = head.end()
     is_quoted = text[at : at + 1] == '"'
@@ -288,6 +296,8 @@ def _field_term(text: str, head: re.Match[str], negated: bool) -> tuple[Term, in
             return None
         if not is_quoted and ("<" in comparison or ">" in comparison) and _numbers(value) is None:
             return None
+        from difflib import get_close_matches
+
         if near := get_close_matches(name, _FIELDS, n=1, cutoff=0.75):
             written = f"{comparison}{value}"
             raise ValueError(
@@ -365,8 +375,7 @@ def _microseconds(at: datetime | None) -> int | None:
 # -- fields ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """How a field is asked: what makes its term, with which comparisons, and where in an entry it stands."""
 
     made: Callable[[Term, _Field], Term] | None

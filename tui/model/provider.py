@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from msgspec import Struct, field
 
@@ -28,6 +28,9 @@ from tui.model.entities import (
     compare_url,
 )
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
+
+if TYPE_CHECKING:
+    from tui.model.log_filter import LogFilter
 
 
 class Priority(IntEnum):
@@ -175,6 +178,10 @@ class Provider(ABC):
         Ends when the platform ends it. A platform that cannot tell ends it at once, and the engine polls.
         """
         return _never()
+
+    def search_of(self, wanted: LogFilter, kind: LogKind) -> str:
+        """A `LogSource.search` that leaves out only what `wanted` would; what comes is filtered again. "": all."""
+        return ""
 
     @abstractmethod
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:

@@ -30,7 +30,7 @@ LEVELS: dict[str, Level] = {
     "panic": Level.FATAL,
     "fatal": Level.FATAL,
 }
-_LEVEL_KEYS = ("level", "lvl", "severity")
+LEVEL_KEYS = ("level", "lvl", "severity")
 _DROPPED = re.compile(r"\bmessages dropped: (\d+)", re.IGNORECASE)
 _NONE: Mapping[str, str] = {}
 
@@ -98,7 +98,7 @@ def _level(attributes: list[dict[str, str]]) -> tuple[Level | None, Mapping[str,
     rest: dict[str, str] | None = None
     for attribute in attributes:
         name, value = attribute["key"], attribute["value"]
-        if name in _LEVEL_KEYS:
+        if name in LEVEL_KEYS:
             level = LEVELS.get(value.strip('"').lower(), level)
             continue
         if rest is None:

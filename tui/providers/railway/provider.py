@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from tui.model.action import Verb
@@ -25,6 +25,9 @@ from tui.providers.railway.inventory import Inventory
 from tui.providers.railway.logs import Logs, Patience
 from tui.providers.railway.scope import Place, Scopes, TokenKind
 from tui.providers.railway.verbs import LACKS, Verbs
+
+if TYPE_CHECKING:
+    from tui.model.log_filter import LogFilter
 
 URL = "https://backboard.railway.com/graphql/v2"
 
@@ -139,6 +142,11 @@ class RailwayProvider(Provider):
                         yield
             except (Forbidden, Refused):
                 return  # some tokens may not subscribe; then it is polled
+
+    def search_of(self, wanted: LogFilter, kind: LogKind) -> str:
+        from tui.providers.railway import log_filters  # the first picture needs it not
+
+        return log_filters.search_of(wanted, kind)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._read_logs(source, cursor)
