@@ -2,7 +2,8 @@
 
 What is written to the FIFO is the log, line by line. Above and below the pane stand other widgets, as on the board;
 the one below says what was drawn last. Keys: w wraps, p pauses, f follows, j and k move, z takes the widget above
-away, s opens a sheet, / an input, escape closes both, q leaves. `--textual`: all of it is painted by Textual,
+away, s opens a sheet, / an input, escape closes both, m counts up on
+the widget above, q leaves. `--textual`: all of it is painted by Textual,
 nothing by the terminal's own scrolling.
 """
 
@@ -25,6 +26,7 @@ from textual.widgets import Input, Static  # noqa: E402
 from tui.app import style_file  # noqa: E402
 from tui.engine.log_buffer import LogBuffer  # noqa: E402
 from tui.model.log import Level, LogLine  # noqa: E402
+from tui.widgets.bars import Bar  # noqa: E402
 from tui.widgets.line_widget import PALETTE  # noqa: E402
 from tui.widgets.log_text import Stamps  # noqa: E402
 from tui.widgets.log_view import LogView  # noqa: E402
@@ -49,6 +51,7 @@ class Pane(Screen[None]):
     #find { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "mark"),
         Binding("w", "wrap"),
         Binding("p", "pause"),
         Binding("f", "follow"),
@@ -66,11 +69,14 @@ class Pane(Screen[None]):
         self._fifo = fifo
         self._rest = b""
         self._buffer = LogBuffer()
+        self._above = Bar(id="above")
+        self._above.show([("above", "")])
+        self._marks = 0
         self._log = LogView(id="log")
         self._log.stamps = Stamps.OFF
 
     def compose(self) -> ComposeResult:
-        yield Static("above", id="above")
+        yield self._above
         yield self._log
         yield Input(id="find", placeholder="search", compact=True)
         yield Static("below", id="below")
@@ -94,6 +100,11 @@ class Pane(Screen[None]):
             f"drawn {self._buffer.end}, {'following' if log.following else f'on {log.cursor}'}"
             f"{', wrapping' if log.wrapping else ''}."
         )
+
+    def action_mark(self) -> None:
+        self._marks += 1
+        self._above.show([(f"above {self._marks}.", "")])
+        self._above.paint_now()
 
     def action_wrap(self) -> None:
         self._log.wrap()

@@ -92,12 +92,20 @@ class Terminal:
     """Runs `command` on a terminal of `columns` x `rows`. A context manager: on leaving, the program is ended.
 
     `env` is the program's environment on top of PATH and a usual terminal's variables; None takes a variable away.
+    `answers`: other than the usual ones.
     """
 
     def __init__(
-        self, command: Sequence[str], columns: int = 120, rows: int = 40, env: Mapping[str, str | None] | None = None
+        self,
+        command: Sequence[str],
+        columns: int = 120,
+        rows: int = 40,
+        env: Mapping[str, str | None] | None = None,
+        *,
+        answers: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self.columns, self.rows = columns, rows
+        self._answers = ANSWERS if answers is None else answers
         self.raw = bytearray()
         self.ended_at: float | None = None
         self.exit_code: int | None = None
@@ -159,7 +167,8 @@ class Terminal:
         for question in _QUESTION.finditer(self.raw, max(0, self._answered - 16)):
             if question.end() > self._answered:
                 self._answered = question.end()
-                self.type(ANSWERS[question[0]])
+                if answer := self._answers.get(question[0]):
+                    self.type(answer)
         self._answered = max(self._answered, len(self.raw) - 16)
 
     def text(self, since: int = 0) -> str:
