@@ -15,12 +15,14 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
 import pyte
+from pyte.screens import Char
+from rich.cells import cell_len
 
 now = time.perf_counter
 
@@ -69,16 +71,41 @@ _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>=][0-9;]*[A-Za-z]|\x1b\[\?[0-9;]*\$p|\x1b
 _QUESTION = re.compile(b"|".join(re.escape(question) for question in ANSWERS))
 
 
+Cell = tuple[str, str, str, frozenset[str]]
+"""A character, its foreground and background, and its other attributes."""
+
+
+def cell(character: str, colour: str, ground: str, on: Set[str]) -> Cell:
+    if character.isspace() and not on & {"underscore", "strikethrough", "reverse"}:
+        return " ", "", ground, frozenset()
+    return character, colour, ground, frozenset(on)
+
+
+def _cell(char: Char) -> Cell:
+    on = {
+        name for name in ("bold", "italics", "underscore", "strikethrough", "reverse", "blink") if getattr(char, name)
+    }
+    return cell(char.data, char.fg, char.bg, on)
+
+
 class Terminal:
     """Runs `command` on a terminal of `columns` x `rows`. A context manager: on leaving, the program is ended.
 
     `env` is the program's environment on top of PATH and a usual terminal's variables; None takes a variable away.
+    `answers`: other than the usual ones.
     """
 
     def __init__(
-        self, command: Sequence[str], columns: int = 120, rows: int = 40, env: Mapping[str, str | None] | None = None
+        self,
+        command: Sequence[str],
+        columns: int = 120,
+        rows: int = 40,
+        env: Mapping[str, str | None] | None = None,
+        *,
+        answers: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self.columns, self.rows = columns, rows
+        self._answers = ANSWERS if answers is None else answers
         self.raw = bytearray()
         self.ended_at: float | None = None
         self.exit_code: int | None = None
@@ -140,7 +167,8 @@ class Terminal:
         for question in _QUESTION.finditer(self.raw, max(0, self._answered - 16)):
             if question.end() > self._answered:
                 self._answered = question.end()
-                self.type(ANSWERS[question[0]])
+                if answer := self._answers.get(question[0]):
+                    self.type(answer)
         self._answered = max(self._answered, len(self.raw) - 16)
 
     def text(self, since: int = 0) -> str:
@@ -155,12 +183,34 @@ class Terminal:
             fresh = fresh[: len(fresh) - len(unfinished[0])]
         self._emulated += len(fresh)
         self._stream.feed(_NOT_FOR_PYTE.sub(b"", fresh))
-        return [line.rstrip() for line in self._screen.display]
+        return ["".join(character for character, *_ in row).rstrip() for row in self._cells()]
 
     def background(self, row: int, column: int = 0) -> str:
         """The background of one cell of what `screen` last saw."""
         ground: str = self._screen.buffer[row][column].bg
         return ground
+
+    def cells(self) -> list[list[Cell]]:
+        """What stands in each cell of the screen and how it looks; of blanks only what is to be seen of them."""
+        self.screen()
+        return self._cells()
+
+    def _cells(self) -> list[list[Cell]]:
+        rows = []
+        for y in range(self.rows):
+            line = self._screen.buffer[y]
+            row: list[Cell] = []
+            for x in range(self.columns):
+                char = line[x]
+                if not char.data and not (row and cell_len(row[-1][0]) == 2):
+                    char = char._replace(data=" ")  # half of a wide character that was written over
+                row.append(_cell(char))
+            rows.append(row)
+        return rows
+
+    def cursor(self) -> tuple[int, int]:
+        """Column and row of the terminal's own cursor, from 0, in what `screen` last saw."""
+        return self._screen.cursor.x, self._screen.cursor.y
 
     # Waiting
 

@@ -48,6 +48,8 @@ class PacedDriver(LinuxDriver):
         if self._asked and self._answers is not False:
             self._then.append(then)
             return False
+        if not self._paced and not self._question:
+            self._unasked = 0  # the first paint of all is long there
         self._paced = True
         return True
 
