@@ -24,7 +24,8 @@ from textual.screen import ModalScreen, Screen  # noqa: E402
 from textual.widgets import Input, Static  # noqa: E402
 
 from tui.app import style_file  # noqa: E402
-from tui.engine.log_buffer import LogBuffer  # noqa: E402
+from tui.engine.log_rows import LogRows, Source  # noqa: E402
+from tui.engine.log_store import LogStore  # noqa: E402
 from tui.model.log import Level, LogLine  # noqa: E402
 from tui.widgets.bars import Bar  # noqa: E402
 from tui.widgets.line_widget import PALETTE  # noqa: E402
@@ -68,7 +69,7 @@ class Pane(Screen[None]):
         super().__init__()
         self._fifo = fifo
         self._rest = b""
-        self._buffer = LogBuffer()
+        self._buffer = LogStore()
         self._above = Bar(id="above")
         self._above.show([("above", "")])
         self._marks = 0
@@ -82,7 +83,7 @@ class Pane(Screen[None]):
         yield Static("below", id="below")
 
     def on_mount(self) -> None:
-        self._log.show(self._buffer)
+        self._log.show(LogRows([Source(self._buffer)]))
         self.set_focus(self._log)
         self._descriptor = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)  # RDWR: no end of file between two writers
         assert self.app._loop is not None

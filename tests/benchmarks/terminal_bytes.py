@@ -137,7 +137,7 @@ def _keys(folder: Path, rate: int, presses: int) -> Row:
     return Row(
         f"{rate:,} lines/s: key to screen",
         f"p50 {percentile(ours, 50):.1f}, **p99 {percentile(ours, 99):.1f} ms** (n = {len(ours)}); CPU {share:.0f}%",
-        f"RichLog {percentile(theirs, 50):.0f}, {percentile(theirs, 99):.0f} ms (n = {len(theirs)}); CPU {their_share:.0f}%",
+        f"RichLog {percentile(theirs, 50):.0f}, {percentile(theirs, 99):.0f} ms; CPU {their_share:.0f}%",
         percentile(ours, 99),
         16,
         "p99 <= 16 ms",

@@ -71,7 +71,8 @@ class LogView(LineWidget, can_focus=True):
         self._sought_from = None
         self.rows.catch_up()
         self.follow()
-        self.appended()
+        if self.rows.work(0.0):
+            self.appended()
 
     def tell(self, message: tuple[str, ...]) -> None:
         """What stands here while there are no lines."""
