@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.engine.http_figures import NOT_FOUND, OTHER, ROUTES, Figures, HttpBook, HttpScan, Order, Trend, compare, route
-from tui.engine.log_store import LogStore, Notice
+from tui.engine.log_records import Notice
+from tui.engine.log_store import LogStore
 from tui.model.log import HttpRequest
 
 START = datetime(2026, 8, 22, 2, 0, tzinfo=UTC)

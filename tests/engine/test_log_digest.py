@@ -8,8 +8,9 @@ from tests.entities import NOW, deployment
 from tui.engine.http_figures import Trend
 from tui.engine.log_digest import LogDigest
 from tui.engine.log_patterns import ELSEWHERE, Change
+from tui.engine.log_records import Rule
 from tui.engine.log_rows import Source
-from tui.engine.log_store import LogStore, Rule
+from tui.engine.log_store import LogStore
 from tui.model.log import HttpRequest, Level, LogEntry, LogLine
 
 NEW = deployment("new")

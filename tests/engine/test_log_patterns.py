@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.engine.log_patterns import BUCKET_US, LINE, Change, Pattern, PatternBook, PatternScan, mask, since_deployment
-from tui.engine.log_store import LogLimits, LogStore, Notice
+from tui.engine.log_records import Notice
+from tui.engine.log_store import LogLimits, LogStore
 from tui.model.log import Level, LogGap, LogLine
 
 AT = 1_755_828_847_000_000  # 2025-08-22T02:14:07Z

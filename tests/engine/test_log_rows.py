@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.entities import NOW, deployment
+from tui.engine.log_records import Rule
 from tui.engine.log_rows import LogRows, Source
-from tui.engine.log_store import LogLimits, LogStore, Rule
+from tui.engine.log_store import LogLimits, LogStore
 from tui.model.log import Level, LogLine
 from tui.model.log_filter import parse
 from tui.model.text_match import find

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.engine.world import line
 from tests.entities import NOW, deployment
+from tui.engine.log_records import BufferEntry, Notice, Rule, searchable
 from tui.engine.log_search import LineSearch, Numbers
-from tui.engine.log_store import BufferEntry, LogLimits, LogStore, Notice, Rule, searchable
+from tui.engine.log_store import LogLimits, LogStore
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.log_filter import LogFilter, parse
 from tui.model.text_match import TextMatch, expression, find

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.engine.world import deployment, line
 from tui.engine import log_store
-from tui.engine.log_store import BufferEntry, InMemory, LogBudget, LogLimits, LogStore, Notice, Rule, searchable
+from tui.engine.log_records import BufferEntry, Notice, Rule, searchable
+from tui.engine.log_store import InMemory, LogBudget, LogLimits, LogStore
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import log_text, plain
 

@@ -7,8 +7,9 @@ import pytest
 
 from tests.clocks import START
 from tests.engine.world import LOST, Stream, World, deployment, line
+from tui.engine.log_records import Notice, Rule
 from tui.engine.log_spool import LogSpool
-from tui.engine.log_store import LogLimits, LogStore, Notice, Rule
+from tui.engine.log_store import LogLimits, LogStore
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Kind, Ref
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized

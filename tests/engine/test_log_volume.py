@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.engine.log_store import LogLimits, LogStore, Notice
+from tui.engine.log_records import Notice
+from tui.engine.log_store import LogLimits, LogStore
 from tui.engine.log_volume import SECOND_US, WIDTHS_S, VolumeScan, bars, bucket_us, volume
 from tui.model.log import Level, LogGap, LogLine
 

@@ -7,7 +7,7 @@ import pytest
 from tests.journeys.sailing import sailing
 from tests.screens.running import screen_text
 from tui.demo.world import World
-from tui.engine.log_store import Rule
+from tui.engine.log_records import Rule
 from tui.model.log import HttpRequest, LogLine
 
 SIZES = [(80, 24), (120, 40), (200, 50)]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.entities import NOW, service
-from tui.engine import log_store
+from tui.engine import log_records
+from tui.engine.log_store import LogStore
 from tui.model.log import HttpRequest, Level, LogEntry, LogGap, LogLine, searchable
 from tui.model.log_filter import HELP, FilterError, LogFilter, Term, parse
 
@@ -309,9 +310,9 @@ def test_where_a_term_holds_its_text_is_found(query: str, entry: LogLine | HttpR
 
 @given(LINES | REQUESTS)
 def test_the_store_searches_the_text_that_a_filter_looks_at(entry: LogLine | HttpRequest) -> None:
-    store = log_store.LogStore()
+    store = LogStore()
     store.append(entry)
-    assert store.scan(0).text == searchable(entry) + "\n" == log_store.searchable(entry) + "\n"
+    assert store.scan(0).text == searchable(entry) + "\n" == log_records.searchable(entry) + "\n"
 
 
 def test_times_are_told_from_now_which_is_a_parameter() -> None:

@@ -7,8 +7,9 @@ from rich.cells import cell_len
 
 from tests.entities import NOW, deployment
 from tests.widgets.host import Host, lines
+from tui.engine.log_records import Rule
 from tui.engine.log_rows import LogRows, Source
-from tui.engine.log_store import LogLimits, LogStore, Rule
+from tui.engine.log_store import LogLimits, LogStore
 from tui.model.log import Level, LogLine
 from tui.model.text_match import find
 from tui.widgets.log_text import Stamps

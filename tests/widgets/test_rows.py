@@ -5,7 +5,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from tests.entities import NOW, deployment, ref, service
-from tui.engine.log_store import Rule, searchable
+from tui.engine.log_records import Rule, searchable
 from tui.model.entities import Kind, Ref, Step
 from tui.model.log import Level, LogLine
 from tui.model.status import Status

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from tui.engine.http_figures import BUCKET_US, Comparison, HttpScan, Summary, compare
 from tui.engine.log_patterns import PatternScan, Since, since_deployment
+from tui.engine.log_records import Rule
 from tui.engine.log_rows import Source
-from tui.engine.log_store import LogStore, Rule
+from tui.engine.log_store import LogStore
 from tui.engine.log_volume import Volume, VolumeScan
 from tui.model.entities import Deployment
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
 
+from tui.engine.log_records import BufferEntry
 from tui.engine.log_search import LineSearch
-from tui.engine.log_store import BufferEntry, LogStore
+from tui.engine.log_store import LogStore
 from tui.model.entities import Service
 from tui.model.log import Level
 from tui.model.log_filter import LogFilter

@@ -2,17 +2,12 @@
 
 No Python object lives as long as a line. What is appended waits, at most 256 entries, to be packed together; the open
 block takes it; a full one is sealed (compressed) in a thread. Reading unpacks a block, and the last few stay unpacked.
-
-A record, one a line of a block's text, is what search sees with cheap replaces:
-
-    text [US key RS value]... [GS raw]                                                        of a LogLine
-    status US method US path US 12ms US client_ip US detail GS id US host US bytes US agent   of an HttpRequest
+`log_records` tells what is in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from array import array
 from bisect import bisect_right
@@ -21,15 +16,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import accumulate, repeat
-from operator import add, attrgetter, sub
+from operator import add, sub
 from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
-from tui.model import log
-from tui.model.entities import Deployment
+from tui.engine.log_records import (
+    BufferEntry,
+    Notice,
+    Rule,
+    context,
+    line_of,
+    parted,
+    records_of,
+    request_of,
+    visible,
+)
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
-from tui.model.text import without_sgr
 
 if TYPE_CHECKING:
     from tui.engine.log_spool import LogSpool, SpooledLog
@@ -48,12 +51,8 @@ _RARE_COST = 600  # bytes of a Rule, Notice or LogGap
 _GZIP = 16 + zlib.MAX_WBITS
 _UNREADABLE = "this line was on the disk and cannot be read back"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US, _RS, _GS = "\x1f", "\x1e", "\x1d"
-_SEPARATORS = dict.fromkeys((0x0A, 0x1D, 0x1E, 0x1F))
-_HIDDEN = re.compile(r"\x1d[^\n]*")
 _LEVELS = tuple(Level)
 _ONLY_LINES = {LogLine}
-_attributes, _raw = attrgetter("attributes"), attrgetter("raw")
 
 # A kind is one byte: what the entry is above, its level below. A plain notice and a rule have none.
 _REQUEST, _GAP, _NOTICE, _RULE = 0x10, 0x20 | Level.ERROR, 0x3F, 0x4F
@@ -63,60 +62,12 @@ _AT_LEAST = [bytes(level <= kind & 0x0F <= Level.FATAL for kind in range(256)) f
 _LEVEL_OF = bytes(kind & 0x0F if kind < 0x20 else NO_LEVEL for kind in range(256))
 
 
-class Rule(Struct, frozen=True):
-    """A new deployment starts here."""
-
-    at: datetime | None
-    deployment: Deployment
-
-
-class Notice(Struct, frozen=True):
-    """Something that happened to the stream itself."""
-
-    at: datetime
-    text: str
-    bad: bool = False
-
-
-BufferEntry = LogLine | HttpRequest | LogGap | Rule | Notice
-
-
 class LogLimits(Struct, frozen=True):
     """Bytes are counted as they are held: compressed, once a block is sealed."""
 
     lines: int = 1_000_000  # of a source
     bytes: int = 64 << 20  # of a source
     total_bytes: int = 256 << 20  # of all sources together
-
-
-def searchable(entry: BufferEntry) -> str:
-    """What search sees of an entry: its text without colours, then its fields."""
-    return log.searchable(entry) if isinstance(entry, LogLine | HttpRequest) else without_sgr(_words(entry))
-
-
-def _words(entry: LogGap | Notice | Rule) -> str:
-    match entry:
-        case LogGap():
-            return entry.reason
-        case Notice():
-            return entry.text
-        case Rule():
-            return _rule_words(entry.deployment)
-
-
-def _rule_words(deployment: Deployment) -> str:
-    """Where a deployment begins: its revision, who and why."""
-    revision = deployment.revision
-    parts = [revision.short if revision else deployment.id[:8]]
-    if revision and revision.branch:
-        parts.append(revision.branch)
-    if who := (revision.author if revision else None) or deployment.creator:
-        parts.append(who)
-    if revision and revision.message:
-        parts.append(revision.message)
-    elif deployment.trigger:
-        parts.append(deployment.trigger)
-    return "deployment " + " · ".join(parts)
 
 
 class Scan:
@@ -134,9 +85,7 @@ class Scan:
     @cached_property
     def text(self) -> str:
         text = self._page.text
-        if _GS in text:
-            text = _HIDDEN.sub("", text)
-        return without_sgr(text).replace(_US, " ").replace(_RS, "=")
+        return visible(text)
 
     @cached_property
     def starts(self) -> Sequence[int]:
@@ -255,11 +204,11 @@ class _Page:
         if kind == _LOST:
             return LogGap(None, _UNREADABLE)
         at = None if us == NO_TIME else _EPOCH + timedelta(microseconds=us)
-        deployment, _, instance = columns.table[columns.contexts[place]].partition(_US)
+        deployment, instance = parted(columns.table[columns.contexts[place]])
         if kind < _REQUEST:
-            return _line(record, at, _LEVELS[kind], deployment, instance)
+            return line_of(record, at, _LEVELS[kind], deployment, instance)
         assert at is not None
-        return _request(record, at, deployment, instance)
+        return request_of(record, at, deployment, instance)
 
 
 class _Block:
@@ -327,8 +276,8 @@ class _Open:
             since = map(sub, ats, repeat(_EPOCH))
             self._times.extend([(s.days * 86_400 + s.seconds) * 1_000_000 + s.microseconds for s in since])
         different, table = set(contexts), self._table
-        for context in different.difference(table):
-            table[context] = len(table)
+        for each in different.difference(table):
+            table[each] = len(table)
         if len(different) == 1:
             self._contexts.extend(array("H", [table[contexts[0]]]) * len(contexts))
         else:
@@ -356,7 +305,7 @@ class _Open:
             self._parts = ["".join(self._parts)]
             page.text = self._parts[0]
             page.starts = self._starts[:]
-            table = [_clean(deployment) + _US + _clean(instance) for deployment, instance in self._table]
+            table = [context(*each) for each in self._table]
             page.columns = _Columns(self._times[:], bytes(self._kinds), self._contexts[:], table)
         return self._page
 
@@ -469,7 +418,7 @@ class LogStore:
     def _pack(self) -> None:
         if self._fresh:
             fresh, self._fresh = self._fresh, []
-            self._add(fresh, _records(fresh))
+            self._add(fresh, records_of(fresh))
 
     def _add(self, entries: Sequence[BufferEntry], records: list[str]) -> None:
         text, count = "\n".join(records) + "\n", len(records)
@@ -700,98 +649,8 @@ def _starts(records: list[str], base: int) -> Iterable[int]:
     return map(add, accumulate(map(len, records[:-1]), initial=base), range(len(records)))
 
 
-def _clean(text: str) -> str:
-    return text if text.isprintable() else text.translate(_SEPARATORS)
-
-
-def _records(entries: Sequence[BufferEntry]) -> list[str]:
-    """A line of a block's text for each."""
-    if set(map(type, entries)) == _ONLY_LINES:
-        lines = cast("Sequence[LogLine]", entries)
-        if not any(map(_attributes, lines)) and not any(map(_raw, lines)):
-            records = [each.text for each in lines]
-            text = "\n".join(records)
-            if text.count("\n") == len(records) - 1 and _US not in text and _RS not in text and _GS not in text:
-                return records
-    return [_record(entry) for entry in entries]
-
-
 def _us(since: timedelta) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _record(entry: BufferEntry) -> str:
-    match entry:
-        case LogLine():
-            return _line_record(entry)
-        case HttpRequest():
-            return _request_record(entry)
-        case _:
-            return _words(entry).translate(_SEPARATORS)
-
-
-def _line_record(entry: LogLine) -> str:
-    attributes, raw = entry.attributes, entry.raw
-    record = entry.text
-    if attributes:
-        record += "".join([f"{_US}{key}{_RS}{value}" for key, value in attributes.items()])
-    if raw:
-        record += _GS + raw
-    fields = len(attributes)
-    if (
-        "\n" in record
-        or record.count(_US) != fields
-        or record.count(_RS) != fields
-        or record.count(_GS) != (1 if raw else 0)
-    ):
-        record = entry.text.translate(_SEPARATORS)
-        for key, value in attributes.items():
-            record += _US + key.translate(_SEPARATORS) + _RS + value.translate(_SEPARATORS)
-        if raw := raw.translate(_SEPARATORS):
-            record += _GS + raw
-    return record
-
-
-def _line(record: str, at: datetime | None, level: Level, deployment: str, instance: str) -> LogLine:
-    raw = ""
-    if _GS in record:
-        record, _, raw = record.partition(_GS)
-    if _US not in record:
-        return LogLine(at, record, level, deployment, instance, {}, raw)
-    text, *fields = record.split(_US)
-    attributes = {key: value for key, _, value in (field.partition(_RS) for field in fields)}
-    return LogLine(at, text, level, deployment, instance, attributes, raw)
-
-
-def _request_fields(entry: HttpRequest) -> str:
-    fields = (str(entry.status), entry.method, entry.path, f"{entry.duration_ms}ms", entry.client_ip, entry.detail)
-    return _US.join(map(_clean, fields)).rstrip(_US)
-
-
-def _request_record(entry: HttpRequest) -> str:
-    hidden = (entry.id, entry.host, str(entry.bytes_sent), entry.user_agent)
-    return _request_fields(entry) + _GS + _US.join(map(_clean, hidden))
-
-
-def _request(record: str, at: datetime, deployment: str, instance: str) -> HttpRequest:
-    visible, _, hidden = record.partition(_GS)
-    status, method, path, duration, client_ip, detail, *_ = [*visible.split(_US), "", ""]
-    id_, host, sent, agent = hidden.split(_US)
-    return HttpRequest(
-        at,
-        id_,
-        method,
-        path,
-        int(status),
-        int(duration.removesuffix("ms")),
-        client_ip,
-        host,
-        int(sent),
-        agent,
-        deployment,
-        instance,
-        detail,
-    )
 
 
 def _request_level(status: int) -> Level:

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell
 from tui.engine.link import Link
-from tui.engine.log_store import BufferEntry, LogBudget, LogLimits, LogStore, Notice, Rule
+from tui.engine.log_records import BufferEntry, Notice, Rule
+from tui.engine.log_store import LogBudget, LogLimits, LogStore
 from tui.engine.store import Store
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Kind, Ref, Service

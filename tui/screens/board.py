@@ -7,10 +7,8 @@ It reads the store when its version moved, sets what the widgets show, and turns
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Callable, Hashable
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -22,50 +20,37 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.widget import Widget
 
-from tui.engine.log_patterns import ELSEWHERE
-from tui.engine.log_rows import Source
 from tui.engine.log_tail import LogTail
 from tui.keys import ACTIONS, Action
 from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
-from tui.model.moment import moment
 from tui.model.status import Status
-from tui.screens import take_away, words
-from tui.screens.acting import ActingScreen
+from tui.screens import words
 from tui.screens.log_pane import KINDS, LogPane
+from tui.screens.reading import ReadingScreen
 from tui.widgets.bars import Bar
-from tui.widgets.format import plural
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
-from tui.widgets.log_text import Stamps, as_plain
+from tui.widgets.log_text import Stamps
 from tui.widgets.log_view import LogView
-from tui.widgets.prompt import Done, Prompt, Typed
+from tui.widgets.prompt import Prompt
 from tui.widgets.service_list import ServiceList, ServiceRow, Trouble, with_headings
 from tui.widgets.timeline import Timeline, with_steps
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
-    from tui.screens.patterns import Place
 
 _STORE_FRAME_S = 0.1  # changes of the store are drawn at most that often
 _SETTLE_S = 0.15  # a cursor that rests that long opens the log under it
 _TWICE_S = 2.0
-_RECENT = timedelta(hours=1)
 _RUNNING = (Status.BUILDING, Status.DEPLOYING, Status.REMOVING)
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _began(deployment: Deployment) -> datetime:
-    return deployment.started_at or deployment.created_at or _NEVER
 
 
 def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(ActingScreen):
+class Board(ReadingScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -325,12 +310,8 @@ class Board(ActingScreen):
             self.logs.open(self.kind, [known], pinned)
             self._draw_bars()
 
-    def _open_merged(self) -> None:
-        services = [known for ref in self.merged if (known := self.engine.store.service(ref)) is not None]
-        self.services.marked = frozenset(self.merged)
-        if services:
-            self.logs.open(self.logs.kind if self.logs.tails else LogKind.RUNTIME, services, None)
-        self.draw()
+    def open_selected_log(self) -> None:
+        self._open_log(self.service, self._pinned())
 
     def on_log_view_changed(self) -> None:
         self._draw_bars()
@@ -355,24 +336,24 @@ class Board(ActingScreen):
 
     # Looking. The focus moves by set_focus: focus() would move it only after the keys typed ahead.
 
-    def _pane(self) -> ServiceList | Timeline | LogView:
+    def pane(self) -> ServiceList | Timeline | LogView:
         focused = self.focused
         return focused if isinstance(focused, ServiceList | Timeline | LogView) else self.services
 
     def action_move(self, rows: int) -> None:
-        self._pane().move(rows)
+        self.pane().move(rows)
 
     def action_page(self, pages: int) -> None:
-        self._pane().page(pages)
+        self.pane().page(pages)
 
     def action_half_page(self, pages: int) -> None:
-        self._pane().page(pages / 2)
+        self.pane().page(pages / 2)
 
     def action_first(self) -> None:
-        self._pane().first()
+        self.pane().first()
 
     def action_last(self) -> None:
-        self._pane().last()
+        self.pane().last()
 
     def action_sideways(self, step: int) -> None:
         if self.focused is self.log_view:
@@ -382,7 +363,7 @@ class Board(ActingScreen):
 
     def action_next_pane(self, step: int) -> None:
         panes: list[Widget] = [self.services, self.timeline, self.log_view]
-        self.set_focus(panes[(panes.index(self._pane()) + step) % 3])
+        self.set_focus(panes[(panes.index(self.pane()) + step) % 3])
 
     def action_pane(self, number: int) -> None:
         self.set_focus((self.services, self.timeline, self.log_view)[number - 1])
@@ -398,7 +379,7 @@ class Board(ActingScreen):
         else:
             self.kinds[self.service] = kind
             self.logs.close()
-            self._open_log(self.service, self._pinned())
+            self.open_selected_log()
         if held:
             self.logs.open_at_instant()
 
@@ -410,7 +391,7 @@ class Board(ActingScreen):
         from tui.screens.deployment import DeploymentScreen
         from tui.screens.entry import EntrySheet
 
-        pane = self._pane()
+        pane = self.pane()
         if pane is self.services:
             self.set_focus(self.timeline)
         elif pane is self.timeline and self.service and isinstance(self.timeline.selected, Ref):
@@ -456,112 +437,6 @@ class Board(ActingScreen):
         elif not self.services.next_bad(step):
             self.say("No service fails or waits for approval.")
 
-    def _tell(self, sentence: str) -> None:
-        """What a key's method had to say; the last words stay when it had none."""
-        if sentence:
-            self.say(sentence)
-
-    def action_boundary(self, step: int) -> None:
-        self._tell(self.logs.next_boundary(step))
-
-    def action_follow(self) -> None:
-        self.log_view.last()
-
-    def action_pause(self) -> None:
-        self.log_view.pause()
-
-    def action_wrap(self) -> None:
-        self.log_view.wrap()
-
-    def action_raw(self) -> None:
-        self.say("Structured lines as they came." if self.log_view.show_raw() else "Structured lines as read.")
-
-    def action_volume(self) -> None:
-        self.logs.toggle_volume()
-
-    def action_digest(self) -> None:
-        """The patterns of the log, or the routes of the requests."""
-        from tui.screens.patterns import PatternsSheet
-        from tui.screens.routes import RoutesSheet
-
-        if self.logs.tail is None:
-            self.say(
-                "Patterns are those of one service's log: M ends the merged one." if self.merged else "No log yet."
-            )
-            return
-        service = self.engine.store.service(self.service) if self.service else None
-        self.logs.read_before(service)
-        if self.logs.kind is LogKind.HTTP:
-            self.app.push_screen(RoutesSheet(self.logs, service), self._route_taken)
-        else:
-            self.app.push_screen(PatternsSheet(self.logs, service), self._pattern_taken)
-
-    def _route_taken(self, filter_: str | None) -> None:
-        if filter_:
-            self._tell(self._sift(filter_) or f"Only {filter_}: & and an empty filter shows all.")
-
-    def _pattern_taken(self, place: Place | None) -> None:
-        if place is None:
-            return
-        if place.number == ELSEWHERE:
-            self.say("Only in the log of the deployment before: in the timeline, the cursor on it shows its log.")
-            return
-        self._sift(place.filter)
-        self.log_view.go_to(place.number)
-        self.set_focus(self.log_view)
-
-    def action_timestamps(self) -> None:
-        self.say(f"Times: {self.log_view.next_stamps()}")
-
-    def action_context(self) -> None:
-        self.say(self.logs.in_context())
-
-    def action_same_instant(self) -> None:
-        self.say(self.logs.same_instant())
-
-    def action_next_mark(self) -> None:
-        self.say(self.logs.next_mark())
-
-    def action_mark(self) -> None:
-        """In the log the line; elsewhere the service, whose log is then read with those of the others marked."""
-        if self.log_view.has_focus:
-            self.say("Marked: ' goes to the next mark." if self.log_view.mark() else "No mark here any more.")
-        elif self.service is not None:
-            rest = tuple(ref for ref in self.merged if ref != self.service)
-            self._merge(rest if self.service in self.merged else (*self.merged, self.service))
-
-    def action_mark_more(self) -> None:
-        """In the log a mark with a note; elsewhere every service that changed in the last hour, or none."""
-        if self.log_view.has_focus:
-            self.log_view.pause()
-            self._ask("note for this line", self._noted)
-        elif self.merged:
-            self._merge(())
-        else:
-            since = self.engine.clock.now() - _RECENT
-            changed = [each for each in self.engine.store.services() if each.latest and _began(each.latest) > since]
-            if not changed:
-                self.say("No service changed in the last hour.")
-            self._merge(tuple(each.ref for each in changed))
-
-    def _noted(self, note: str | None) -> None:
-        if note:
-            self.log_view.mark(note)
-            self.say(f"Marked: {note}")
-
-    def _merge(self, services: tuple[Ref, ...]) -> None:
-        """Reads these logs as one; with none, the selected service's again."""
-        was, self.merged = self.merged, services
-        if services:
-            self._open_merged()
-            self.say(f"{plural(len(services), 'service')} in one log: m takes one in or out, M ends it.")
-        elif was:
-            self.services.marked = frozenset()
-            self.logs.close()
-            self._open_log(self.service, self._pinned())
-            self.draw()
-            self.say("One service's log again.")
-
     def action_refresh_now(self) -> None:
         self.engine.refresh()
         self.say("Asking every account now.")
@@ -577,159 +452,3 @@ class Board(ActingScreen):
         from tui.screens.audit import AuditScreen
 
         self.app.push_screen(AuditScreen(self.engine))
-
-    # Asking at the bottom
-
-    def _ask(self, question: str, done: Done, *, typed: Typed = lambda _: None, value: str = "") -> None:
-        asked_from = self._pane()
-        self.notice_bar.display = False
-
-        def answered(answer: str | None) -> None:
-            self.notice_bar.display = True
-            self.set_focus(asked_from)
-            done(answer)
-
-        self.prompt.ask(question, answered, typed=typed, value=value)
-
-    def action_search(self) -> None:
-        pane = self._pane()
-        if isinstance(pane, LogView):
-            self._ask(
-                "search: words or /regex/; enter keeps it, esc ends it", self._sought_in_log, typed=self.logs.seek
-            )
-        else:
-            self._ask("search; enter keeps it, esc ends it", partial(self._sought_in_table, pane))
-
-    def _sought_in_log(self, words_: str | None) -> None:
-        self.logs.seek(words_ or "")
-
-    def _sought_in_table(self, pane: ServiceList | Timeline, sought: str | None) -> None:
-        self._sought = sought or ""
-        if sought:
-            found = pane.find(sought)
-            told = f"{sought}: n next, N previous" if found else f"{sought}: not found"
-            self.say(told, "notice" if found else "alert")
-
-    def action_next_match(self, step: int) -> None:
-        pane = self._pane()
-        if isinstance(pane, LogView):
-            self._tell(self.logs.next_match(step))
-        elif not pane.find(self._sought, step):
-            self.say(f"{self._sought or 'nothing searched'}: no other match {'below' if step > 0 else 'above'}")
-
-    _sought = ""
-
-    def action_filter(self) -> None:
-        """Of the log, whatever pane has the focus: its lines are what can be many."""
-        before = str(self.logs.filter or "")
-
-        def done(answer: str | None) -> None:
-            problem = self._sift(before if answer is None else answer)
-            if problem:
-                self._sift(before)
-                self.say(f"{problem} The filter stays as it was.", "alert")
-            elif self.logs.filter is not None:
-                self.say("Filtered: v shows a line in its context, & and an empty filter shows all.")
-
-        self._ask(
-            'filter: level>=warn status>=500 path:/x -word "exact" /re/ since:10m',
-            done,
-            typed=self._typed_filter,
-            value=before,
-        )
-
-    def _typed_filter(self, typed: str) -> None:
-        if problem := self._sift(typed):
-            self.prompt.complain(problem)
-        else:
-            self.prompt.complain("")
-
-    def _sift(self, typed: str) -> str:
-        return self.logs.sift(typed, self.engine.clock.now())
-
-    def action_go_to_time(self) -> None:
-        self._ask("go to a time: 02:40, -35m, 2026-08-22T02:40", self._go_to_time)
-
-    def _go_to_time(self, typed: str | None) -> None:
-        if not typed:
-            return
-        try:
-            at = moment(typed.removeprefix("-"), self.engine.clock.now())
-        except ValueError as error:
-            self.say(str(error), "alert")
-            return
-        self.say(self.logs.go_to_time(at))
-
-    # Taking away
-
-    def _address(self) -> str | None:
-        service = self.engine.store.service(self.service) if self.service else None
-        if self.timeline.has_focus and isinstance(self.timeline.selected, Ref):
-            deployment = self.engine.store.deployment(self.timeline.selected)
-            if deployment and deployment.url:
-                return deployment.url
-        return service.url if service else None
-
-    def action_open_url(self) -> None:
-        address = self._address()
-        if address:
-            self.say(f"{address}: {self.app.copy_text(address)}")  # type: ignore[attr-defined]
-        else:
-            self.say("The platform gives no address for this.")
-
-    def action_copy(self) -> None:
-        text, what = "", ""
-        if self.log_view.has_focus:
-            picked = [as_plain(entry, self._label(source)) for source, entry in self.log_view.selected()]
-            text, what = "\n".join(picked), plural(len(picked), "line")
-            if self.log_view.selected_from is not None:
-                self.log_view.select()
-        elif self.timeline.has_focus and isinstance(self.timeline.selected, Ref):
-            text = what = self.timeline.selected.id
-        elif self.service and (service := self.engine.store.service(self.service)):
-            text = what = service.path
-        self._copy(text, what)
-
-    def action_copy_match(self) -> None:
-        """What the search found in the line under the cursor; without a search its text alone."""
-        text = self.logs.picked()
-        self._copy(text, f"{text[:60]}")
-
-    def _copy(self, text: str, what: str) -> None:
-        if text:
-            self.say(f"{what}: {self.app.copy_text(text)}")  # type: ignore[attr-defined]
-        else:
-            self.say("Nothing is selected to copy.")
-
-    def _label(self, source: Source) -> str:
-        return source.label if self.log_view.rows.merged else ""
-
-    def action_select(self) -> None:
-        self.say("Selecting: j k take lines in, y copies them, esc ends it." if self.log_view.select() else "")
-
-    def action_save(self) -> None:
-        if not len(self.log_view.rows):
-            self.say("There are no log lines to save.")
-            return
-        folder = self.state_dir / "saved" if self.state_dir else Path.cwd()
-        path = folder / take_away.file_name(self._what_is_shown(), self.logs.kind, self.engine.clock.now())
-        self.run_worker(self._saved(path), group="save", exclusive=True)
-
-    async def _saved(self, path: Path) -> None:
-        self.say(await take_away.save(self.log_view.rows, path, self.say))
-
-    def action_pager(self) -> None:
-        if not len(self.log_view.rows):
-            self.say("There are no log lines to open.")
-            return
-        self.run_worker(self._paged(), group="pager", exclusive=True)
-
-    async def _paged(self) -> None:
-        run = self.app.run_outside  # type: ignore[attr-defined]
-        self.say(await take_away.to_pager(self.log_view.rows, run, self.say, os.environ), "alert")
-
-    def _what_is_shown(self) -> str:
-        if self.merged:
-            return f"merged-{len(self.merged)}"
-        service = self.engine.store.service(self.service) if self.service else None
-        return f"{service.environment_name}-{service.name}" if service else "log"

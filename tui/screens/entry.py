@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from tui.engine.log_store import BufferEntry
+from tui.engine.log_records import BufferEntry
 from tui.model.log import HttpRequest, LogLine
 from tui.model.text import without_sgr
 from tui.screens.sheet import ReadSheet, field

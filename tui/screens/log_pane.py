@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.engine.log_digest import Boundary, LogDigest
+from tui.engine.log_records import searchable
 from tui.engine.log_rows import LogRows, Source
-from tui.engine.log_store import searchable
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
 from tui.model.log import LogKind

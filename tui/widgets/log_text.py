@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 from rich.cells import cell_len
 
-from tui.engine.log_store import BufferEntry, Notice, Rule, searchable
+from tui.engine.log_records import BufferEntry, Notice, Rule, searchable
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
 from tui.model.text import without_sgr
 from tui.widgets.format import age, duration, plural

@@ -16,8 +16,8 @@ from rich.text import Text
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.engine.log_records import BufferEntry, Rule
 from tui.engine.log_rows import LogRows, Source
-from tui.engine.log_store import BufferEntry, Rule
 from tui.model.text_match import TextMatch, TooSlow
 from tui.widgets.frame_pacing import when_clear
 from tui.widgets.line_widget import LineWidget, Span
