@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import fleet, flood, idle, logs, start, understand
+from tests.benchmarks import fleet, flood, idle, log_search, logs, start, understand
 from tests.benchmarks.report import Row, as_json, machine, markdown
 
-PARTS = ("start", "idle", "fleet", "flood", "logs", "understand")
+PARTS = ("start", "idle", "fleet", "flood", "logs", "search", "understand")
 
 
 def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -32,6 +32,8 @@ def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row
                 yield from understand.rows(rounds=rounds, number=100_000 if quick else 1_000_000)
             case "logs":
                 yield from logs.rows(own, lines=100_000 if quick else 1_000_000, few=10_000, rounds=rounds)
+            case "search":
+                yield from log_search.rows(own, lines=100_000 if quick else 1_000_000, rounds=rounds)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

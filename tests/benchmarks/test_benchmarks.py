@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, logs, start, understand
+from tests.benchmarks import flood, idle, log_search, logs, start, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -52,4 +52,11 @@ def test_understanding_measures_every_scan_and_every_question() -> None:
 def test_logs_measures_taking_in_holding_and_jumping(tmp_path: Path) -> None:
     rows = list(logs.rows(tmp_path, lines=3000, few=1000, rounds=1))
     assert len(rows) == 9
+    assert all(value > 0 for row in rows for values in row.runs.values() for value in values)
+
+
+def test_search_measures_the_first_screen_and_all(tmp_path: Path) -> None:
+    rows = list(log_search.rows(tmp_path, lines=3000, rounds=1))
+    assert sum("first 50" in row.name for row in rows) == 2
+    assert sum(row.name.endswith(": all") for row in rows) == 5
     assert all(value > 0 for row in rows for values in row.runs.values() for value in values)

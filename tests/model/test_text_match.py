@@ -102,7 +102,9 @@ def test_many_lines_at_once_give_what_each_line_alone_gives(words: str, lines: l
     assert match.lines(text, starts, first) == expected
 
 
+@settings(max_examples=1000)
 @given(st.text("aAbB.(éİK\u212aſs", max_size=3), st.lists(st.text("aAbB.(éiİkK\u212aſsS", max_size=8), min_size=1))
+@example("ſ", ["S"])
 def test_plain_words_are_found_in_many_lines_as_in_each(words: str, lines: list[str]) -> None:
     match = verbatim(words)
     text, starts = block(lines)

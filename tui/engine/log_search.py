@@ -343,9 +343,7 @@ class _Sieve:
 
 
 def _found(match: TextMatch, scan: Scan, begin: int) -> list[int]:
-    """A block in which nothing is found needs not be told where its lines begin."""
-    offsets = match.offsets(scan.text, scan.starts[begin] if begin else 0)
-    return indices(offsets, scan.starts) if offsets else []
+    return indices(match.offsets(scan.text, scan.starts[begin] if begin else 0), scan.text)
 
 
 def _both(places: Sequence[int], found: list[int]) -> list[int]:
