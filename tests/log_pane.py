@@ -1,10 +1,10 @@
-"""The log pane alone, as a program: `python -m tests.log_pane FIFO [--textual]`.
+"""The log pane alone, as a program: `python -m tests.log_pane FIFO [--textual] [--quiet]`.
 
 What is written to the FIFO is the log, line by line. Above and below the pane stand other widgets, as on the board;
 the one below says what was drawn last. Keys: w wraps, p pauses, f follows, j and k move, z takes the widget above
 away, s opens a sheet, / an input, escape closes both, m counts up on
 the widget above, q leaves. `--textual`: all of it is painted by Textual,
-nothing by the terminal's own scrolling.
+nothing by the terminal's own scrolling. `--quiet`: the one below says nothing.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ class Pane(Screen[None]):
         Binding("q", "app.quit"),
     ]
 
-    def __init__(self, fifo: Path) -> None:
+    def __init__(self, fifo: Path, *, quiet: bool) -> None:
         super().__init__()
         self._fifo = fifo
+        self._quiet = quiet
         self._rest = b""
         self._buffer = LogStore()
         self._above = Bar(id="above")
@@ -97,6 +98,8 @@ class Pane(Screen[None]):
 
     def on_log_view_changed(self) -> None:
         log = self._log
+        if self._quiet and self._buffer.end:
+            return
         self.query_one("#below", Static).update(
             f"drawn {self._buffer.end}, {'following' if log.following else f'on {log.cursor}'}"
             f"{', wrapping' if log.wrapping else ''}."
@@ -147,9 +150,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.log_pane", description=__doc__)
     parser.add_argument("fifo", type=Path)
     parser.add_argument("--textual", action="store_true")
+    parser.add_argument("--quiet", action="store_true")
     options = parser.parse_args()
     app = ByTextual() if options.textual else ByTerminal()
-    app.call_later(app.push_screen, Pane(options.fifo))
+    app.call_later(app.push_screen, Pane(options.fifo, quiet=options.quiet))
     app.run(mouse=False)
 
 

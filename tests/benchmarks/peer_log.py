@@ -20,7 +20,7 @@ class Peer(App[None]):
 
     def __init__(self, name: str, fifo: str) -> None:
         super().__init__()
-        self._pane = RichLog(max_lines=KEPT, wrap=False) if name == "richlog" else Log(max_lines=KEPT)
+        self._view = RichLog(max_lines=KEPT, wrap=False) if name == "richlog" else Log(max_lines=KEPT)
         self._fifo = fifo
         self._above = Static("above", id="above")
         self._marks = 0
@@ -29,7 +29,7 @@ class Peer(App[None]):
 
     def compose(self) -> ComposeResult:
         yield self._above
-        yield self._pane
+        yield self._view
         yield Static("below", id="below")
 
     def on_mount(self) -> None:
@@ -45,10 +45,10 @@ class Peer(App[None]):
 
     def _write(self) -> None:
         kept, self._kept = self._kept, []
-        if isinstance(self._pane, RichLog):
-            self._pane.write("\n".join(kept))
+        if isinstance(self._view, RichLog):
+            self._view.write("\n".join(kept))
         else:
-            self._pane.write_lines(kept)
+            self._view.write_lines(kept)
 
     def key_m(self) -> None:
         self._marks += 1

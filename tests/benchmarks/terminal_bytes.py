@@ -26,7 +26,7 @@ FLOODS = (10_000, 50_000)
 LINES_OUT = ((8e6, 0.04), (1e6, 0.08), (256e3, 0.15))  # bits/s, round trip
 
 Command = Callable[[Path], list[str]]
-OWN: Command = lambda fifo: [sys.executable, "-m", "tests.log_pane", str(fifo)]  # noqa: E731
+OWN: Command = lambda fifo: [sys.executable, "-m", "tests.log_pane", "--quiet", str(fifo)]  # noqa: E731
 RICH_LOG: Command = lambda fifo: [sys.executable, "-m", "tests.benchmarks.peer_log", "richlog", str(fifo)]  # noqa: E731
 LOG: Command = lambda fifo: [sys.executable, "-m", "tests.benchmarks.peer_log", "log", str(fifo)]  # noqa: E731
 
@@ -137,7 +137,8 @@ def _keys(folder: Path, rate: int, presses: int) -> Row:
     return Row(
         f"{rate:,} lines/s: key to screen",
         f"p50 {percentile(ours, 50):.1f}, **p99 {percentile(ours, 99):.1f} ms** (n = {len(ours)}); CPU {share:.0f}%",
-        f"RichLog {percentile(theirs, 50):.0f}, {percentile(theirs, 99):.0f} ms; CPU {their_share:.0f}%",
+        f"RichLog p50 {percentile(theirs, 50):.0f}, p99 {percentile(theirs, 99):.0f} ms (n = {len(theirs)}); "
+        f"CPU {their_share:.0f}%",
         percentile(ours, 99),
         16,
         "p99 <= 16 ms",

@@ -115,7 +115,7 @@ def test_the_log_goes_on_whatever_the_terminal_answers(tmp_path: Path, answers: 
 def test_nothing_is_asked_for_lines_that_come_one_by_one(tmp_path: Path) -> None:
     with Terminal(command(tmp_path / "log"), env=environment(tmp_path)) as terminal:
         terminal.wait_for("drawn 0")
-        terminal.quiet(0.3)
+        terminal.quiet(1.1)  # a flood is so much within a second
         since = len(terminal.raw)
         fifo = os.open(tmp_path / "log", os.O_RDWR)
         for number in range(1, 6):

@@ -11,7 +11,7 @@ from tests.pty.journey import close, go_to, has_log_lines
 
 OWN = re.compile(
     rb"\x1b\[[0-9;]*m"  # SGR
-    rb"|\x1b\[\d*(?:;\d+)?H|\r+\n"  # where to draw
+    rb"|\x1b\[\d*(?:;\d+)?H|\r*\n"  # where to draw
     rb"|\x1b\[(?:\d+;\d+)?r|\r?\x1bM|\x1b\[K"  # scrolling inside margins, both ways; the end of a row
     rb"|\x1b\[6n"  # what the terminal has shown
     rb"|\x1b\[\?(?:1049|25|7|1004|2004|2026)[hl]"  # alternate screen, cursor, wrap, focus, paste, synchronized

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -17,7 +18,7 @@ from textual.messages import TerminalSupportsSynchronizedOutput
 from textual.widget import Widget
 
 WINDOW = 2048
-"""Characters that may be under way without a question behind them: what comes line by line costs none."""
+"""Characters that may be written within a second without a question behind them: line by line there is none."""
 
 _NEVER_ANSWERED_S = 1.0
 _LATE_S = 10.0  # a terminal that does answer: its line stands still
@@ -32,7 +33,8 @@ class PacedDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of any driver
         super().__init__(*arguments, **options)
-        self._unasked = 0  # characters written since the last question
+        self._unasked = 0  # characters written since the last question, within the last second
+        self._counted_from = 0.0
         self._paced = False  # a frame was let through that is to be asked for
         self._asked = False
         self._answer: type[Message] = CursorPosition  # what answers the question asked last
@@ -48,12 +50,13 @@ class PacedDriver(LinuxDriver):
         if self._asked and self._answers is not False:
             self._then.append(then)
             return False
-        if not self._paced and not self._question:
-            self._unasked = 0  # the first paint of all is long there
         self._paced = True
         return True
 
     def write(self, data: str) -> None:
+        at = monotonic()
+        if at - self._counted_from > 1.0:
+            self._counted_from, self._unasked = at, 0
         self._unasked += len(data)
         super().write(data)
 

@@ -73,7 +73,11 @@ class TerminalRows:
         visible_screen_stack.set(app._background_screens)  # the painter of Textual's that a style asks for
         cache = widget._styles_cache
         cache.clear()  # else a partial repaint would use what stood there before
-        lines = {y: widget.render_lines(Region(0, y, region.width, 1))[0] for y in changed}
+        lines: dict[int, Strip] = {}
+        for first, end in _runs(changed):
+            lines.update(
+                zip(range(first, end), widget.render_lines(Region(0, first, region.width, end - first)), strict=True)
+            )
         if any(segment.control or (segment.style and segment.style.link) for row in lines.values() for segment in row):
             return False
         cursor = widget.screen.outer_size.clamp_offset(app.cursor_position)
@@ -111,6 +115,15 @@ def _shift(old: Sequence[Strip], new: Sequence[Strip]) -> int:
                 if stay > kept:
                     best, kept = step, stay
     return best
+
+
+def _runs(rows: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """Rows that follow each other, as first and end."""
+    first = 0
+    for at, row in enumerate(rows):
+        if at + 1 == len(rows) or rows[at + 1] != row + 1:
+            yield rows[first], row + 1
+            first = at + 1
 
 
 def _bare(widget: Widget) -> Region | None:
@@ -155,8 +168,8 @@ def _scrolled(region: Region, shift: int, lines: dict[int, Strip], pen: Pen) -> 
     top, bottom = region.y + 1, region.bottom
     yield f"\x1b[{top};{bottom}r" + _place(0, (bottom if shift > 0 else top) - 1)
     coming = range(region.height - shift, region.height) if shift > 0 else range(-shift - 1, -1, -1)
-    for y in coming:
-        yield "\r\n" if shift > 0 else "\r\x1bM"
+    for number, y in enumerate(coming):
+        yield ("\n" if shift > 0 else "\x1bM") if number == 0 else ("\r\n" if shift > 0 else "\r\x1bM")
         yield pen.row(lines.pop(y))
     yield "\x1b[r"
 
