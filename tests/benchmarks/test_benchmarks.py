@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, log_search, logs, start, understand
+from tests.benchmarks import flood, idle, log_search, logs, start, terminal_bytes, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -60,3 +60,12 @@ def test_search_measures_the_first_screen_and_all(tmp_path: Path) -> None:
     assert sum("first 50" in row.name for row in rows) == 2
     assert sum(row.name.endswith(": all") for row in rows) == 5
     assert all(value > 0 for row in rows for values in row.runs.values() for value in values)
+
+
+def test_the_way_to_the_terminal_is_measured_here_and_far_away(tmp_path: Path) -> None:
+    row = terminal_bytes.bytes_row(tmp_path, 100, seconds=0.5)
+    assert {"pane", "RichLog", "Log"} <= row.runs.keys()
+    assert all(value > 0 for values in row.runs.values() for value in values)
+    far = terminal_bytes.far_keys(tmp_path, 1e6, 0.08, presses=2)
+    assert len(far.runs["ms"]) == 2
+    assert min(far.runs["ms"]) >= 80, "no key comes back sooner than the line takes"
