@@ -10,6 +10,7 @@ nothing by the terminal's own scrolling. `--quiet`: the one below says nothing.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from pathlib import Path
 from typing import ClassVar
@@ -88,6 +89,8 @@ class Pane(Screen[None]):
         self._descriptor = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)  # RDWR: no end of file between two writers
         assert self.app._loop is not None
         self.app._loop.add_reader(self._descriptor, self._take)
+        gc.freeze()  # as the board does after its first paint
+        gc.set_threshold(50_000, 20, 100)
 
     def _take(self) -> None:
         *whole, self._rest = (self._rest + os.read(self._descriptor, 1 << 16)).split(b"\n")

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import fleet, flood, idle, start
+from tests.benchmarks import fleet, flood, idle, start, terminal_bytes
 from tests.benchmarks.report import Row, as_json, machine, markdown
 
-PARTS = ("start", "idle", "fleet", "flood")
+PARTS = ("start", "idle", "fleet", "flood", "terminal")
 
 
 def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -28,6 +28,8 @@ def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row
                 yield from fleet.rows(own, rounds=rounds, seconds=seconds)
             case "flood":
                 yield from flood.rows(own, presses=presses, rounds=rounds, seconds=seconds / 2)
+            case "terminal":
+                yield from terminal_bytes.rows(own, presses=presses, seconds=seconds)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks.feeder RATE PATH...`: appends log lines to each path, until its stdin ends.
 
-The same lines to all, about 120 bytes each, in ticks of 5 ms. Prints how many bytes went to each when it ends.
+The same lines to all, about 120 bytes each, in ticks of 5 ms. Prints how many bytes went to each when it ends;
+nothing if who read them ended first.
 """
 
 from __future__ import annotations
@@ -31,9 +32,15 @@ def lines() -> Iterator[bytes]:
         yield f"{stamp} {chance.choice(_LEVELS):5} [api-{chance.randrange(4)}] {text}\n".encode()
 
 
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
 def main() -> None:
     rate, paths = float(sys.argv[1]), sys.argv[2:]
-    descriptors = [os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) for path in paths]
+    descriptors = [os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) for path in paths]
     made = list(itertools.islice(lines(), 20_000))
     began, sent, written = perf_counter(), 0, 0
     while not select.select([sys.stdin], [], [], _TICK_S)[0]:
@@ -41,9 +48,10 @@ def main() -> None:
         data = b"".join(made[n % len(made)] for n in range(sent, due))
         sent, written = due, written + len(data)
         for descriptor in descriptors if data else ():
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            try:
+                _write(descriptor, data)
+            except BrokenPipeError:  # who read it has ended
+                sys.exit(0)
     sys.stdout.write(f"{written}\n")
 
 

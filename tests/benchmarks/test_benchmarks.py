@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, start
+from tests.benchmarks import flood, idle, start, terminal_bytes
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -41,3 +41,12 @@ def test_flood_finds_every_keys_effect_on_the_screen(tmp_path: Path) -> None:
     assert len(keys) == 3
     assert all(len(row.runs["ms"]) == 9 for row in keys)
     assert rows["taken"].runs["lines/s"][0] > 0
+
+
+def test_the_way_to_the_terminal_is_measured_here_and_far_away(tmp_path: Path) -> None:
+    row = terminal_bytes.bytes_row(tmp_path, 100, seconds=0.5)
+    assert {"pane", "RichLog", "Log"} <= row.runs.keys()
+    assert all(value > 0 for values in row.runs.values() for value in values)
+    far = terminal_bytes.far_keys(tmp_path, 1e6, 0.08, presses=2)
+    assert len(far.runs["ms"]) == 2
+    assert min(far.runs["ms"]) >= 80, "no key comes back sooner than the line takes"

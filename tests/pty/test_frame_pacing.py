@@ -21,9 +21,9 @@ NOT_KNOWN = {**ANSWERS, SYNCHRONIZED: b"\x1b[?2026;0$y"}
 LINE = "something happened somewhere and took {} ms, which is told at some length; it was not the first time\n"
 
 
-def command(fifo: Path) -> list[str]:
+def command(fifo: Path, *options: str) -> list[str]:
     os.mkfifo(fifo)
-    return [sys.executable, "-m", "tests.log_pane", str(fifo)]
+    return [sys.executable, "-m", "tests.log_pane", str(fifo), *options]
 
 
 @contextmanager
@@ -113,14 +113,14 @@ def test_the_log_goes_on_whatever_the_terminal_answers(tmp_path: Path, answers: 
 
 
 def test_nothing_is_asked_for_lines_that_come_one_by_one(tmp_path: Path) -> None:
-    with Terminal(command(tmp_path / "log"), env=environment(tmp_path)) as terminal:
+    with Terminal(command(tmp_path / "log", "--quiet"), env=environment(tmp_path)) as terminal:
         terminal.wait_for("drawn 0")
         terminal.quiet(1.1)  # a flood is so much within a second
         since = len(terminal.raw)
         fifo = os.open(tmp_path / "log", os.O_RDWR)
         for number in range(1, 6):
             os.write(fifo, f"line {number}\n".encode())
-            terminal.wait_for(f"drawn {number},")
+            terminal.wait_for(f"line {number}")
         os.close(fifo)
         assert SYNCHRONIZED not in terminal.raw[since:]
         assert POSITION not in terminal.raw[since:]
