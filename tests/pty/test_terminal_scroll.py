@@ -167,7 +167,7 @@ def test_both_ways_leave_the_same_screen(pair: OpenPair, columns: int, rows: int
 def test_tmux_in_between_sees_the_same_screen_too(pair: OpenPair, tmp_path: Path, colours: str) -> None:
     """tmux draws on its terminal what it made of ours: a second opinion on margins, erasing and wide characters."""
     (tmp_path / "tmux.conf").write_text(
-        "set -g status off\nset -s escape-time 0\nset -g default-terminal tmux-256color\n"
+        "set -g status off\nset -s escape-time 0\nset -g destroy-unattached on\nset -g default-terminal tmux-256color\n"
         "set -ga terminal-overrides ',*:Tc:indn@:rin@:rep@'\n"  # what pyte does not know
     )
     within = {"TERM": "tmux-256color", "COLORTERM": "truecolor", **COLOURS[colours]}
