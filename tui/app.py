@@ -22,7 +22,6 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.keys import ACTIONS
-from tui.model.text_match import warm
 from tui.screens.board import Board
 from tui.terminal import Terminal
 from tui.widgets.log_text import Stamps
@@ -91,7 +90,10 @@ class DeckApp(TerminalApp[int]):
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
-        """After the first paint: the network, and a garbage collector that leaves what is loaded alone."""
+        """After the first paint: the network, what the first search needs, and a garbage collector that leaves what is
+        loaded alone."""
+        from tui.model.text_match import warm
+
         self.engine.start()
         threading.Thread(target=warm, name="warm", daemon=True).start()
         gc.freeze()

@@ -246,3 +246,14 @@ async def test_another_log_is_opened_at_the_instant_that_was_looked_at() -> None
         await pilot.press("left_square_bracket")
         await sees(pilot, "step 300")
         assert app.board.log_view.instant == NOW - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("typed", [("slash", *"(x+x+)+y"), ("ampersand", "slash", *"(x+x+)+y", "slash")])
+async def test_an_expression_that_goes_on_for_ever_is_given_up_and_said_so(typed: tuple[str, ...]) -> None:
+    account, _ = with_log(line("x" * 200))
+    async with running(account, size=(200, 50)) as (_, pilot):
+        await sees(pilot, "xxxx")
+        await pilot.press("3", *typed, "enter")
+        await sees(pilot, "this expression backtracks")
+        await pilot.press("p", "k")
+        assert pilot.app.is_running

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from tui.engine.log_records import BufferEntry
-from tui.engine.log_search import LineSearch
 from tui.engine.log_store import LogStore
 from tui.model.entities import Service
 from tui.model.log import Level
-from tui.model.log_filter import LogFilter
-from tui.model.text_match import TextMatch
+
+if TYPE_CHECKING:  # the first paint does not wait for what nobody has asked for
+    from tui.engine.log_search import LineSearch
+    from tui.model.log_filter import LogFilter
+    from tui.model.text_match import TextMatch
 
 MERGED = 200_000  # rows of a merged view: the newest of all its logs
 LATE_US = 5_000_000  # a line so much older than the one before it is late; less is one stream's ordinary jitter
@@ -85,7 +88,7 @@ class LogRows:
         self.filter = None if wanted is None or wanted.empty else wanted
         self._filters = None
         if self.filter is not None:
-            self._filters = [LineSearch(each.store, self.filter, each.whose) for each in self.sources]
+            self._filters = [_search()(each.store, self.filter, each.whose) for each in self.sources]
         self._begin()
         if self.match is not None:
             self.find(self.match)
@@ -96,7 +99,7 @@ class LogRows:
         self._finds = None
         if wanted is not None:
             sought = wanted if self.filter is None else self.filter.also(wanted)
-            self._finds = [LineSearch(each.store, sought, each.whose) for each in self.sources]
+            self._finds = [_search()(each.store, sought, each.whose) for each in self.sources]
         self.version += 1
 
     @property
@@ -379,3 +382,9 @@ class LogRows:
         high = len(self._order) if at_us is None else bisect_left(self._order, at_us + LATE_US + 1 << _PLACE_BITS)
         mask = (1 << _PLACE_BITS) - 1
         return next((key for key in self._order[low:high] if key & mask == place), None)
+
+
+def _search() -> type[LineSearch]:
+    from tui.engine.log_search import LineSearch
+
+    return LineSearch

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.engine.log_digest import Boundary, LogDigest
 from tui.engine.log_records import searchable
 from tui.engine.log_rows import LogRows, Source
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
 from tui.model.log import LogKind
-from tui.model.log_filter import FilterError, LogFilter, parse
 from tui.model.target import served_before
-from tui.model.text_match import find
 from tui.screens import log_words, words
 from tui.widgets.bars import Bar
-from tui.widgets.line_widget import Span
+from tui.widgets.line_widget import LineWidget, Span
 from tui.widgets.log_text import Form, Stamps, request_heads
 from tui.widgets.log_view import LogView
 from tui.widgets.volume_strip import VolumeStrip
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.engine.log_digest import Boundary, LogDigest
+    from tui.model.log_filter import LogFilter
+    from tui.model.text_match import TextMatch
 
 _QUIET_S = 2.0  # a log that says nothing for so long has said what it had
 FIGURES_S = 60.0  # the requests of the last minute
@@ -58,16 +58,20 @@ class LogPane(Vertical):
         self.before: LogTail | None = None  # of the deployment before, while it is read
         self._compared = False
         self.instant: datetime | None = None  # where one stood in the log that was left
-        self.digest = LogDigest(())
+        self.digest: LogDigest  # of what is open
         self._set_aside: LogFilter | None = None  # the filter, while a line is looked at in its context
         self._unwatch: list[Callable[[], None]] = []
 
     def compose(self) -> ComposeResult:
         yield self.head
-        yield self.volume
-        yield self.figures
-        yield self.columns
         yield self.view
+
+    def _shown(self, widget: LineWidget, wanted: bool) -> None:
+        """Put in its place when it is first wanted: the first paint does not wait for it."""
+        if wanted and not widget.is_attached:
+            over = next((each for each in (self.figures, self.columns) if each.is_attached), self.view)
+            self.mount(widget, before=self.view if widget is self.columns else over)
+        widget.display = wanted
 
     # Which logs
 
@@ -82,6 +86,8 @@ class LogPane(Vertical):
 
     def open(self, kind: LogKind, services: Sequence[Service], pinned: Deployment | None) -> None:
         """Of one service, perhaps only one deployment of it; or of several services, merged. Closes what was open."""
+        from tui.engine.log_digest import LogDigest
+
         self.close()
         store = self.engine.store
         self.kind = kind
@@ -98,10 +104,10 @@ class LogPane(Vertical):
         rows = LogRows(sources)
         rows.keep(self.filter)
         if self.sought:
-            rows.find(find(self.sought))
+            rows.find(_match(self.sought))
         self.digest = LogDigest(rows.sources)
-        self.columns.display = kind is LogKind.HTTP
-        self.figures.display = kind is LogKind.HTTP and len(services) == 1
+        self._shown(self.columns, kind is LogKind.HTTP)
+        self._shown(self.figures, kind is LogKind.HTTP and len(services) == 1)
         current = store.service(services[0].ref) if len(services) == 1 else None
         start = pinned or (current.live or current.latest if current else None)
         self.view.show(rows, start.started_at or start.created_at if start else None)
@@ -195,7 +201,7 @@ class LogPane(Vertical):
         return service.live if service else None
 
     def toggle_volume(self) -> None:
-        self.volume.display = not self.volume.display
+        self._shown(self.volume, not self.volume.display)
         self.view.appended()
 
     # Finding
@@ -203,7 +209,7 @@ class LogPane(Vertical):
     def seek(self, typed: str) -> None:
         """Search while it is typed: goes to the nearest match above where the search began."""
         self.sought = typed
-        self.view.search(find(typed) if typed else None)
+        self.view.search(_match(typed) if typed else None)
 
     def next_match(self, step: int) -> str:
         if self.view.next_match(step):
@@ -217,6 +223,8 @@ class LogPane(Vertical):
     def sift(self, typed: str, now: datetime) -> str:
         """Only the lines that this filter keeps; "" ends it. Says what is wrong with it; then the last good one
         stays."""
+        from tui.model.log_filter import FilterError, parse
+
         try:
             wanted = parse(typed, now) if typed.strip() else None
         except FilterError as error:
@@ -307,3 +315,9 @@ class LogPane(Vertical):
 
 def _way(step: int) -> str:
     return "below" if step > 0 else "above"
+
+
+def _match(typed: str) -> TextMatch:
+    from tui.model.text_match import find
+
+    return find(typed)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from tui.engine.http_figures import Comparison, Summary, Trend, percent
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
 from tui.model.log import LogKind
@@ -16,6 +15,7 @@ from tui.widgets.format import age, count, plural
 from tui.widgets.line_widget import Span
 
 if TYPE_CHECKING:
+    from tui.engine.http_figures import Comparison, Summary
     from tui.screens.log_pane import LogPane
 
 Spans = list[Span]
@@ -80,6 +80,8 @@ def head(
 
 def figures(summary: Summary, comparison: Comparison | None) -> tuple[Spans, Spans]:
     """The requests of the last minute, and what the deployment changed."""
+    from tui.engine.http_figures import Trend, percent
+
     if not summary.requests:
         return [(" no requests yet", "dim")], []
     p50, p95, p99 = (f"{value:,.0f}" if value is not None else "-" for value in (summary.p50, summary.p95, summary.p99))

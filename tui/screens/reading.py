@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.engine.log_patterns import ELSEWHERE
 from tui.engine.log_rows import Source
 from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
@@ -113,6 +112,8 @@ class ReadingScreen(ActingScreen):
             self._tell(self._sift(filter_) or f"Only {filter_}: & and an empty filter shows all.")
 
     def _pattern_taken(self, place: Place | None) -> None:
+        from tui.engine.log_patterns import ELSEWHERE
+
         if place is None:
             return
         if place.number == ELSEWHERE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -18,11 +19,13 @@ from textual.strip import Strip
 
 from tui.engine.log_records import BufferEntry, Rule
 from tui.engine.log_rows import LogRows, Source
-from tui.model.text_match import TextMatch, TooSlow
 from tui.widgets.frame_pacing import when_clear
 from tui.widgets.line_widget import LineWidget, Span
 from tui.widgets.log_text import Form, Stamps, head_and_body
 from tui.widgets.terminal_rows import TerminalRows
+
+if TYPE_CHECKING:
+    from tui.model.text_match import TextMatch
 
 _CACHE_LINES = 4096
 _LONGEST_SHOWN = 16_384  # characters of one line that are laid out; the whole of it is shown on enter
@@ -465,6 +468,8 @@ class LogView(LineWidget, can_focus=True):
             else:
                 rich.append(text, look)
         if self.rows.match is not None:
+            from tui.model.text_match import TooSlow
+
             try:
                 for begin, end in self.rows.match.spans(rich.plain):
                     rich.stylize(self.look("match", base), begin, end)
