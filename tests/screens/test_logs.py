@@ -18,6 +18,7 @@ from tests.scripted import ScriptedProvider, engine_of, scripted
 from tui.engine.engine import Account
 from tui.model.entities import Service
 from tui.model.log import Level, LogEntry, LogKind, LogLine
+from tui.screens.log_pane import shortest_names
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
@@ -257,3 +258,10 @@ async def test_an_expression_that_goes_on_for_ever_is_given_up_and_said_so(typed
         await sees(pilot, "this expression backtracks")
         await pilot.press("p", "k")
         assert pilot.app.is_running
+
+
+def test_services_of_one_log_are_named_as_shortly_as_tells_them_apart() -> None:
+    paths = ["railway/shop/production/api", "railway/shop/production/web", "gitlab/pay/production/web"]
+    assert shortest_names(paths) == ["api", "shop/production/web", "pay/production/web"]
+    assert shortest_names(["a/b", "a/b"]) == ["a/b", "a/b"]
+    assert shortest_names([]) == []

@@ -91,13 +91,12 @@ class LogPane(Vertical):
         self.close()
         store = self.engine.store
         self.kind = kind
-        names = [each.name for each in services]
+        labels = shortest_names([each.path for each in services])
         sources = []
         tails = []
-        for service in services:
+        for service, label in zip(services, labels, strict=True):
             tail = self.engine.tails.open(kind, service.ref, pinned.ref if pinned else None)
             tails.append(tail)
-            label = service.name if names.count(service.name) == 1 else f"{service.environment_name}/{service.name}"
             sources.append(Source(tail.buffer, label, service, tail.marks))
         self.tails = tuple(tails)
         self._unwatch = [tail.watch(self.view.appended) for tail in tails]
@@ -315,6 +314,18 @@ class LogPane(Vertical):
 
 def _way(step: int) -> str:
     return "below" if step > 0 else "above"
+
+
+def shortest_names(paths: Sequence[str]) -> list[str]:
+    """Of each path so many of its last parts as tell it from the others."""
+    names = []
+    for path in paths:
+        parts = path.split("/")
+        tails = ("/".join(parts[-count:]) for count in range(1, len(parts) + 1))
+        names.append(
+            next((tail for tail in tails if sum(f"/{each}".endswith(f"/{tail}") for each in paths) == 1), path)
+        )
+    return names
 
 
 def _match(typed: str) -> TextMatch:

@@ -62,9 +62,12 @@ class ReadingScreen(ActingScreen):
 
     def _open_merged(self) -> None:
         services = [known for ref in self.merged if (known := self.engine.store.service(ref)) is not None]
+        begins = not self.services.marked
         self.services.marked = frozenset(self.merged)
         if services:
-            self.logs.open(self.logs.kind if self.logs.tails else LogKind.RUNTIME, services, None)
+            kind = self.logs.kind if self.logs.tails else LogKind.RUNTIME
+            # What runs is what one wants to see together; [ goes on to the builds.
+            self.logs.open(LogKind.RUNTIME if begins and kind is LogKind.BUILD else kind, services, None)
         self.draw()
 
     def _tell(self, sentence: str) -> None:

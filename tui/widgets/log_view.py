@@ -436,8 +436,8 @@ class LogView(LineWidget, can_focus=True):
         if number in source.marks:
             lead.append(("◆ ", "mark"))
         if self.rows.merged:
-            widest = min(16, max(cell_len(each.label) for each in self.rows.sources))
-            label = source.label[:widest]
+            widest = min(max(12, self.size.width // 8), max(cell_len(each.label) for each in self.rows.sources))
+            label = source.label if cell_len(source.label) <= widest else "…" + source.label[1 - widest :]
             name = _LABELS[self.rows.source_index(key) % len(_LABELS)]
             lead.append((label + " " * (widest - cell_len(label) + 1), name))
         return lead
