@@ -64,6 +64,15 @@ async def test_a_search_goes_along_with_the_letters_counts_and_is_walked(size: t
         await until(pilot, lambda: "/boom" not in screen_text(app))
 
 
+async def test_a_search_from_the_oldest_line_finds_what_is_below() -> None:
+    account, _ = with_log(*numbered(60))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "fine 59")
+        await pilot.press("3", "g", "slash", *"boom", "enter")
+        await sees(pilot, "/boom 1 of 6")
+        assert app.board.log_view.cursor == 5
+
+
 async def test_a_search_that_was_left_is_over() -> None:
     account, _ = with_log(*numbered(20))
     async with running(account) as (app, pilot):

@@ -243,14 +243,21 @@ class LogView(LineWidget, can_focus=True):
     # Finding
 
     def search(self, wanted: TextMatch | None) -> None:
-        """What to look for, from the line the search began at upwards; None ends it."""
+        """What to look for, from the line the search began at upwards, then downwards; None ends it."""
         self.rows.find(wanted)
         self._cache.clear()
         if wanted is not None:
             begin = self._at() if self._sought_from is None else self._sought_from
             self._sought_from = begin
             self.rows.work(_SLICE_S)
-            self.goes_to(lambda: self.go_to(self.rows.next_match(begin + 1, -1)) or not self.rows.searching)
+
+            def found() -> bool:
+                """The last one above, else the first one below."""
+                if self.go_to(self.rows.next_match(begin + 1, -1)):
+                    return True
+                return not self.rows.searching and (self.go_to(self.rows.next_match(begin, 1)) or True)
+
+            self.goes_to(found)
         else:
             self._sought_from = None
         self._repaint()
