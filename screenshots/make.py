@@ -181,7 +181,41 @@ async def deployment(scene: Scene) -> None:
     scene.shoot("deployment")
 
 
-SCENES: tuple[Callable[[Scene], Awaitable[None]], ...] = (board, rollout, approval, rollback, audit, help_, deployment)
+async def logs(scene: Scene) -> None:
+    """What a bad rollout brought: new patterns in the log, and the requests against those before it."""
+    await scene.go_to("shop/production/checkout")
+    await scene.press("3", "r")
+    await scene.sees("new errors", "NEW")
+    await scene.pilot.pause(0.7)
+    scene.shoot("patterns")
+    await scene.press("escape", "right_square_bracket")
+    await scene.until(lambda screen: "% -> " in screen and " ms since " in screen, "the comparison")
+    await scene.pilot.pause(0.5)
+    scene.shoot("http")
+
+
+async def merged(scene: Scene) -> None:
+    """The logs of all that changed in the last hour as one, only what is bad of them."""
+    await scene.go_to("shop/production/checkout")
+    await scene.press("M", "3")
+    await scene.sees("in one log")
+    await scene.press("ampersand", *"level>=warn", "enter")
+    await scene.sees("& level>=warn")
+    await scene.pilot.pause(1.5)
+    scene.shoot("merged")
+
+
+SCENES: tuple[Callable[[Scene], Awaitable[None]], ...] = (
+    board,
+    rollout,
+    logs,
+    merged,
+    approval,
+    rollback,
+    audit,
+    help_,
+    deployment,
+)
 
 
 async def play(scene: Callable[[Scene], Awaitable[None]], size: tuple[int, int], folder: Path) -> None:

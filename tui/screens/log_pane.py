@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tui.model.log_filter import LogFilter
     from tui.model.text_match import TextMatch
 
-_QUIET_S = 2.0  # a log that says nothing for so long has said what it had
+_QUIET_S = 1.0  # a log that says nothing more for so long has said what it had
 FIGURES_S = 60.0  # the requests of the last minute
 KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
 
@@ -179,21 +180,31 @@ class LogPane(Vertical):
             return
         self.before = self.engine.tails.open(self.kind, service.ref, previous.ref)
         self._unwatch.append(self.before.watch(self.view.appended))
+        self.set_timer(_QUIET_S, partial(self._look_at_before, self.before, 0))
+
+    def _look_at_before(self, before: LogTail, end: int) -> None:
+        """A log that follows on has no end: when nothing more comes for a while, that was it."""
+        if before is not self.before:
+            return
+        if before.phase is TailPhase.LIVE and before.buffer.end == end:
+            self._compare()
+        else:
+            self.set_timer(_QUIET_S, partial(self._look_at_before, before, before.buffer.end))
 
     def take_before(self) -> None:
         """Once that log was read. What it tells no more is not waited for."""
+        if self.before is not None and self.before.phase in (TailPhase.ENDED, TailPhase.FAILED):
+            self._compare()
+
+    def _compare(self) -> None:
         before = self.before
-        if before is None:
-            return
-        quiet_s = (self.engine.clock.now() - (before.last_at or before.since)).total_seconds()
-        silent = before.phase is TailPhase.LIVE and quiet_s > _QUIET_S
-        if silent or before.phase in (TailPhase.ENDED, TailPhase.FAILED):
-            boundary = self.digest.boundary(self._live(before))
-            if boundary is not None:
-                self.digest.compare_with(before.buffer, boundary)
-            self.engine.tails.close(before)
-            self.before, self._compared = None, True
-            self.view.appended()
+        assert before is not None
+        boundary = self.digest.boundary(self._live(before))
+        if boundary is not None:
+            self.digest.compare_with(before.buffer, boundary)
+        self.engine.tails.close(before)
+        self.before, self._compared = None, True
+        self.view.appended()
 
     def _live(self, tail: LogTail) -> Deployment | None:
         service = self.engine.store.service(tail.source.service.ref)
