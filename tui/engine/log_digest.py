@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -14,8 +14,8 @@ from tui.engine.log_rows import Source
 from tui.engine.log_store import LogStore
 from tui.engine.log_volume import Volume, VolumeScan
 from tui.model.entities import Deployment
+from tui.model.moment import from_microseconds, microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENOUGH = 50  # lines held from before a deployment began, with which no others are needed
 
 
@@ -31,7 +31,7 @@ class Boundary(Struct, frozen=True):
 
     @property
     def at(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self.us)
+        return from_microseconds(self.us)
 
     @property
     def enough(self) -> bool:
@@ -55,13 +55,16 @@ class LogDigest:
         self._old_http: HttpScan | None = None
         self._http: HttpScan | None = None
 
-    def work(self, budget_s: float = 0.004, *, volume: bool = False, requests: bool = False) -> bool:
+    def work(
+        self, budget_s: float = 0.004, *, volume: bool = False, requests: bool = False, patterns: bool = False
+    ) -> bool:
         """A slice of what is asked for now, or was before. True: there is more to read."""
         until = time.perf_counter() + budget_s
         more = False
         http = self.http if requests else self._http
         volumes = self.volumes if volume else self._volumes
-        for scan in (*volumes, self._old_http, http, self._old_patterns, self._patterns):
+        repeats = self.patterns if patterns else self._patterns
+        for scan in (*volumes, self._old_http, http, self._old_patterns, repeats):
             if scan is None:
                 continue
             left_s = until - time.perf_counter()
@@ -122,7 +125,7 @@ class LogDigest:
         number = store.next_rule(store.end, -1)
         rule = store[number] if number is not None else None
         if number is not None and isinstance(rule, Rule) and rule.at is not None:
-            return _boundary(rule.deployment, _us(rule.at), number, number - store.first)
+            return _boundary(rule.deployment, microseconds(rule.at), number, number - store.first)
         if live is None:
             return None
         for number in range(store.first, min(store.end, store.first + 100)):
@@ -149,10 +152,6 @@ class LogDigest:
 
     def comparison(self, boundary: Boundary) -> Comparison:
         return compare(self.http.book, boundary.us, boundary.deployment, boundary.label)
-
-
-def _us(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _boundary(deployment: Deployment, us: int, number: int, held: int) -> Boundary:

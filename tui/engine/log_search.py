@@ -14,14 +14,14 @@ from typing import overload
 
 from tui.engine.log_store import NO_LEVEL, NO_TIME, LogStore, Scan
 from tui.model.entities import Service
-from tui.model.log import HttpRequest, LogLine
+from tui.model.log import HttpRequest, Level, LogLine
 from tui.model.log_filter import LogFilter
 from tui.model.text_match import TextMatch, TooSlow, indices, line
 
 SLICE_S = 0.006
 _FEW = 64  # lines that are looked at one by one rather than with their block
 _UNPACKED = 64  # entries between two looks at the clock
-_ALL_LEVELS = 6
+_ALL_LEVELS = len(Level)
 
 
 _Held = tuple[list[int], list[int]]  # matches; what is shown besides

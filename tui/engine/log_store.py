@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from itertools import accumulate, repeat
 from operator import add, sub
@@ -33,6 +33,7 @@ from tui.engine.log_records import (
     visible,
 )
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.moment import EPOCH, from_microseconds
 
 if TYPE_CHECKING:
     from tui.engine.log_spool import LogSpool, SpooledLog
@@ -50,7 +51,6 @@ _BLOCK_COST = 600  # bytes of a block's summary
 _RARE_COST = 600  # bytes of a Rule, Notice or LogGap
 _GZIP = 16 + zlib.MAX_WBITS
 _UNREADABLE = "this line was on the disk and cannot be read back"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEVELS = tuple(Level)
 _ONLY_LINES = {LogLine}
 
@@ -203,7 +203,7 @@ class _Page:
         us, kind = columns.times[place], columns.kinds[place]
         if kind == _LOST:
             return LogGap(None, _UNREADABLE)
-        at = None if us == NO_TIME else _EPOCH + timedelta(microseconds=us)
+        at = None if us == NO_TIME else from_microseconds(us)
         deployment, instance = parted(columns.table[columns.contexts[place]])
         if kind < _REQUEST:
             return line_of(record, at, _LEVELS[kind], deployment, instance)
@@ -271,9 +271,9 @@ class _Open:
             contexts = self._add_mixed(entries)
         ats = [each.at for each in entries]
         if None in ats:
-            self._times.extend([NO_TIME if at is None else _us(at - _EPOCH) for at in ats])
+            self._times.extend([NO_TIME if at is None else _us(at - EPOCH) for at in ats])
         else:
-            since = map(sub, ats, repeat(_EPOCH))
+            since = map(sub, ats, repeat(EPOCH))
             self._times.extend([(s.days * 86_400 + s.seconds) * 1_000_000 + s.microseconds for s in since])
         different, table = set(contexts), self._table
         for each in different.difference(table):
@@ -291,7 +291,7 @@ class _Open:
                     self._kinds.append(entry.level)
                     contexts.append((entry.deployment, entry.instance))
                 case HttpRequest():
-                    self._kinds.append(_REQUEST | _request_level(entry.status))
+                    self._kinds.append(_REQUEST | entry.level)
                     contexts.append((entry.deployment, entry.instance))
                 case _:
                     self._kinds.append(_rare_kind(entry))
@@ -651,10 +651,6 @@ def _starts(records: list[str], base: int) -> Iterable[int]:
 
 def _us(since: timedelta) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _request_level(status: int) -> Level:
-    return Level.ERROR if status >= 500 else Level.WARN if status >= 400 else Level.INFO
 
 
 def _rare_kind(entry: LogGap | Rule | Notice) -> int:

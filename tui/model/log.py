@@ -65,6 +65,11 @@ class HttpRequest(Struct, frozen=True):
     instance: str = ""
     detail: str = ""  # what went wrong upstream, in the platform's words
 
+    @property
+    def level(self) -> Level:
+        """5xx is an error, 4xx a warning."""
+        return Level.ERROR if self.status >= 500 else Level.WARN if self.status >= 400 else Level.INFO
+
 
 def searchable(entry: LogLine | HttpRequest) -> str:
     """What search and filters see of it: its text without colours, then its fields."""

@@ -19,14 +19,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.model.entities import Service
 from tui.model.log import HttpRequest, Level, LogEntry, LogGap, LogLine, searchable
-from tui.model.moment import moment
+from tui.model.moment import microseconds, moment
 from tui.model.text_match import BadExpression, TextMatch, expression, verbatim
 
 HELP: tuple[tuple[str, str], ...] = (
@@ -67,7 +67,6 @@ _LEVELS: dict[str, Level] = {
     "panic": Level.FATAL,
     "fatal": Level.FATAL,
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_CONTEXT = 1000
 _REGEX = re.compile(r"/((?:\\.|[^\\/])+)/(?=\s|$)")
 _QUOTED = re.compile(r'"((?:\\.|[^\\"])*)"')
@@ -178,12 +177,12 @@ class LogFilter(Struct, frozen=True):
     @property
     def since_us(self) -> int | None:
         """Microseconds since the epoch."""
-        return _microseconds(self.since)
+        return None if self.since is None else microseconds(self.since)
 
     @property
     def until_us(self) -> int | None:
         """Inclusive."""
-        return _microseconds(self.until)
+        return None if self.until is None else microseconds(self.until)
 
     def also(self, text: TextMatch) -> LogFilter:
         """The matches of this filter in which a text is found, without context."""
@@ -194,20 +193,13 @@ class LogFilter(Struct, frozen=True):
         """Raises TooSlow. `context` is the caller's."""
         if isinstance(entry, LogGap):
             return True
-        if level_of(entry) not in self.levels:
+        if entry.level not in self.levels:
             return False
         if entry.at is not None and (
             (self.since is not None and entry.at < self.since) or (self.until is not None and entry.at > self.until)
         ):
             return False
         return all(term.holds(entry, service) for term in self.terms if term.test is not None or not term.field)
-
-
-def level_of(entry: Entry) -> Level:
-    """Of a request by its status: 5xx is an error, 4xx a warning."""
-    if isinstance(entry, LogLine):
-        return entry.level
-    return Level.ERROR if entry.status >= 500 else Level.WARN if entry.status >= 400 else Level.INFO
 
 
 def parse(text: str, now: datetime) -> LogFilter:
@@ -366,10 +358,6 @@ def _context(term: Term) -> int:
     if term.negated or not term.value.isdecimal() or int(term.value) > _MOST_CONTEXT:
         raise ValueError(f"context takes a number of lines up to {_MOST_CONTEXT}: context:2 would do.")
     return int(term.value)
-
-
-def _microseconds(at: datetime | None) -> int | None:
-    return None if at is None else (at - _EPOCH) // timedelta(microseconds=1)
 
 
 # -- fields ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGO = re.compile(r"^-?((?:\d+(?:\.\d+)?[smhdw])+)$")
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _CLOCK = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$")
@@ -37,3 +38,12 @@ def moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
 
 def _local(at: datetime, zone: tzinfo | None) -> datetime:
     return at.replace(tzinfo=zone) if zone else at.astimezone()
+
+
+def microseconds(at: datetime) -> int:
+    """Since the epoch, exactly."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=us)

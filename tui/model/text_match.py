@@ -254,10 +254,6 @@ def _set_without_line_end(text: str) -> str | None:
     return rf"(?:(?!\n){text})" if holds_line_end else text
 
 
-def _is_punctuation(sign: str) -> bool:
-    return "!" <= sign <= "~" and not sign.isalnum()
-
-
 def _escapes(text: str) -> Iterator[int]:
     at = text.find("\\")
     while at >= 0:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.engine.audit import AuditEntry
-from tui.screens.sheet import Sheet
+from tui.screens.sheet import TableSheet
 from tui.widgets.format import fit
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
@@ -58,31 +57,24 @@ def _time(at: datetime, now: datetime | None) -> str:
     return f"{local:%m-%d %H:%M:%S}"
 
 
-class AuditScreen(Sheet[None]):
+class AuditScreen(TableSheet[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("d,ctrl+d,space,pagedown", "move(10)", show=False),
-        Binding("u,ctrl+u,pageup", "move(-10)", show=False),
-        Binding("g,home", "move(-99999)", show=False),
-        Binding("G,end", "move(99999)", show=False),
+        Binding("d,ctrl+d", "move(10)", show=False),
+        Binding("u,ctrl+u", "move(-10)", show=False),
     ]
     foot = "newest first · j k move · esc back"
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine = engine
+        self.table = AuditList(id="audit")
         self._unwatch: Callable[[], None] = lambda: None
 
     def heading(self) -> str:
         return "Audit: what was done from here"
 
-    def body(self) -> ComposeResult:
-        yield AuditList(id="audit")
-
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one(AuditList).focus()
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
         self.call_after_refresh(self.reread)
 
@@ -91,11 +83,8 @@ class AuditScreen(Sheet[None]):
 
     def reread(self) -> None:
         entries = list(enumerate(self.engine.audit.read()))
-        self.query_one(AuditList).show(
+        self.table.show(
             entries[::-1],
             self.engine.clock.now(),
             ("Nothing was done from here yet.", "R T S B or a, on a service, open an action's sheet."),
         )
-
-    def action_move(self, rows: int) -> None:
-        self.query_one(AuditList).move(rows)

@@ -314,7 +314,7 @@ class Board(ReadingScreen):
         self._open_log(self.service, self._pinned())
 
     def on_log_view_changed(self) -> None:
-        self._draw_bars()
+        self._draw_log()
         self.logs.draw_figures(self.engine.store.service(self.service) if self.service else None)
 
     def on_descendant_focus(self) -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from msgspec import Struct
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from tui.keys import MENU_KEYS
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Service
-from tui.screens.sheet import Sheet
+from tui.screens.sheet import TableSheet
 from tui.targets import previous_good
 from tui.widgets.format import LOOKS, age, fit, status_word, when
-from tui.widgets.line_table import Chosen, LineTable
+from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
 
@@ -40,18 +38,9 @@ class Offers(LineTable[Offer]):
         return [*((text, "dim") for text, _ in item.spans), (f"  {item.reason}", "approval")], ""
 
 
-class ChooseSheet(Sheet[Hashable]):
+class ChooseSheet(TableSheet[Hashable]):
     """Returns the key of the offer taken, None for none. One that cannot be taken says why."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("g,home", "move(-9999)", show=False),
-        Binding("G,end", "move(9999)", show=False),
-        Binding("space,pagedown", "move(10)", show=False),
-        Binding("pageup", "move(-10)", show=False),
-        Binding("enter", "take", show=False),
-    ]
     foot = "j k choose · enter opens the confirmation · esc back"
 
     def __init__(self, title: str, offers: Sequence[Offer], now: datetime, intro: str = "") -> None:
@@ -60,6 +49,7 @@ class ChooseSheet(Sheet[Hashable]):
         self.offers = offers
         self.now = now
         self.intro = intro
+        self.table = Offers(id="offers")
 
     def heading(self) -> str:
         return self._title
@@ -67,26 +57,19 @@ class ChooseSheet(Sheet[Hashable]):
     def body(self) -> ComposeResult:
         if self.intro:
             yield Static(self.intro, id="intro", markup=False)
-        yield Offers(id="offers")
+        yield self.table
 
     def on_mount(self) -> None:
         super().on_mount()
-        table = self.query_one(Offers)
+        table = self.table
         table.styles.height = max(1, min(len(self.offers), self.app.size.height - 9))
-        table.focus()
         table.show(self.offers, self.now, ("there is nothing to choose from",))
         first = next((offer.key for offer in self.offers if offer.reason is None), None)
         if first is not None:
             table.select(first)
 
-    def action_move(self, rows: int) -> None:
-        self.query_one(Offers).move(rows)
-
-    def on_chosen(self, event: Chosen) -> None:
-        self.action_take()
-
     def action_take(self) -> None:
-        self.take(self.query_one(Offers).selected)
+        self.take(self.table.selected)
 
     def take(self, key: Hashable | None) -> None:
         offer = next((o for o in self.offers if o.key == key), None)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 
 from tui.engine.log_records import searchable
 from tui.engine.log_rows import LogRows, Source
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
 from tui.model.log import LogKind
+from tui.model.moment import microseconds
 from tui.model.target import served_before
 from tui.screens import log_words, words
 from tui.widgets.bars import Bar
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from tui.model.text_match import TextMatch
 
 _QUIET_S = 1.0  # a log that says nothing more for so long has said what it had
+_FIGURES_EVERY_S = 1.0
 FIGURES_S = 60.0  # the requests of the last minute
 KINDS = (LogKind.BUILD, LogKind.RUNTIME, LogKind.HTTP)
 
@@ -58,6 +62,9 @@ class LogPane(Vertical):
         self.sought = ""
         self.before: LogTail | None = None  # of the deployment before, while it is read
         self._compared = False
+        self._figures_at = 0.0
+        self._figures_whole = False  # all there was had been read when they were drawn
+        self._figures_timer: Timer | None = None
         self.instant: datetime | None = None  # where one stood in the log that was left
         self.digest: LogDigest  # of what is open
         self._set_aside: LogFilter | None = None  # the filter, while a line is looked at in its context
@@ -106,6 +113,7 @@ class LogPane(Vertical):
         if self.sought:
             rows.find(_match(self.sought))
         self.digest = LogDigest(rows.sources)
+        self._figures_at = 0.0  # those of another log must not stand here
         self._shown(self.columns, kind is LogKind.HTTP)
         self._shown(self.figures, kind is LogKind.HTTP and len(services) == 1)
         current = store.service(services[0].ref) if len(services) == 1 else None
@@ -155,12 +163,25 @@ class LogPane(Vertical):
             at = self.rows.time_us(cursor) if cursor is not None and self.rows.holds(cursor) else None
             self.volume.show(self.digest.volume(self.volume.buckets), at)
         if self.figures.display:
-            summary = self.digest.summary(FIGURES_S)
-            boundary = self.boundary(service)
-            comparison = self.digest.comparison(boundary) if boundary else None
-            self.figures.show(*log_words.figures(summary, comparison))
+            self._draw_figures(service, whole=not more)
         if more:
             self.view.appended()
+
+    def _draw_figures(self, service: Service | None, *, whole: bool) -> None:
+        """At once when all was read for the first time, then once a second: a comparison takes as long as a frame."""
+        wait_s = self._figures_at + _FIGURES_EVERY_S - monotonic()
+        if wait_s > 0 and (self._figures_whole or not whole):
+            if self._figures_timer is None:
+                self._figures_timer = self.set_timer(wait_s, self._figures_due)
+            return
+        self._figures_at, self._figures_whole = monotonic(), whole
+        boundary = self.boundary(service)
+        comparison = self.digest.comparison(boundary) if boundary else None
+        self.figures.show(*log_words.figures(self.digest.summary(FIGURES_S), comparison))
+
+    def _figures_due(self) -> None:
+        self._figures_timer = None
+        self.view.appended()
 
     def boundary(self, service: Service | None) -> Boundary | None:
         """Of the deployment that speaks now."""
@@ -204,6 +225,7 @@ class LogPane(Vertical):
             self.digest.compare_with(before.buffer, boundary)
         self.engine.tails.close(before)
         self.before, self._compared = None, True
+        self._figures_whole = False
         self.view.appended()
 
     def _live(self, tail: LogTail) -> Deployment | None:
@@ -298,7 +320,7 @@ class LogPane(Vertical):
             return "There are no lines to go to."
         first = self.rows.first
         held_from = None if first is None else self.rows.time_us(first)
-        if held_from is not None and held_from > at.timestamp() * 1e6:
+        if held_from is not None and held_from > microseconds(at):
             return f"What is held of this log begins later than {words.clock(at)}: this is its oldest line."
         return f"At {words.clock(at)}"
 
@@ -318,7 +340,7 @@ class LogPane(Vertical):
         def there() -> bool:
             last = self.rows.last
             us = None if last is None else self.rows.time_us(last)
-            return us is not None and us >= at.timestamp() * 1e6 and self.view.go_to_time(at)
+            return us is not None and us >= microseconds(at) and self.view.go_to_time(at)
 
         self.view.goes_to(there)
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
 from tui.engine.log_patterns import ELSEWHERE, Change, PatternChange
 from tui.engine.log_volume import bars
 from tui.model.entities import Service
 from tui.model.log import Level
+from tui.screens.digest_sheet import DigestSheet
 from tui.screens.log_pane import LogPane
-from tui.screens.sheet import Sheet
 from tui.widgets.format import count, duration, plural
-from tui.widgets.line_table import Chosen, LineTable
+from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 from tui.widgets.log_text import LEVEL_STYLES
 
-_REREAD_S = 0.5
 _TAGS = {
     Change.NEW: ("NEW ", "bad"),
     Change.MORE: ("more", "approval"),
@@ -57,46 +54,22 @@ class Patterns(LineTable[PatternChange]):
         return [*spans, (pattern.text, level if pattern.level >= Level.ERROR else "")], ""
 
 
-class PatternsSheet(Sheet[Place]):
-    """Follows the log while it is open. Returns the line of the pattern taken."""
+class PatternsSheet(DigestSheet[Place]):
+    """Returns the line of the pattern taken."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("g,home", "move(-9999)", show=False),
-        Binding("G,end", "move(9999)", show=False),
-        Binding("space,pagedown", "move(10)", show=False),
-        Binding("pageup", "move(-10)", show=False),
-        Binding("enter", "take", show=False),
-        Binding("ampersand,F", "filter", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ampersand,F", "filter", show=False)]
+    what = "Patterns"
+    reads: ClassVar[Mapping[str, bool]] = {"patterns": True}
+    nothing = "no lines yet"
     foot = "enter its first line · & only its lines · esc back"
 
     def __init__(self, logs: LogPane, service: Service | None) -> None:
-        super().__init__()
-        self.logs = logs
-        self.service = service
+        super().__init__(logs, service)
         self.table = Patterns(id="patterns")
 
-    def heading(self) -> str:
-        return f"Patterns of {self.service.name if self.service else ''}"
-
-    def body(self) -> ComposeResult:
-        yield Static("", id="told", markup=False)
-        yield self.table
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.table.focus()
-        self.reread()
-        self.set_interval(_REREAD_S, self.reread)
-
-    def reread(self) -> None:
-        self.logs.take_before()
-        digest, boundary = self.logs.digest, self.logs.boundary(self.service)
+    def told(self) -> tuple[str, str, Sequence[PatternChange]]:
+        digest, boundary = self.digest, self.logs.boundary(self.service)
         scan = digest.patterns
-        if digest.work(0.008):
-            self.set_timer(0.01, self.reread)
         book = scan.book
         changes: Sequence[PatternChange]
         if boundary is None:
@@ -110,16 +83,8 @@ class PatternsSheet(Sheet[Place]):
                 told += f"; against {plural(since.known_before, 'line')} of {duration(since.known_before_s)} before it"
             elif self.logs.before is not None:
                 told = f"since {boundary.label}: reading the log of the deployment before …"
-        left = scan.left
-        reading = f"; reading, {plural(left, 'line')} to go" if left else ""
-        self.query_one("#told", Static).update(f"{plural(len(book), 'pattern')}, {told}{reading}")
-        self.table.show(changes, self.app.engine.clock.now(), ("no lines yet",))  # type: ignore[attr-defined]
-
-    def action_move(self, rows: int) -> None:
-        self.table.move(rows)
-
-    def on_chosen(self, event: Chosen) -> None:
-        self.action_take()
+        reading = f"; reading, {plural(scan.left, 'line')} to go" if scan.left else ""
+        return f"{plural(len(book), 'pattern')}, {told}{reading}", "", changes
 
     def action_take(self) -> None:
         if (item := self.table.current()) is not None:

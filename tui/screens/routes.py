@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
 from tui.engine.http_figures import NOT_FOUND, OTHER, Figures, Order, RouteChange, Trend, percent
 from tui.model.entities import Service
+from tui.screens.digest_sheet import DigestSheet
 from tui.screens.log_pane import LogPane
-from tui.screens.sheet import Sheet
 from tui.widgets.format import count, duration, plural
-from tui.widgets.line_table import Chosen, LineTable
+from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
-_REREAD_S = 0.5
 _WIDE = 90  # columns for all the figures
 _TRENDS = {Trend.WORSE: ("worse ", "bad"), Trend.NEW: ("new   ", "approval"), Trend.BETTER: ("better", "live")}
 
@@ -67,48 +64,25 @@ def heads(width: int) -> str:
     return f" {'':6} {'requests':>8} {'5xx':>6} {'4xx':>6} {'p50':>6} {'p95':>6} {'p99':>6}  route"
 
 
-class RoutesSheet(Sheet[str]):
-    """Follows the log while it is open. Returns a filter for the requests of the route taken."""
+class RoutesSheet(DigestSheet[str]):
+    """Returns a filter for the requests of the route taken."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("g,home", "move(-9999)", show=False),
-        Binding("G,end", "move(9999)", show=False),
-        Binding("space,pagedown", "move(10)", show=False),
-        Binding("pageup", "move(-10)", show=False),
         Binding("o", "order", show=False),
-        Binding("enter,ampersand", "take", show=False),
+        Binding("ampersand", "take", show=False),
     ]
+    what = "Requests"
+    reads: ClassVar[Mapping[str, bool]] = {"requests": True}
+    nothing = "no requests yet"
     foot = "enter only its requests · o order · esc back"
 
     def __init__(self, logs: LogPane, service: Service | None) -> None:
-        super().__init__()
-        self.logs = logs
-        self.service = service
+        super().__init__(logs, service)
         self.order = Order.REQUESTS
         self.table = Routes(id="routes")
 
-    def heading(self) -> str:
-        return f"Requests of {self.service.name if self.service else ''}"
-
-    def body(self) -> ComposeResult:
-        yield Static("", id="told", markup=False)
-        yield Static("", id="heads", markup=False)
-        yield self.table
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.table.focus()
-        self.reread()
-        self.set_interval(_REREAD_S, self.reread)
-
-    def reread(self) -> None:
-        self.logs.take_before()
-        digest, boundary = self.logs.digest, self.logs.boundary(self.service)
-        scan = digest.http
-        if digest.work(0.008):
-            self.set_timer(0.01, self.reread)
+    def told(self) -> tuple[str, str, Sequence[RouteRow]]:
+        digest, boundary = self.digest, self.logs.boundary(self.service)
         changes: dict[str, RouteChange] = {}
         told = "no deployment is known to compare with"
         if boundary is not None and self.logs.before is not None:
@@ -119,23 +93,16 @@ class RoutesSheet(Sheet[str]):
             told = comparison.words()
             if comparison.trend is not Trend.UNKNOWN:
                 told += f", {duration(comparison.window_s)} on both sides"
-        rows = [RouteRow(each.route, each.figures, changes.get(each.route)) for each in scan.book.routes(self.order)]
+        routes = digest.http.book.routes(self.order)
+        rows = [RouteRow(each.route, each.figures, changes.get(each.route)) for each in routes]
         if self.order is Order.REQUESTS:  # what became worse is why one looks
             rows.sort(key=lambda row: row.change is None or row.change.trend is not Trend.WORSE)
-        self.query_one("#told", Static).update(f"{plural(len(rows), 'route')} by {self.order}. {told}")
-        self.query_one("#heads", Static).update(heads(self.table.size.width))
-        self.table.show(rows, self.app.engine.clock.now(), ("no requests yet",))  # type: ignore[attr-defined]
-
-    def action_move(self, rows: int) -> None:
-        self.table.move(rows)
+        return f"{plural(len(rows), 'route')} by {self.order}. {told}", heads(self.table.size.width), rows
 
     def action_order(self) -> None:
         orders = list(Order)
         self.order = orders[(orders.index(self.order) + 1) % len(orders)]
         self.reread()
-
-    def on_chosen(self, event: Chosen) -> None:
-        self.action_take()
 
     def action_take(self) -> None:
         if (item := self.table.current()) is not None:

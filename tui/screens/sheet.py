@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import PALETTE
 
 Result = TypeVar("Result")
@@ -49,6 +50,37 @@ class Sheet(ModalScreen[Result], Generic[Result]):
 
     def action_keep(self) -> None:
         self.dismiss(None)
+
+
+class TableSheet(Sheet[Result]):
+    """A sheet that chooses a row. Subclasses make `table` before they are shown, and say what taking a row does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("g,home", "move(-99999)", show=False),
+        Binding("G,end", "move(99999)", show=False),
+        Binding("space,pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+        Binding("enter", "take", show=False),
+    ]
+    table: LineTable[Any]
+
+    def body(self) -> ComposeResult:
+        yield self.table
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.focus()
+
+    def action_move(self, rows: int) -> None:
+        self.table.move(rows)
+
+    def on_chosen(self) -> None:
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Of the row under the cursor."""
 
 
 class ReadSheet(Sheet[None]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from tui.engine.log_records import BufferEntry, Notice, Rule, searchable
 from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.moment import EPOCH
 from tui.model.text import without_sgr
 from tui.widgets.format import age, duration, plural
 from tui.widgets.line_widget import Span
@@ -29,8 +30,6 @@ class Stamps(StrEnum):
         order = list(Stamps)
         return order[(order.index(self) + 1) % len(order)]
 
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LEVEL_STYLES = {
     Level.TRACE: "level-debug",
@@ -127,7 +126,7 @@ def _request(request: HttpRequest, form: Form) -> tuple[list[Span], list[Span]]:
 
 def request_heads(form: Form) -> str:
     """The heads of the columns of a log of requests."""
-    width = cell_len(_stamp(_EPOCH, form))
+    width = cell_len(_stamp(EPOCH, form))
     time = f"{'time':<{width}}"[:width]
     return f"{time}{'method':<7} {'':>3} {'took':>8} {'size':>6} {'client':<15} path"
 
@@ -146,18 +145,7 @@ def size(count: int) -> str:
 
 def rule_text(rule: Rule) -> str:
     """Where a deployment begins: its revision, who and why."""
-    deployment = rule.deployment
-    revision = deployment.revision
-    parts = [revision.short if revision else deployment.id[:8]]
-    if revision and revision.branch:
-        parts.append(revision.branch)
-    if who := (revision.author if revision else None) or deployment.creator:
-        parts.append(who)
-    if revision and revision.message:
-        parts.append(revision.message)
-    elif deployment.trigger:
-        parts.append(deployment.trigger)
-    return "━━ deployment " + " · ".join(parts) + " "
+    return f"━━ {searchable(rule)} "
 
 
 def as_plain(entry: BufferEntry, label: str = "") -> str:

@@ -7,7 +7,7 @@ at what came. Filtering and searching are done in slices between frames. Nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells
@@ -19,6 +19,7 @@ from textual.strip import Strip
 
 from tui.engine.log_records import BufferEntry, Rule
 from tui.engine.log_rows import LogRows, Source
+from tui.model.moment import from_microseconds, microseconds
 from tui.widgets.frame_pacing import when_clear
 from tui.widgets.line_widget import LineWidget, Span
 from tui.widgets.log_text import Form, Stamps, head_and_body
@@ -31,7 +32,6 @@ _CACHE_LINES = 4096
 _LONGEST_SHOWN = 16_384  # characters of one line that are laid out; the whole of it is shown on enter
 _SLICE_S = 0.006
 _LABELS = ("source-0", "source-1", "source-2", "source-3", "source-4", "source-5")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LogView(LineWidget, can_focus=True):
@@ -226,7 +226,7 @@ class LogView(LineWidget, can_focus=True):
 
     def go_to_time(self, at: datetime) -> bool:
         """To the first line at or after that time."""
-        return self.go_to(self.rows.at_time((at - _EPOCH) // timedelta(microseconds=1)))
+        return self.go_to(self.rows.at_time(microseconds(at)))
 
     @property
     def instant(self) -> datetime | None:
@@ -236,7 +236,7 @@ class LogView(LineWidget, can_focus=True):
             if key is None:
                 break
             if self.rows.holds(key) and (us := self.rows.time_us(key)) is not None:
-                return _EPOCH + timedelta(microseconds=us)
+                return from_microseconds(us)
             key = self.rows.beside(key, -1)
         return None
 

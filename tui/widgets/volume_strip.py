@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from tui.engine.log_volume import Volume, bars
+from tui.model.moment import from_microseconds
 from tui.widgets.line_widget import LineWidget, Span
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class VolumeStrip(LineWidget):
@@ -50,7 +49,7 @@ def _bars(volume: Volume, cursor_us: int | None) -> list[Span]:
 def _scale(volume: Volume) -> list[Span]:
     """Begin and end of the bars, what one is, and the biggest."""
     width = len(volume.total)
-    ends = [_EPOCH + timedelta(microseconds=volume.start_us + place * volume.width_us) for place in (0, width)]
+    ends = [from_microseconds(volume.start_us + place * volume.width_us) for place in (0, width)]
     day = "%d %b " if ends[1] - ends[0] > timedelta(hours=20) else ""
     first, last = (f"{at.astimezone():{day}%H:%M:%S}" for at in ends)
     told = f"{volume.width_words} a bar, most {max(volume.total):,}; errors {sum(volume.error):,}"
