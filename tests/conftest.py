@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tui.demo.railway.tokens import Tokens
 from tui.demo.serve import serve
@@ -15,6 +16,12 @@ from tui.demo.world import World
 
 # A shell that runs the tests in the background has SIGINT ignored, and so would every program started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples each time, however busy the machine is.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture
