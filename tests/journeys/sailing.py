@@ -57,7 +57,7 @@ class Voyage:
 
     async def until(self, condition: Callable[[], object], what: str = "it", *, step_s: float = 0.0) -> None:
         """Waits for a condition; with `step_s` the world's time goes on meanwhile, that much each look."""
-        given_up = time.monotonic() + 15
+        given_up = time.monotonic() + 40
         while not condition():
             if step_s:
                 self.world.advance(step_s)

@@ -72,7 +72,7 @@ class Both:
         for terminal in self.terminals:
             terminal.wait_for(lambda lines: any(told in line for line in lines) is not gone)
         one, other = self.terminals
-        one.wait_for(lambda _: one.cells() == self._drained(other), timeout_s=5)
+        one.wait_for(lambda _: one.cells() == self._drained(other), timeout_s=20)
 
     @staticmethod
     def _drained(terminal: Terminal) -> object:
