@@ -18,6 +18,7 @@ from tui.engine.follow import Follower
 from tui.engine.link import Account, Link
 from tui.engine.log_store import LogLimits
 from tui.engine.log_tail import Tails
+from tui.engine.notes import Notes
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
 from tui.engine.store import AccountState, Store
@@ -44,6 +45,7 @@ class Engine:
         accounts: Sequence[Account],
         *,
         audit: AuditLog,
+        notes: Notes | None = None,
         clock: Clock | None = None,
         read_only: bool = False,
         random: Random | None = None,
@@ -56,6 +58,7 @@ class Engine:
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
+        self.notes = notes or Notes(None, self.clock)
         self._random = random or Random()
         first_s = poll_s or Polling().snapshot_s
         self.store = Store([AccountState(each.name, each.provider, each.title, first_s) for each in accounts])
