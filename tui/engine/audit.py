@@ -88,6 +88,17 @@ class AuditLog:
         if is_new:
             _sync_folder(self.path.parent)
 
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Moves when something was appended, by whatever session."""
+        if self.path is None:
+            return len(self._memory), 0
+        try:
+            state = self.path.stat()
+        except OSError:
+            return 0, 0
+        return state.st_size, state.st_mtime_ns
+
     def read(self, since: datetime | None = None) -> list[AuditEntry]:
         """Oldest first. A torn or foreign line is skipped and counted."""
         entries = self._memory if self.path is None else list(self._parsed(self.path))
