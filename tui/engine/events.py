@@ -18,7 +18,6 @@ from msgspec import Struct
 from tui.engine.audit import AuditEntry, AuditLog
 from tui.engine.history import History
 from tui.model.entities import Deployment, Ref
-from tui.model.moment import from_microseconds, microseconds
 from tui.model.status import Status
 from tui.model.text import plain
 
@@ -87,7 +86,7 @@ class NewError(Struct, frozen=True):
 
 
 _Thing = Deployment | AuditEntry | ErrorPattern
-_Moment = tuple[int, int, int, _Thing]  # microseconds, the owner's number, a number within it, what
+_Moment = tuple[datetime, int, int, _Thing]  # when, the owner's number, a number within it, what
 
 
 class Events:
@@ -119,15 +118,15 @@ class Events:
     def before(self, at: datetime, limit: int = 500) -> tuple[Event, ...]:
         """Nearest first, what happened at `at` or earlier."""
         self._renew()
-        end = bisect_right(self._order, microseconds(at), key=_us)
+        end = bisect_right(self._order, at, key=_when)
         nearest_first = (self._order[place] for place in range(end - 1, -1, -1))
         return tuple(self._each_once(nearest_first, limit))
 
     def between(self, begin: datetime, end: datetime) -> tuple[Event, ...]:
         """Oldest first, each once at its last moment from `begin` on and before `end`."""
         self._renew()
-        first = bisect_left(self._order, microseconds(begin), key=_us)
-        last = bisect_left(self._order, microseconds(end), key=_us)
+        first = bisect_left(self._order, begin, key=_when)
+        last = bisect_left(self._order, end, key=_when)
         return tuple(self._each_once(reversed(self._order[first:last]), None))[::-1]
 
     def undated(self) -> tuple[Undated, ...]:
@@ -159,16 +158,15 @@ class Events:
     def _each_once(self, moments: Iterable[_Moment], limit: int | None) -> Iterator[Event]:
         """The first moment of each thing among these."""
         seen: set[Hashable] = set()
-        for us, owner, _, thing in moments:
+        for at, owner, _, thing in moments:
             key = _identity(owner, thing)
             if key not in seen:
                 seen.add(key)
-                yield self._event(us, self._owners[owner], thing)
+                yield self._event(at, self._owners[owner], thing)
                 if limit is not None and len(seen) >= limit:
                     return
 
-    def _event(self, us: int, service: Ref | None, thing: _Thing) -> Event:
-        at = from_microseconds(us)
+    def _event(self, at: datetime, service: Ref | None, thing: _Thing) -> Event:
         if isinstance(thing, AuditEntry):
             service = self._history.named(thing.target)
             path, gone = plain(thing.target), service is not None and self._history.gone(service)
@@ -177,7 +175,7 @@ class Events:
         assert service is not None  # only the audit has none
         path, gone = self._history.path(service), self._history.gone(service)
         if isinstance(thing, Deployment):
-            return Event(at, EventKind.DEPLOYMENT, service, path, _became(thing, us), thing, gone=gone)
+            return Event(at, EventKind.DEPLOYMENT, service, path, _became(thing, at), thing, gone=gone)
         return Event(at, EventKind.ERROR, service, path, thing.text, count=thing.count, gone=gone)
 
     def _renew(self) -> None:
@@ -193,17 +191,17 @@ class Events:
             if self._sources.get(ref) is not deployments:
                 number = self._changed(ref, ref, deployments, changed)
                 added += _of_deployments(deployments, number)
-                self._undated[ref] = tuple(each for each in deployments if not any(_times(each)))
+                self._undated[ref] = tuple(each for each in deployments if not _is_dated(each))
         for ref in forgotten:
             del self._sources[ref], self._undated[ref]
         if self._sources.get("audit") != (stamp := self._audit.stamp):
             number = self._changed("audit", None, stamp, changed)
-            added += [(microseconds(entry.at), number, n, entry) for n, entry in enumerate(self._audit.read())]
+            added += [(entry.at, number, n, entry) for n, entry in enumerate(self._audit.read())]
         errors = self._errors()
         for ref in [*errors, *(key[1] for key in self._sources if isinstance(key, tuple) and key[1] not in errors)]:
             if self._sources.get(("errors", ref), ()) != (now := errors.get(ref, ())):
                 number = self._changed(("errors", ref), ref, now, changed)
-                added += [(microseconds(error.at), number, n, error) for n, error in enumerate(now)]
+                added += [(error.at, number, n, error) for n, error in enumerate(now)]
         if changed:
             kept = [moment for moment in self._order if moment[1] not in changed]
             kept += added
@@ -236,19 +234,22 @@ def _add(found: dict[str, ErrorPattern], errors: Iterable[ErrorPattern]) -> None
             found[error.text] = error
 
 
-def _times(deployment: Deployment) -> tuple[datetime | None, datetime | None]:
-    """When it began, and when it ended."""
-    return deployment.started_at or deployment.created_at, deployment.finished_at
+def _is_dated(deployment: Deployment) -> bool:
+    return bool(deployment.created_at or deployment.started_at or deployment.finished_at)
 
 
 def _of_deployments(deployments: Sequence[Deployment], owner: int) -> Iterator[_Moment]:
-    for number, each in enumerate(deployments):
-        for half, at in enumerate(_times(each)):
-            if at is not None:
-                yield microseconds(at), owner, 2 * number + half, each
+    """Oldest first, as they are nearly in order then."""
+    number = 0
+    for each in reversed(deployments):
+        if (began := each.started_at or each.created_at) is not None:
+            yield began, owner, number, each
+        if each.finished_at is not None:
+            yield each.finished_at, owner, number + 1, each
+        number += 2
 
 
-def _us(moment: _Moment) -> int:
+def _when(moment: _Moment) -> datetime:
     return moment[0]
 
 
@@ -267,9 +268,8 @@ _ENDS = {
 }
 
 
-def _became(deployment: Deployment, us: int) -> str:
+def _became(deployment: Deployment, at: datetime) -> str:
     """What it did at that moment."""
-    end = deployment.finished_at
-    if end is None or microseconds(end) != us:
+    if deployment.finished_at != at:
         return "began"
     return _ENDS.get(deployment.status, "went live")
