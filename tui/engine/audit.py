@@ -77,6 +77,17 @@ class AuditLog:
             return
         json_lines.append(self.path, [msgspec.json.encode(_line(entry))])
 
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Moves when something was appended, by whatever session."""
+        if self.path is None:
+            return len(self._memory), 0
+        try:
+            state = self.path.stat()
+        except OSError:
+            return 0, 0
+        return state.st_size, state.st_mtime_ns
+
     def read(self, since: datetime | None = None) -> list[AuditEntry]:
         """Oldest first. A torn or foreign line is skipped and counted."""
         entries = self._memory if self.path is None else self._parsed(self.path)

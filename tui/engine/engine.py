@@ -13,8 +13,10 @@ from tui.engine.actions import ActionService
 from tui.engine.audit import AuditLog
 from tui.engine.backoff import Backoff
 from tui.engine.budget import Budget
+from tui.engine.events import Events
 from tui.engine.focus import Focus
 from tui.engine.follow import Follower
+from tui.engine.history import History
 from tui.engine.link import Account, Link
 from tui.engine.log_store import LogLimits
 from tui.engine.log_tail import Tails
@@ -84,6 +86,8 @@ class Engine:
                 self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
             ),
         )
+        self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
+        self.events = Events(self.history, audit)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -127,6 +131,7 @@ class Engine:
             if account in (None, name):
                 poller.refresh()
         self._focus.refresh()
+        self.history.refresh(account)
         self.tails.retry(account)
 
     def more(self, service: Ref) -> None:
