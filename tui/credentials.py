@@ -15,6 +15,14 @@ COMMAND_TIMEOUT_S = 30.0
 KEYRING_SERVICE = "deckwatch"
 
 
+_KNOWN: set[Secret] = set()
+
+
+def known() -> frozenset[Secret]:
+    """Every secret this process has read: what is written to a file is freed of them (`model.mask`)."""
+    return frozenset(_KNOWN)
+
+
 class Secret:
     """A token. Neither repr, str nor format shows it, and it does not pickle; `reveal()` is for the one header."""
 
@@ -22,6 +30,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
+        _KNOWN.add(self)
 
     def reveal(self) -> str:
         return self._value

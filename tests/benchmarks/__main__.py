@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import fleet, flood, idle, log_search, logs, start, terminal_bytes, understand
+from tests.benchmarks import events, fleet, flood, idle, log_search, logs, start, terminal_bytes, understand
 from tests.benchmarks.report import Row, as_json, machine, markdown
 
-PARTS = ("start", "idle", "fleet", "flood", "terminal", "logs", "search", "understand")
+PARTS = ("start", "idle", "fleet", "flood", "terminal", "logs", "search", "understand", "events")
 
 
 def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -30,6 +30,8 @@ def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row
                 yield from flood.rows(own, presses=presses, rounds=rounds, seconds=seconds / 2)
             case "understand":
                 yield from understand.rows(rounds=rounds, number=100_000 if quick else 1_000_000)
+            case "events":
+                yield from events.rows(rounds=rounds)
             case "logs":
                 yield from logs.rows(own, lines=100_000 if quick else 1_000_000, few=10_000, rounds=rounds)
             case "search":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import flood, idle, log_search, logs, start, terminal_bytes, understand
+from tests.benchmarks import events, flood, idle, log_search, logs, start, terminal_bytes, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -47,6 +47,12 @@ def test_understanding_measures_every_scan_and_every_question() -> None:
     rows = list(understand.rows(rounds=1, number=3000))
     assert len(rows) == 6
     assert all(all(value > 0 for value in next(iter(row.runs.values()))) for row in rows)
+
+
+def test_events_measures_the_first_answer_and_every_one_after() -> None:
+    rows = list(events.rows(rounds=1, services=5, each=4))
+    assert len(rows) == 3
+    assert all(row.value > 0 for row in rows)
 
 
 def test_logs_measures_taking_in_holding_and_jumping(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def open_board(options: Common) -> None:
     from tui.engine.audit import AuditLog
     from tui.engine.engine import Engine
     from tui.engine.log_store import LogLimits
+    from tui.engine.notes import Notes
 
     folder, logs = state_dir(), config.logs
     diagnostics.to_file()
@@ -111,6 +112,7 @@ def open_board(options: Common) -> None:
         return Engine(
             [account(one) for one in config.accounts],
             audit=AuditLog(folder / "audit.jsonl"),
+            notes=Notes(folder / "notes.jsonl"),
             read_only=options.read_only,
             cache=folder / "pictures",
             log_limits=LogLimits(logs.lines, logs.bytes, logs.total_bytes),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import pwd
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from tui.engine import json_lines
 
 
 class ActionPhase(StrEnum):
@@ -76,37 +75,32 @@ class AuditLog:
         if self.path is None:
             self._memory.append(entry)
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        is_new = not self.path.exists()
-        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        json_lines.append(self.path, [msgspec.json.encode(_line(entry))])
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Moves when something was appended, by whatever session."""
+        if self.path is None:
+            return len(self._memory), 0
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            _write_whole(file, _line_end_missing(file) + msgspec.json.encode(_line(entry)) + b"\n")
-            os.fsync(file)
-        finally:
-            os.close(file)
-        if is_new:
-            _sync_folder(self.path.parent)
+            state = self.path.stat()
+        except OSError:
+            return 0, 0
+        return state.st_size, state.st_mtime_ns
 
     def read(self, since: datetime | None = None) -> list[AuditEntry]:
         """Oldest first. A torn or foreign line is skipped and counted."""
-        entries = self._memory if self.path is None else list(self._parsed(self.path))
+        entries = self._memory if self.path is None else self._parsed(self.path)
         return [entry for entry in entries if since is None or entry.at >= since]
 
-    def _parsed(self, path: Path) -> Iterator[AuditEntry]:
-        self.skipped = 0
+    def _parsed(self, path: Path) -> list[AuditEntry]:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            return
+            content = b""
         decoder = msgspec.json.Decoder(_Line)
-        for raw in content.split(b"\n"):
-            if not raw.strip():
-                continue
-            try:
-                yield _entry(decoder.decode(raw))
-            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-                self.skipped += 1
+        entries, self.skipped = json_lines.decoded(content, lambda raw: _entry(decoder.decode(raw)))
+        return entries
 
 
 def to_json(entry: AuditEntry) -> dict[str, object]:
@@ -159,23 +153,3 @@ def _entry(line: _Line) -> AuditEntry:
         status=line.status,
         message=line.message,
     )
-
-
-def _line_end_missing(file: int) -> bytes:
-    """A line end, where a full disk or a power cut left the last line torn: ours must not be glued to it."""
-    size = os.fstat(file).st_size
-    return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
-
-
-def _write_whole(file: int, content: bytes) -> None:
-    if os.write(file, content) != len(content):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name must survive a power cut too."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

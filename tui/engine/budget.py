@@ -145,6 +145,16 @@ class Budget:
             share, left_s = 1.0 - share, min(left_s, FOCUSED_HORIZON_S)
         return max(at_least, requests / (share * free / left_s))
 
+    def spare_s(self, requests: int) -> float:
+        """How long to hold back after so many requests that nobody waits for: half of the burst stays for others, and
+        when half of the window is gone, they go at the pace of the polls."""
+        self._roll()
+        self._fill()
+        wait_s = max(0.0, (1.0 + self._burst / 2 - self._tokens) / self._rate)
+        if self._limit is None or self._remaining > self._limit / 2:
+            return wait_s
+        return self.interval_s(requests, at_least=wait_s)
+
     async def _turn(self, priority: Priority) -> None:
         """Returns when this request is the next to go. The closer looked at go first, then who came first."""
         self._ticket += 1

@@ -13,11 +13,14 @@ from tui.engine.actions import ActionService
 from tui.engine.audit import AuditLog
 from tui.engine.backoff import Backoff
 from tui.engine.budget import Budget
+from tui.engine.events import Events
 from tui.engine.focus import Focus
 from tui.engine.follow import Follower
+from tui.engine.history import History
 from tui.engine.link import Account, Link
 from tui.engine.log_store import LogLimits
 from tui.engine.log_tail import Tails
+from tui.engine.notes import Notes
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
 from tui.engine.store import AccountState, Store
@@ -44,6 +47,7 @@ class Engine:
         accounts: Sequence[Account],
         *,
         audit: AuditLog,
+        notes: Notes | None = None,
         clock: Clock | None = None,
         read_only: bool = False,
         random: Random | None = None,
@@ -56,6 +60,7 @@ class Engine:
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
+        self.notes = notes or Notes(None, self.clock)
         self._random = random or Random()
         first_s = poll_s or Polling().snapshot_s
         self.store = Store([AccountState(each.name, each.provider, each.title, first_s) for each in accounts])
@@ -81,6 +86,8 @@ class Engine:
                 self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
             ),
         )
+        self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
+        self.events = Events(self.history, audit)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -124,6 +131,7 @@ class Engine:
             if account in (None, name):
                 poller.refresh()
         self._focus.refresh()
+        self.history.refresh(account)
         self.tails.retry(account)
 
     def more(self, service: Ref) -> None:

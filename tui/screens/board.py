@@ -397,9 +397,8 @@ class Board(ReadingScreen):
         elif pane is self.timeline and self.service and isinstance(self.timeline.selected, Ref):
             self.app.push_screen(DeploymentScreen(self.engine, self.service, self.timeline.selected))
         elif pane is self.log_view and (key := self.log_view.cursor) is not None and self.log_view.rows.holds(key):
-            source, number = self.log_view.rows.where(key)
-            note = source.marks.get(number, "")
-            self.app.push_screen(EntrySheet(self.log_view.rows.entry(key), note, self._label(source)))
+            source, _ = self.log_view.rows.where(key)
+            self.app.push_screen(EntrySheet(self.log_view.rows.entry(key), self.logs.note(), self._label(source)))
         elif pane is self.log_view:
             self.log_view.pause()
 

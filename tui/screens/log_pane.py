@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from tui.engine.log_marks import LogMarks
 from tui.engine.log_records import searchable
 from tui.engine.log_rows import LogRows, Source
 from tui.engine.log_tail import LogTail, TailPhase
@@ -67,6 +68,7 @@ class LogPane(Vertical):
         self._figures_timer: Timer | None = None
         self.instant: datetime | None = None  # where one stood in the log that was left
         self.digest: LogDigest  # of what is open
+        self._marks: dict[int, LogMarks] = {}  # by the id of the source
         self._set_aside: LogFilter | None = None  # the filter, while a line is looked at in its context
         self._unwatch: list[Callable[[], None]] = []
 
@@ -107,6 +109,7 @@ class LogPane(Vertical):
             tails.append(tail)
             sources.append(Source(tail.buffer, label, service, tail.marks))
         self.tails = tuple(tails)
+        self._marks = {id(each): LogMarks(self.engine.notes, each, kind) for each in sources}
         self._unwatch = [tail.watch(self.view.appended) for tail in tails]
         rows = LogRows(sources)
         rows.keep(self.filter)
@@ -154,6 +157,7 @@ class LogPane(Vertical):
         """What the lines come to, where it is shown; read in slices, a frame each."""
         if not self.tails:
             return
+        self._put_marks_back()
         if self.figures.display:
             self.read_before(service)
         self.take_before()
@@ -165,6 +169,14 @@ class LogPane(Vertical):
         if self.figures.display:
             self._draw_figures(service, whole=not more)
         if more:
+            self.view.appended()
+
+    def _put_marks_back(self) -> None:
+        marks = self._marks.values()
+        moved = [each.step() for each in marks]
+        if any(moved):
+            self.view.changed()
+        if any(each.more for each in marks):
             self.view.appended()
 
     def _draw_figures(self, service: Service | None, *, whole: bool) -> None:
@@ -293,6 +305,35 @@ class LogPane(Vertical):
             return ""
         return "No filter is set: & sets one."
 
+    # Marks
+
+    def mark(self, note: str = "") -> str:
+        """Marks the line under the cursor, with a note even if it is marked; or takes its mark away."""
+        marked = self.view.mark(note)
+        key = self.view.cursor
+        if key is None or not self.rows.holds(key):
+            return "There is no line to mark."
+        source, number = self.rows.where(key)
+        try:
+            if marked:
+                self._marks[id(source)].keep(number, note)
+            else:
+                self._marks[id(source)].drop(number)
+        except OSError as error:
+            return f"For this session only: the notes cannot be written ({error.strerror})."
+        self.view.changed()
+        if note:
+            return f"Marked: {note}"
+        return "Marked: ' goes to the next mark." if marked else "No mark here any more."
+
+    def note(self) -> str:
+        """What the mark of the line under the cursor says; "" where it says nothing."""
+        key = self.view.cursor
+        if key is None:
+            return ""
+        source, number = self.rows.where(key)
+        return source.marks.get(number, "")
+
     # Taking away
 
     def picked(self) -> str:
@@ -313,7 +354,7 @@ class LogPane(Vertical):
         return "" if self.view.next_boundary(step) else f"No deployment boundary {_way(step)} in this log."
 
     def next_mark(self) -> str:
-        return "" if self.view.next_mark() else "No line of this log is marked: m marks one."
+        return self.note() if self.view.next_mark() else "No line of this log is marked: m marks one."
 
     def go_to_time(self, at: datetime) -> str:
         if not self.view.go_to_time(at):

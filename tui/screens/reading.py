@@ -141,7 +141,7 @@ class ReadingScreen(ActingScreen):
     def action_mark(self) -> None:
         """In the log the line; elsewhere the service, whose log is then read with those of the others marked."""
         if self.log_view.has_focus:
-            self.say("Marked: ' goes to the next mark." if self.log_view.mark() else "No mark here any more.")
+            self.say(self.logs.mark())
         elif self.service is not None:
             rest = tuple(ref for ref in self.merged if ref != self.service)
             self._merge(rest if self.service in self.merged else (*self.merged, self.service))
@@ -162,8 +162,7 @@ class ReadingScreen(ActingScreen):
 
     def _noted(self, note: str | None) -> None:
         if note:
-            self.log_view.mark(note)
-            self.say(f"Marked: {note}")
+            self.say(self.logs.mark(note))
 
     def _merge(self, services: tuple[Ref, ...]) -> None:
         """Reads these logs as one; with none, the selected service's again."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _CACHE_LINES = 4096
 _LONGEST_SHOWN = 16_384  # characters of one line that are laid out; the whole of it is shown on enter
 _SLICE_S = 0.006
+_NOTE = 24  # characters of a mark's note in its line; `'` and enter tell all of it
 _LABELS = ("source-0", "source-1", "source-2", "source-3", "source-4", "source-5")
 
 
@@ -441,7 +442,9 @@ class LogView(LineWidget, can_focus=True):
         source, number = self.rows.where(key)
         lead: list[Span] = []
         if number in source.marks:
-            lead.append(("◆ ", "mark"))
+            note = source.marks[number]
+            shown = f"{note[:_NOTE]}… " if len(note) > _NOTE + 1 else f"{note} " if note else ""
+            lead.append((f"◆ {shown}", "mark"))
         if self.rows.merged:
             widest = min(max(12, self.size.width // 8), max(cell_len(each.label) for each in self.rows.sources))
             label = source.label if cell_len(source.label) <= widest else "…" + source.label[1 - widest :]
