@@ -60,7 +60,7 @@ class Engine:
         first_s = poll_s or Polling().snapshot_s
         self.store = Store([AccountState(each.name, each.provider, each.title, first_s) for each in accounts])
         self.budgets = {each.name: Budget(each.name, self.clock) for each in accounts}
-        self._links = {each.name: Link(each, self.budgets[each.name]) for each in accounts}
+        self._links = {each.name: Link(each, self.budgets[each.name], read_only=read_only) for each in accounts}
         self._pollers = {
             name: Poller(link, self.store, self.clock, self._backoff(), poll_s=poll_s)
             for name, link in self._links.items()
