@@ -51,8 +51,11 @@ class Engine:
         cache: Path | None = None,
         log_limits: LogLimits | None = None,
         log_spool: LogSpool | None = None,
+        settle_s: float = 60.0,
+        at_once: int = 3,
     ) -> None:
-        """`log_spool` is closed with the engine."""
+        """`log_spool` is closed with the engine. `settle_s`: how long what an action brought up must stay healthy;
+        `at_once`: of several actions started together, how many may be under way."""
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
@@ -78,8 +81,14 @@ class Engine:
             poke=self._poke,
             spawn=self._spawn,
             follower=Follower(
-                self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
+                self._links,
+                self.store,
+                self.clock,
+                backoff=self._backoff,
+                snapshot=self._fresh_snapshot,
+                settle_s=settle_s,
             ),
+            at_once=at_once,
         )
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
