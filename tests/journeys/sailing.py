@@ -100,7 +100,12 @@ class Voyage:
 
 @asynccontextmanager
 async def sailing(
-    world: World, *, size: tuple[int, int] = (120, 40), token: str | None = None, haste: float = HASTE
+    world: World,
+    *,
+    size: tuple[int, int] = (120, 40),
+    token: str | None = None,
+    haste: float = HASTE,
+    settle_s: float = 10.0,
 ) -> AsyncIterator[Voyage]:
     """One account a platform of the world, called after it; the only one is called "demo"."""
     async with serve(world, rate_limit=1_000_000) as serving:
@@ -118,7 +123,7 @@ async def sailing(
             return Account(name, platform, TITLES[platform], connect)
 
         accounts = [account(platform, place) for platform, place in serving.addresses.items()]
-        async with Engine(accounts, clock=clock, audit=AuditLog(None), poll_s=10) as engine:
+        async with Engine(accounts, clock=clock, audit=AuditLog(None), poll_s=10, settle_s=settle_s) as engine:
             app = DeckApp(engine, terminal=TRUECOLOR, ui=UiConfig())
             async with app.run_test(size=size) as pilot:
                 yield Voyage(app, pilot, world)

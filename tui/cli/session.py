@@ -146,7 +146,12 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
 
 async def _within(config: Config, audit: AuditLog, read_only: bool, work: Callable[[Session], Awaitable[Exit]]) -> Exit:
     PRIORITY.set(Priority.FOCUSED)  # somebody waits for it
-    async with Engine([account(one) for one in config.accounts], audit=audit, read_only=read_only) as engine:
+    async with Engine(
+        [account(one, read_only=read_only) for one in config.accounts],
+        audit=audit,
+        read_only=read_only,
+        settle_s=config.actions.settle,
+    ) as engine:
         try:
             return await work(Session(config, engine))
         except ProviderError as error:

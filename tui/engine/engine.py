@@ -55,8 +55,11 @@ class Engine:
         cache: Path | None = None,
         log_limits: LogLimits | None = None,
         log_spool: LogSpool | None = None,
+        settle_s: float = 60.0,
+        at_once: int = 3,
     ) -> None:
-        """`log_spool` is closed with the engine."""
+        """`log_spool` is closed with the engine. `settle_s`: how long what an action brought up must stay healthy;
+        `at_once`: of several actions started together, how many may be under way."""
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
@@ -65,7 +68,7 @@ class Engine:
         first_s = poll_s or Polling().snapshot_s
         self.store = Store([AccountState(each.name, each.provider, each.title, first_s) for each in accounts])
         self.budgets = {each.name: Budget(each.name, self.clock) for each in accounts}
-        self._links = {each.name: Link(each, self.budgets[each.name]) for each in accounts}
+        self._links = {each.name: Link(each, self.budgets[each.name], read_only=read_only) for each in accounts}
         self._pollers = {
             name: Poller(link, self.store, self.clock, self._backoff(), poll_s=poll_s)
             for name, link in self._links.items()
@@ -83,8 +86,14 @@ class Engine:
             poke=self._poke,
             spawn=self._spawn,
             follower=Follower(
-                self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
+                self._links,
+                self.store,
+                self.clock,
+                backoff=self._backoff,
+                snapshot=self._fresh_snapshot,
+                settle_s=settle_s,
             ),
+            at_once=at_once,
         )
         self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
         self.events = Events(self.history, audit)

@@ -137,7 +137,7 @@ class Board(ReadingScreen):
         engine, store = self.engine, self.engine.store
         now = engine.clock.now()
         services = store.services()
-        self.services.busy = words.busy(engine.actions)
+        self.services.busy = words.busy(engine.actions, now)
         width = max(20, self.services.size.width - 2)
         rows: list[ServiceRow] = with_headings(
             services,
