@@ -126,10 +126,9 @@ class AuditLog:
 
     def _parsed(self, path: Path) -> Iterator[AuditEntry]:
         self.skipped = 0
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        if not path.is_file():  # not there yet; or a device, which may have no end
             return
+        content = path.read_bytes()
         decoder = msgspec.json.Decoder(_Line)
         for raw in content.split(b"\n"):
             if not raw.strip():
