@@ -78,6 +78,8 @@ class Action(Struct, eq=False):
         self.message = receipt.message
         self.deployment = receipt.deployment
         self.lives(str(self.phase), at=receipt.at)
+        if receipt.deployment is not None and self.intent.verb in MAKES_NEW:
+            self.lives(f"deployment {receipt.deployment.id} found", at=receipt.at)
         if receipt.outcome is Outcome.REFUSED:
             self.ended_at = receipt.at
             self.ok = False

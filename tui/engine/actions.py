@@ -126,9 +126,11 @@ class ActionService:
         *,
         reason: str = "",
         options: Mapping[str, str] = MappingProxyType({}),
+        id_: str = "",
     ) -> Intent:
+        """`id_`: of an earlier session's, that is only followed."""
         return Intent(
-            id=f"{self._random.getrandbits(64):016x}",
+            id=id_ or f"{self._random.getrandbits(64):016x}",
             verb=verb,
             service=service,
             deployment=deployment,
@@ -199,6 +201,15 @@ class ActionService:
             self._write(action, ActionPhase.FINAL)
             self._release(action)
         return action
+
+    def take_up(self, receipt: Receipt) -> None:
+        """Follows in the background what an earlier session has asked for; asks for nothing. Not where another holds
+        the lease: the service is busy with something newer."""
+        if receipt.intent.lease not in self._running:
+            self._spawn(self._to_its_end(receipt))
+
+    async def _to_its_end(self, receipt: Receipt) -> None:
+        await self.follow(receipt.intent, receipt)
 
     def start_many(self, intents: Sequence[Intent]) -> Batch:
         """Each as `start` does, some at once; after the first that fails no other is asked. One batch at a time.

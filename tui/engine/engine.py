@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tui.engine.actions import ActionService
-from tui.engine.audit import AuditLog
+from tui.engine.audit import AuditLog, current_user
 from tui.engine.backoff import Backoff
 from tui.engine.budget import Budget
 from tui.engine.events import Events
@@ -23,6 +23,7 @@ from tui.engine.log_tail import Tails
 from tui.engine.notes import Notes
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
+from tui.engine.recheck import Recheck
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
@@ -97,6 +98,7 @@ class Engine:
         )
         self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
         self.events = Events(self.history, audit)
+        self.recheck = Recheck(self._links, self.store, audit, self.actions, self.clock, current_user)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -127,6 +129,7 @@ class Engine:
         for poller in self._pollers.values():
             self._spawn(poller.run())
         self._spawn(self._focus.run())
+        self._spawn(self.recheck.run())
         if self._cache is not None:
             self._spawn(self._cache.run())
 
@@ -149,6 +152,13 @@ class Engine:
         if timeline is not None and timeline.next is not None and not timeline.loading:
             self.store.put_loading(service, True)  # at once: the key repeats faster than tasks begin
             self._spawn(self._focus.load_older(service, timeline.next))
+
+    def timeline(self, service: Ref) -> None:
+        """Load the newest page of its timeline, where it was not read yet."""
+        timeline = self.store.timeline(service)
+        if timeline is not None and timeline.observed_at is None and not timeline.loading:
+            self.store.put_loading(service, True)
+            self._spawn(self._focus.load_newest(service))
 
     def steps(self, deployment: Ref) -> None:
         """Load the steps of one deployment into its timeline, once; what is in flight and focused needs no asking."""

@@ -426,7 +426,7 @@ class Board(InstantScreen):
             self.app.exit()
             return
         self._pressed_to_quit = True
-        running = len(self.engine.actions.running)
+        running = len(self.engine.actions.under_way)
         under_way = f" {running} action under way: it goes on at the platform, unfollowed." if running else ""
         self.say(f"Press {key or 'it'} again to leave.{under_way}", "alert")
         self.set_timer(_TWICE_S, self._forget_quit)
@@ -455,4 +455,4 @@ class Board(InstantScreen):
     def action_audit(self) -> None:
         from tui.screens.audit import AuditScreen
 
-        self.app.push_screen(AuditScreen(self.engine))
+        self.app.push_screen(AuditScreen(self.engine), self.take_back)

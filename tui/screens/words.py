@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.engine.actions import Action, ActionPhase, ActionService
+from tui.engine.audit import AuditEntry
 from tui.engine.batch import Batch
 from tui.engine.store import AccountState, Phase, Store, Timeline
 from tui.engine.undo import Done, undo_of
@@ -24,6 +25,7 @@ Spans = list[Span]
 
 TOLD_S = 120.0
 """How long the bottom line tells of an action that has ended."""
+_ENDED: Mapping[bool | None, Span] = {True: ("✓", "live"), False: ("✗", "bad"), None: ("?", "approval")}
 
 
 def is_old(account: AccountState, now: datetime) -> bool:
@@ -121,10 +123,12 @@ def _countdown(at: datetime, now: datetime) -> str:
 def action_line(engine: Engine, now: datetime) -> Spans:
     """The newest action under way and how many more there are; or the last one that ended a short while ago."""
     actions = engine.actions
-    if actions.batch is not None and (told := _batch_line(actions.batch, now)):
+    batch = actions.batch
+    is_last = batch is not None and (not batch.ended or actions.recent[0].intent in batch.intents)
+    if batch is not None and is_last and (told := _batch_line(batch, now)):
         return told
     if not actions.recent:
-        return []
+        return _earlier(engine.recheck.told, now)
     under_way = actions.under_way
     action = under_way[0] if under_way else actions.recent[0]
     more = f" +{len(under_way) - 1}" if len(under_way) > 1 else ""
@@ -132,7 +136,7 @@ def action_line(engine: Engine, now: datetime) -> Spans:
     if action.ended_at is not None:
         if (now - action.ended_at).total_seconds() > TOLD_S:
             return []
-        sign, style = ("✓", "live") if action.ok else ("?", "approval") if action.ok is None else ("✗", "bad")
+        sign, style = _ENDED[action.ok]
         return [(f" {sign} {what}: {action.message or action.phase} ", style), *_undo_offer(engine, action)]
     taken = duration((now - action.asked_at).total_seconds())
     if action.phase is ActionPhase.UNKNOWN:
@@ -140,6 +144,16 @@ def action_line(engine: Engine, now: datetime) -> Spans:
     made = f" {action.deployment.id[:12]}" if action.deployment is not None and action.status is not None else ""
     message = f" {action.message}" if action.message and action.status is None else ""
     return [(f" ▹ {what}: {_phase_word(action, now)}{made}{message} {taken}{more} ", "flight")]
+
+
+def _earlier(told: Sequence[AuditEntry], now: datetime) -> Spans:
+    """What became of what an earlier session left open, for a while after the start."""
+    if not told or (now - told[-1].at).total_seconds() > TOLD_S:
+        return []
+    entry = next((each for each in told if not each.ok), told[-1])
+    sign, style = _ENDED[entry.ok]
+    more = f" +{len(told) - 1}, A tells" if len(told) > 1 else ""
+    return [(f" {sign} {entry.verb} {entry.target.rpartition('/')[2]} of before: {entry.message}{more} ", style)]
 
 
 def _undo_offer(engine: Engine, action: Action) -> Spans:
