@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tui.engine.actions import ActionService
+from tui.engine.attention import Attention
 from tui.engine.audit import AuditLog
 from tui.engine.backoff import Backoff
 from tui.engine.budget import Budget
@@ -20,6 +21,7 @@ from tui.engine.log_store import LogLimits
 from tui.engine.log_tail import Tails
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
+from tui.engine.reviews import Reviews
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
@@ -81,6 +83,8 @@ class Engine:
                 self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
             ),
         )
+        self.reviews = Reviews(self._links, self.store, self.clock, self._spawn)
+        self.attention = Attention(self.store, self.reviews, self.actions, self.clock)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -111,6 +115,8 @@ class Engine:
         for poller in self._pollers.values():
             self._spawn(poller.run())
         self._spawn(self._focus.run())
+        self.reviews.start()
+        self.attention.start()
         if self._cache is not None:
             self._spawn(self._cache.run())
 

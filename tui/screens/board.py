@@ -26,8 +26,9 @@ from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.screens import words
+from tui.screens.attending import AttendingScreen
 from tui.screens.log_pane import KINDS, LogPane
-from tui.screens.reading import ReadingScreen
+from tui.widgets.attention_strip import AttentionStrip
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
@@ -50,7 +51,7 @@ def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(ReadingScreen):
+class Board(AttendingScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -70,6 +71,7 @@ class Board(ReadingScreen):
         self.at_newest = True  # the timeline's cursor goes along with the newest deployment
         self.merged: tuple[Ref, ...] = ()  # services whose logs are read as one, whatever the cursor stands on
         self.said: tuple[str, str] = ("", "")  # the last notice and its style
+        self.strip = AttentionStrip(id="attention")
         self.services = ServiceList(id="services")
         self.timeline = Timeline(id="timeline")
         self.logs = LogPane(engine, frames_per_second=frames_per_second, stamps=stamps, wrap=wrap)
@@ -151,6 +153,7 @@ class Board(ReadingScreen):
         self.services.show(rows, now, [line for part in waiting for line in textwrap.wrap(part, width)])
         self._draw_timeline()
         self._draw_bars()
+        self.draw_attention(now)
         self._tick()
 
     def _draw_timeline(self) -> None:
@@ -166,6 +169,7 @@ class Board(ReadingScreen):
         )
         if self.at_newest and timeline.deployments:
             self.timeline.selected = timeline.deployments[0].ref
+        self.timeline.reviews = {each.deployment: each.looks for each in self.engine.reviews.all()}
         message = words.no_deployments(timeline, service)
         self.timeline.show(rows, now, [line for part in message for line in textwrap.wrap(part, width)])
 
@@ -434,8 +438,8 @@ class Board(ReadingScreen):
     def action_next_bad(self, step: int) -> None:
         if self.log_view.has_focus:
             self._tell(self.logs.next_error(step))
-        elif not self.services.next_bad(step):
-            self.say("No service fails or waits for approval.")
+        else:
+            self.next_alert(step)
 
     def action_refresh_now(self) -> None:
         self.engine.refresh()
