@@ -224,7 +224,7 @@ class Attention:
         """For the worst of what is wrong with it."""
         trouble, deployment = _trouble(service)
         review = self._reviews.of(service.live.ref) if service.live is not None else None
-        worse = review is not None and review.looks is Looks.WORSE and not service.status.bad
+        worse = review is not None and review.looks is Looks.WORSE and not review.fell  # it may be up again
         if worse and (trouble is None or _RANK[Trouble.WORSE] < _RANK[trouble]):
             trouble, deployment = Trouble.WORSE, service.live
         if trouble is None:

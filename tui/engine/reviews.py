@@ -51,7 +51,8 @@ class NewError(Struct, frozen=True):
 
 
 class Review(Struct, frozen=True):
-    """`evidence`: sentences, the weightiest first. `seen`: it went live, or failed, before our eyes."""
+    """`evidence`: sentences, the weightiest first. `seen`: it went live, or failed, before our eyes. `fell`: it was
+    judged when it had failed or crashed."""
 
     deployment: Ref
     service: Ref
@@ -60,6 +61,7 @@ class Review(Struct, frozen=True):
     errors: tuple[NewError, ...]
     at: datetime
     seen: bool = False
+    fell: bool = False
 
 
 class _Watch:
@@ -222,7 +224,8 @@ class Reviews:
             live_at = self._live_at.get(deployment.ref)
             lived_s = None if live_at is None else (self._clock.now() - live_at).total_seconds()
             looks, evidence, errors = await watch.judge.look(deployment, lived_s)
-        self._put(Review(deployment.ref, service.ref, looks, evidence, errors, self._clock.now(), watch.seen))
+        now, fell = self._clock.now(), deployment.status.bad
+        self._put(Review(deployment.ref, service.ref, looks, evidence, errors, now, seen=watch.seen, fell=fell))
 
     async def _served_before(self, deployment: Deployment, service: Service) -> Deployment | None:
         """Asked for where nobody looked at this service's timeline yet."""
