@@ -103,6 +103,23 @@ async def test_new_errors_and_failing_requests_are_worse_and_the_evidence_says_h
         assert review.seen
 
 
+async def test_what_is_live_before_it_serves_is_judged_from_when_it_serves() -> None:
+    async with rollout() as run:
+        await run.becomes(replace(NEW, is_live=False), OLD)
+        assert run.engine.reviews.all() == ()
+        await run.goes_live()
+        assert run.review().seen
+
+
+async def test_what_is_stopped_and_started_or_goes_back_to_an_older_one_is_no_new_deployment() -> None:
+    stopped = replace(NEW, status=Status.STOPPED)
+    async with rollout(first=service("api", latest=stopped)) as run:
+        await run.goes_live()
+        assert run.engine.reviews.all() == ()
+        await run.becomes(OLD, OLD)
+        assert run.engine.reviews.all() == ()
+
+
 async def test_as_before_it_looks_fine() -> None:
     async with rollout(LogKind.RUNTIME, LogKind.HTTP) as run:
         run.says(LogKind.RUNTIME, lines(200, -300, "old") + lines(100, 5, "new"))
@@ -194,9 +211,7 @@ async def test_a_log_that_cannot_be_read_is_no_verdict() -> None:
 async def test_lines_that_name_no_deployment_are_parted_by_the_time_it_went_live() -> None:
     async with rollout(LogKind.RUNTIME) as run:
         run.says(LogKind.RUNTIME, lines(200, -300, "") + lines(100, 5, ""))
-        run.says(
-            LogKind.RUNTIME, [line(10 + n, f"order {n}: no such column", Level.ERROR, by="") for n in range(12)]
-        )
+        run.says(LogKind.RUNTIME, [line(10 + n, f"order {n}: no such column", Level.ERROR, by="") for n in range(12)])
         await run.goes_live()
         await run.clock.advance(30)
         assert run.review().looks is Looks.WORSE

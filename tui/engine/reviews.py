@@ -146,14 +146,10 @@ class Reviews:
         known = {each.ref: each.status for each in (before.latest, before.live) if each is not None}
         for deployment in {each.ref: each for each in (service.live, service.latest) if each is not None}.values():
             was = known.get(deployment.ref)
-            if was is deployment.status:
-                continue
             if (watch := self._watches.get(deployment.ref)) is not None:
-                watch.bell.ring()
-                continue
-            serves = service.live is not None and service.live.ref == deployment.ref and deployment.status.up
-            came = was is None or was.in_flight or was in _COMES
-            if serves and came and not _is_older(deployment, before.live):
+                if was is not deployment.status:
+                    watch.bell.ring()
+            elif _has_come(before, service, deployment, was) and deployment.ref not in self._live_at:
                 self._live_at[deployment.ref] = self._clock.now()
                 self._begin(deployment, before.live, seen=True)
             elif deployment.status.bad and (was is None or not was.bad) and not self._is_told(deployment):
@@ -249,6 +245,16 @@ class Reviews:
             del self._live_at[next(iter(self._live_at))]
         self.version += 1
         self._store.touch()
+
+
+def _has_come(before: Service, service: Service, deployment: Deployment, was: Status | None) -> bool:
+    """It serves now and did not. A platform may call it live a while before it says that it is the one."""
+    if service.live is None or service.live.ref != deployment.ref or not deployment.status.up:
+        return False
+    coming = was is None or was.in_flight or was in _COMES
+    if before.live is not None and before.live.ref == deployment.ref:
+        return coming
+    return (coming or (was is not None and was.up)) and not _is_older(deployment, before.live)
 
 
 def _is_older(deployment: Deployment, than: Deployment | None) -> bool:

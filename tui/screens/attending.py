@@ -32,14 +32,14 @@ class AttendingScreen(ReadingScreen):
         if not places:
             self.say("No service fails or waits for approval.")
             return
-        here = next((number for number, each in enumerate(places) if each == self.service), None)
+        here = next((number for number, each in enumerate(places) if each == self.services.selected), None)
         place = here + step if here is not None else min(step, 0)
         self.services.select(places[place % len(places)])
 
     def action_acknowledge(self) -> None:
         """The alert of the selected service; where it has none, the first of the strip."""
         alerts = self.engine.attention.alerts()
-        own = next((each for each in alerts if each.service == self.service), None)
+        own = next((each for each in alerts if each.service == self.services.selected), None)
         alert = own or next((each for each in alerts if each.acknowledged is None), None)
         if alert is None:
             self.say("Nothing to acknowledge." if not alerts else f"Nothing new: {len(alerts)} acknowledged.")

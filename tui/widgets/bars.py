@@ -92,7 +92,7 @@ def _budget(budget: BudgetView, now: datetime) -> list[Span]:
     return []
 
 
-def tally(services: Sequence[Service]) -> list[Span]:
+def tally(services: Sequence[Service], acknowledged: int = 0) -> list[Span]:
     """How many want attention, by name while there are few: the worst thing is on the first screen."""
     bad = [s.name for s in services if (state := s.trouble) is not None and state is not Status.NEEDS_APPROVAL]
     asking = [s.name for s in services if s.trouble is Status.NEEDS_APPROVAL]
@@ -103,6 +103,8 @@ def tally(services: Sequence[Service]) -> list[Span]:
     if asking:
         spans.append((f"? {len(asking)} to approve ", "approval"))
         spans.append((f"{', '.join(asking[:2])}{' …' if len(asking) > 2 else ''}  ", ""))
+    if acknowledged:
+        spans.insert(0, (f"{acknowledged} acknowledged  ", "dim"))
     if not spans and services:
         spans.append(("✓ nothing failing  ", "live"))
     return spans
