@@ -18,9 +18,8 @@ from tui.model.entities import ApprovalRule, Service
 from tui.model.log import Level, LogKind, LogLine
 from tui.model.status import Status
 
-API = service("api")
-LIVE = API.live
-assert LIVE is not None
+LIVE = deployment("api-1")
+API = service("api", latest=LIVE, live=LIVE)
 CRASHED = service("api", Status.CRASHED)
 
 

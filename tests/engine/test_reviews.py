@@ -1,4 +1,4 @@
-"""A deployment against the one before it: worse, fine or not to be told, with the evidence; looked at while it settles."""
+"""A deployment against the one before it: worse, fine or not to be told, and the evidence."""
 
 from __future__ import annotations
 
