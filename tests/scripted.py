@@ -12,6 +12,7 @@ from tests.entities import ACCOUNT, NOW
 from tui.credentials import Secret
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
+from tui.engine.notes import Notes
 from tui.model.action import Danger, Effect, Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Changes, Deployment, Page, Ref, Service, Snapshot, Step
@@ -184,7 +185,12 @@ def scripted(
 
 
 def engine_of(
-    *accounts: Account, clock: Clock | None = None, read_only: bool = False, poll_s: float = 0.05, settle_s: float = 0.0
+    *accounts: Account,
+    clock: Clock | None = None,
+    read_only: bool = False,
+    poll_s: float = 0.05,
+    settle_s: float = 0.0,
+    notes: Notes | None = None,
 ) -> Engine:
     return Engine(
         accounts,
@@ -193,6 +199,7 @@ def engine_of(
         read_only=read_only,
         poll_s=poll_s,
         settle_s=settle_s,
+        notes=notes,
     )
 
 

@@ -12,6 +12,7 @@ from tui.config import (
     Config,
     ConfigError,
     LogsConfig,
+    Notify,
     Timestamps,
     config_path,
     load,
@@ -105,6 +106,13 @@ def test_a_whole_file_is_read_into_one_value() -> None:
         ('["shop", "blog"]', '["shop", 7]', "config.toml:5: projects: expected a string, got a whole number."),
         ('"acme/*",', "7,", "config.toml:12: projects: expected a string"),
         ('color = "256"', 'color = "255"', "config.toml:22: color: '255' is none of auto, truecolor, 256, 16, none."),
+        (
+            'theme = "nord"',
+            'notify = "osc8"',
+            "config.toml:21: notify: 'osc8' is none of auto, osc9, osc777, desktop, off. Did you mean 'osc9'?",
+        ),
+        ('theme = "nord"', "notify = 9", "config.toml:21: notify: expected a string, got a whole number."),
+        ('theme = "nord"', 'bell = "loud"', "config.toml:21: bell: expected true or false, got a string."),
         ("second = 5", "second = 500", "config.toml:24: frames_per_second is between 1 and 60."),
         ('"nord"', '"nrod"', "config.toml:21: there is no theme 'nrod'. Did you mean 'nord'?"),
         ('name = "forge"', 'name = "prod"', "config.toml:9: there are two accounts named 'prod'."),
@@ -124,6 +132,14 @@ def test_a_fault_names_the_line_and_what_to_write(before: str, after: str, said:
     assert before in WHOLE
 
     assert fault(WHOLE.replace(before, after, 1)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [('"osc777"', Notify.OSC777), ('"off"', Notify.OFF), ("true", Notify.AUTO), ("false", Notify.OFF)],
+)
+def test_how_an_alert_is_told_is_one_word_or_whether_at_all(written: str, meant: Notify) -> None:
+    assert parsed(f"[ui]\nnotify = {written}\n").ui.notify is meant
 
 
 def test_a_missing_token_address_or_project_list_is_a_fault_of_its_account() -> None:

@@ -22,6 +22,7 @@ from textual.events import Key
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.alarm import Alarm
 from tui.keys import ACTIONS
 from tui.screens.board import Board
 from tui.terminal import Terminal
@@ -69,6 +70,8 @@ class DeckApp(TerminalApp[int]):
         self.state_dir = state_dir
         self.config_path = config_path
         self.instant: datetime | None = None  # where every pane stands; None: at now
+        self._notify_failed = False
+        self._outside = False  # another program has the terminal
         if terminal.color in ("16", "none"):
             self.theme = "ansi-dark"
         elif ui.theme:
@@ -89,6 +92,15 @@ class DeckApp(TerminalApp[int]):
             wrap=self.ui.wrap,
         )
         self.push_screen(self.board)
+        alarm = Alarm(
+            self.ui,
+            os.environ,
+            write=self._write_raw,
+            run=lambda command: self.run_worker(self._notify(command)),
+            later=self.set_timer,
+            monotonic=self.engine.clock.monotonic,
+        )
+        self.engine.attention.on_event(alarm.tell)
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
@@ -149,18 +161,33 @@ class DeckApp(TerminalApp[int]):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
         before = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: the program would inherit that
         failed: OSError | None = None
+        self._outside = True
         with self.batch_update(), self.suspend():  # which does not come back from an exception
             try:
                 await (await asyncio.create_subprocess_exec(*command)).wait()
             except OSError as error:
                 failed = error
+        self._outside = False
         signal.signal(signal.SIGINT, before)
         self.refresh(layout=True)
         if failed is not None:
             raise failed
 
+    async def _notify(self, command: list[str]) -> None:
+        """A program that is not there is said once a session."""
+        quiet = asyncio.subprocess.DEVNULL
+        try:
+            started = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
+            code = await started.wait()
+        except OSError:
+            code = 127
+        if code and not self._notify_failed:
+            self._notify_failed = True
+            self.board.say(f"No desktop notification: {command[0]} failed. [ui] notify has other ways.", "alert")
+
     def _write_raw(self, sequence: str) -> None:
-        if self._driver is not None:
+        """Between two frames. While another program has the terminal, it is left alone."""
+        if self._driver is not None and not self._outside:
             self._driver.write(sequence)
             self._driver.flush()
 

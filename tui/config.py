@@ -58,6 +58,16 @@ class Link(StrEnum):
     SLOW = "slow"
 
 
+class Notify(StrEnum):
+    """How a new alert is told beside the bell."""
+
+    AUTO = "auto"  # OSC 9 or 777, by the terminal
+    OSC9 = "osc9"
+    OSC777 = "osc777"
+    DESKTOP = "desktop"  # notify-send
+    OFF = "off"
+
+
 class ConfigError(Exception):
     """The message names the file, the line, and what to write instead."""
 
@@ -80,7 +90,7 @@ class UiConfig(Struct, frozen=True):
     timestamps: Timestamps = Timestamps.LOCAL
     wrap: bool = False
     bell: bool = True
-    notify: bool = True
+    notify: Notify = Notify.AUTO
     mouse: bool = False
     color: Color = Color.AUTO
     link: Link = Link.AUTO
@@ -286,6 +296,8 @@ class _Reader:
 
     def _ui(self, table: dict[str, Any]) -> UiConfig:
         self._known(table, list(UiConfig.__struct_fields__), ("ui",))
+        if isinstance(notify := table.get("notify"), bool):
+            table = {**table, "notify": Notify.AUTO if notify else Notify.OFF}
         ui = self._convert(table, UiConfig, ("ui",))
         if ui.theme is not None and ui.theme not in THEMES:
             raise self._fault(("ui", "theme"), f"there is no theme {ui.theme!r}.{_nearest(ui.theme, THEMES)}")

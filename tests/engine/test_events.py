@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from tests.clocks import START
 from tests.engine.test_history import API, WEB, started
 from tests.engine.world import World, deployment, service
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog
-from tui.engine.events import Event, EventKind, NewError
-from tui.model.entities import Deployment, Ref, Revision
+from tui.engine.events import Event, EventKind
+from tui.engine.reviews import Looks, NewError, Review
+from tui.model.entities import Deployment, Kind, Ref, Revision
 from tui.model.status import Status
 
 MINUTE = timedelta(minutes=1)
@@ -125,17 +125,13 @@ async def test_the_audit_is_a_file_and_what_it_says_is_harmless(tmp_path: Path) 
         assert (action.what, action.path, action.service) == ("redeploy asked", "prod/x/y/z", None)
 
 
-@dataclass(frozen=True)
-class Review:
-    service: Ref
-    errors: tuple[NewError, ...]
-
-
 async def test_new_errors_of_reviews_and_of_open_logs_stand_where_they_began() -> None:
     world = await world_with(made("a1", 35))
     async with world.engine as engine:
         await all_read(world)
-        engine.events.reviews = lambda: [Review(API, (NewError(START - 32 * MINUTE, "boom <*>", 4),))]
+        error = NewError(START - 32 * MINUTE, "boom <*>", 4)
+        review = Review(Ref("prod", Kind.DEPLOYMENT, "a1"), API, Looks.WORSE, ("1 new error",), (error,), START)
+        engine.events.reviews = lambda: [review]
         engine.events.tell_errors(
             API, "a1", [NewError(START - 30 * MINUTE, "boom <*>", 9), NewError(START - 31 * MINUTE, "bang", 1)]
         )
@@ -144,7 +140,7 @@ async def test_new_errors_of_reviews_and_of_open_logs_stand_where_they_began() -
         assert told(engine.events.before(START))[0] == ("error", 31, "bang"), "of another deployment"
         engine.events.tell_errors(API, "a1", [])
         assert told(engine.events.before(START))[0] == ("error", 32, "boom <*>")
-        engine.events.reviews = None
+        engine.events.reviews = tuple
         assert told(engine.events.before(START))[0] == ("a1", 33, "went live")
 
 

@@ -14,7 +14,7 @@ from tests.screens.running import sees
 from tests.scripted import scripted
 from tests.snapshots.showing import SIZES, Compare, shown, utc
 from tui.engine.audit import ActionPhase, AuditEntry
-from tui.engine.events import NewError
+from tui.engine.reviews import NewError
 from tui.model.errors import Forbidden
 from tui.model.status import Status
 

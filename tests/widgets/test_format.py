@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from tests.entities import NOW, deployment, service
 from tui.model.status import Status
-from tui.widgets.format import LOOKS, age, attention, duration, fit, service_state, status_word
+from tui.widgets.format import LOOKS, age, duration, fit, service_state, status_word
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_a_live_service_wants_attention_for_what_its_newest_deployment_became(
     latest: Status, expected: Status | None
 ) -> None:
     row = service(latest=deployment("new", latest, ago_s=10), live=deployment("old"))
-    assert attention(row) is expected
+    assert row.trouble is expected

@@ -47,8 +47,10 @@ TEMPLATE = """\
 # frames_per_second = 15                  # 1 to 60; without it chosen by the link
 # timestamps = "local"                    # off | relative | local | utc
 # wrap = false
-# bell = true
-# notify = true
+# bell = true                             # rings once for each new alert, at most 5 a minute
+# notify = "auto"                         # auto | osc9 | osc777 | desktop | off: the same as a notification;
+#                                         # auto: OSC 9 or 777, by the terminal; desktop: notify-send, not over SSH.
+#                                         # In tmux only with: set -g allow-passthrough on
 # mouse = false
 # color = "auto"                          # auto | truecolor | 256 | 16 | none
 # link = "auto"                           # auto | fast | slow: slow draws less

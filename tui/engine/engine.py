@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tui.engine.actions import ActionService
+from tui.engine.attention import Attention
 from tui.engine.audit import AuditLog, current_user
 from tui.engine.backoff import Backoff
 from tui.engine.budget import Budget
@@ -24,6 +25,7 @@ from tui.engine.notes import Notes
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
 from tui.engine.recheck import Recheck
+from tui.engine.reviews import Reviews
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
@@ -99,6 +101,9 @@ class Engine:
         self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
         self.events = Events(self.history, audit)
         self.recheck = Recheck(self._links, self.store, audit, self.actions, self.clock, current_user)
+        self.reviews = Reviews(self._links, self.store, self.clock, self._spawn)
+        self.events.reviews = self.reviews.all
+        self.attention = Attention(self.store, self.reviews, self.actions, self.clock, self.notes)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -130,6 +135,8 @@ class Engine:
             self._spawn(poller.run())
         self._spawn(self._focus.run())
         self._spawn(self.recheck.run())
+        self.reviews.start()
+        self.attention.start()
         if self._cache is not None:
             self._spawn(self._cache.run())
 

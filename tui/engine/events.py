@@ -11,12 +11,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from msgspec import Struct
 
 from tui.engine.audit import AuditEntry, AuditLog
 from tui.engine.history import History
+from tui.engine.reviews import NewError, Review
 from tui.model.entities import Deployment, Ref
 from tui.model.status import Status
 from tui.model.text import plain
@@ -59,46 +59,20 @@ class Undated(Struct, frozen=True):
     deployment: Deployment
 
 
-class ErrorPattern(Protocol):
-    """A pattern of error lines that was not there before `at`."""
-
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-
-
-class Reviewed(Protocol):
-    """What the logs of one service said after a deployment."""
-
-    @property
-    def service(self) -> Ref: ...
-    @property
-    def errors(self) -> Sequence[ErrorPattern]: ...
-
-
-class NewError(Struct, frozen=True):
-    at: datetime
-    text: str
-    count: int
-
-
-_Thing = Deployment | AuditEntry | ErrorPattern
+_Thing = Deployment | AuditEntry | NewError
 _Moment = tuple[datetime, int, int, _Thing]  # when, the owner's number, a number within it, what
 
 
 class Events:
     """Put in order when somebody asks, and then only what changed since the last time.
 
-    `reviews`: what was found in logs after deployments; None where nothing looks.
+    `reviews`: what was found in logs after deployments.
     """
 
     def __init__(self, history: History, audit: AuditLog) -> None:
         self._history = history
         self._audit = audit
-        self.reviews: Callable[[], Iterable[Reviewed]] | None = None
+        self.reviews: Callable[[], Iterable[Review]] = tuple
         self._told: dict[tuple[Ref, str], tuple[NewError, ...]] = {}  # the longest untold first
         self._order: list[_Moment] = []
         self._owners: list[Ref | None] = []
@@ -219,17 +193,17 @@ class Events:
         changed.add(number)
         return number
 
-    def _errors(self) -> dict[Ref, tuple[ErrorPattern, ...]]:
+    def _errors(self) -> dict[Ref, tuple[NewError, ...]]:
         """By service; of a pattern that was found twice the earlier."""
-        found: dict[Ref, dict[str, ErrorPattern]] = {}
-        for review in self.reviews() if self.reviews is not None else ():
+        found: dict[Ref, dict[str, NewError]] = {}
+        for review in self.reviews():
             _add(found.setdefault(review.service, {}), review.errors)
         for (ref, _), errors in self._told.items():
             _add(found.setdefault(ref, {}), errors)
         return {ref: tuple(errors.values()) for ref, errors in found.items()}
 
 
-def _add(found: dict[str, ErrorPattern], errors: Iterable[ErrorPattern]) -> None:
+def _add(found: dict[str, NewError], errors: Iterable[NewError]) -> None:
     for error in errors:
         if error.text not in found or error.at < found[error.text].at:
             found[error.text] = error

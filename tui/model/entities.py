@@ -145,6 +145,15 @@ class Deployment(Struct, frozen=True):
     def id(self) -> str:
         return self.ref.id
 
+    @property
+    def awaits(self) -> str:
+        """'waits for 2 more: release-managers'; '' when no approval is missing."""
+        missing = [(rule.who, rule.missing) for rule in self.approvals if rule.missing]
+        if not missing:
+            return ""
+        named = missing[0][0] if len(missing) == 1 else ", ".join(f"{who} {number}" for who, number in missing)
+        return f"waits for {sum(number for _, number in missing)} more: {named}"
+
     def duration_s(self, now: datetime) -> float | None:
         """From start (or creation) to the end, or to `now` while in flight; None when it cannot be known."""
         begin = self.started_at or self.created_at
@@ -176,6 +185,21 @@ class Service(Struct, frozen=True):
     @property
     def account(self) -> str:
         return self.ref.account
+
+    @property
+    def state(self) -> Status:
+        """Its own; where another deployment serves, that of a newest one which is under way, failed or waits."""
+        latest = self.latest
+        if latest is None or not self.status.up or (self.live is not None and latest.ref == self.live.ref):
+            return self.status
+        told = latest.status.in_flight or latest.status.bad or latest.status is Status.NEEDS_APPROVAL
+        return latest.status if told else self.status
+
+    @property
+    def trouble(self) -> Status | None:
+        """The reason to look at it, if there is one."""
+        state = self.status if self.status.bad else self.state
+        return state if state.bad or state is Status.NEEDS_APPROVAL else None
 
     @property
     def path(self) -> str:

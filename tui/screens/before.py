@@ -11,11 +11,10 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tui.engine.events import Event, EventKind, NewError, Undated
-from tui.engine.log_patterns import Change
+from tui.engine.events import Event, EventKind, Undated
+from tui.engine.judge import new_errors
 from tui.model.entities import Deployment
-from tui.model.log import Level, LogKind
-from tui.model.moment import from_microseconds
+from tui.model.log import LogKind
 from tui.model.text import plain
 from tui.screens.log_pane import LogPane
 from tui.screens.sheet import TableSheet
@@ -26,7 +25,6 @@ from tui.widgets.line_widget import Span
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
-    from tui.engine.log_digest import Boundary, LogDigest
 
 _SHOWN = 500  # and as many more, each time the cursor comes to their end
 _BACK = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
@@ -171,7 +169,8 @@ class BeforeSheet(TableSheet[Event | Undated]):
         more = self.logs.digest.work(_SLICE_S, patterns=True)
         boundary = None if more else self.logs.boundary(service)
         if service is not None and boundary is not None:
-            self.engine.events.tell_errors(service.ref, boundary.deployment, _new_errors(self.logs.digest, boundary))
+            errors = tuple(new_errors(self.logs.digest.since(boundary).changes))
+            self.engine.events.tell_errors(service.ref, boundary.deployment, errors)
         return more
 
     def reread(self) -> None:
@@ -256,12 +255,3 @@ class BeforeSheet(TableSheet[Event | Undated]):
             self.query_one("#foot", Static).update(Text(f"{taken.path} is not there any more."))
             return
         self.dismiss(taken)
-
-
-def _new_errors(digest: LogDigest, boundary: Boundary) -> list[NewError]:
-    """The patterns of a log's errors that were not there before the deployment."""
-    return [
-        NewError(from_microseconds(change.pattern.first_us), change.pattern.text, change.pattern.count)
-        for change in digest.since(boundary).changes
-        if change.kind is Change.NEW and change.pattern.level >= Level.ERROR and change.pattern.first_us is not None
-    ]

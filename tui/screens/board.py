@@ -26,8 +26,10 @@ from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.screens import words
+from tui.screens.attending import AttendingScreen
 from tui.screens.instant import InstantScreen
 from tui.screens.log_pane import KINDS, LogPane
+from tui.widgets.attention_strip import AttentionStrip
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
@@ -50,7 +52,7 @@ def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(InstantScreen):
+class Board(AttendingScreen, InstantScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -70,6 +72,7 @@ class Board(InstantScreen):
         self.at_newest = True  # the timeline's cursor goes along with the newest deployment
         self.merged: tuple[Ref, ...] = ()  # services whose logs are read as one, whatever the cursor stands on
         self.said: tuple[str, str] = ("", "")  # the last notice and its style
+        self.strip = AttentionStrip(id="attention")
         self.services = ServiceList(id="services")
         self.timeline = Timeline(id="timeline")
         self.logs = LogPane(engine, frames_per_second=frames_per_second, stamps=stamps, wrap=wrap)
@@ -152,6 +155,7 @@ class Board(InstantScreen):
         self._draw_timeline()
         self.seek_in_timeline()
         self._draw_bars()
+        self.draw_attention(now)
         self._tick()
 
     def _draw_timeline(self) -> None:
@@ -167,6 +171,7 @@ class Board(InstantScreen):
         )
         if self.at_newest and timeline.deployments:
             self.timeline.selected = timeline.deployments[0].ref
+        self.timeline.reviews = {each.deployment: each.looks for each in self.engine.reviews.all()}
         message = words.no_deployments(timeline, service)
         self.timeline.show(rows, now, [line for part in message for line in textwrap.wrap(part, width)])
 
@@ -438,8 +443,8 @@ class Board(InstantScreen):
     def action_next_bad(self, step: int) -> None:
         if self.log_view.has_focus:
             self._tell(self.logs.next_error(step))
-        elif not self.services.next_bad(step):
-            self.say("No service fails or waits for approval.")
+        else:
+            self.next_alert(step)
 
     def action_refresh_now(self) -> None:
         self.engine.refresh()

@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from tui.model.entities import Changes, Deployment, Instance, Ref, Service, Step
 from tui.model.errors import ProviderError
 from tui.model.status import Status
+from tui.screens.review_words import review_text
 from tui.screens.sheet import ReadSheet, field
-from tui.widgets.format import LOOKS, age, approvals, awaited, duration, instances_up, plural, status_word, step_look
+from tui.widgets.format import LOOKS, age, approvals, duration, instances_up, plural, status_word, step_look
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -41,6 +42,8 @@ class DeploymentScreen(ReadSheet):
     def on_mount(self) -> None:
         super().on_mount()
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
+        if (known := self.engine.store.deployment(self.deployment)) is not None:
+            self.engine.reviews.want(known)
         self._ask_for_changes()
 
     def on_unmount(self) -> None:
@@ -77,6 +80,7 @@ class DeploymentScreen(ReadSheet):
         approvals_text(text, deployment)
         _changes(text, store.changes(self.deployment))
         _instances(text, deployment.instances or (service.instances if _has_the_place(deployment, service) else ()))
+        text.append(review_text(self.engine.reviews.of(deployment.ref)))
         text.append("\nActions\n", "bold")
         for verb, reason in self.engine.actions.verbs(service, deployment).items():
             text.append(f"  {verb:<11}", "" if reason is None else "dim")
@@ -123,7 +127,7 @@ def approvals_text(text: Text, deployment: Deployment) -> None:
     """Who must approve, and who has said what."""
     if not deployment.approvals:
         return
-    waits = awaited(deployment) or "no approval is missing"
+    waits = deployment.awaits or "no approval is missing"
     text.append(f"\n{approvals(deployment).capitalize()}  ", "bold")
     text.append(waits + "\n")
     for rule in deployment.approvals:

@@ -185,7 +185,8 @@ def _batch_line(batch: Batch, now: datetime) -> Spans:
 def status_bar(engine: Engine, now: datetime, width: int) -> tuple[Spans, Spans]:
     """Left what wants attention, right each account's freshness and budget, shorter where there is no room."""
     store = engine.store
-    left = [(" ", ""), *tally(store.services())]
+    acknowledged = sum(each.acknowledged is not None for each in engine.attention.alerts())
+    left = [(" ", ""), *tally(store.services(), acknowledged)]
     full: Spans = []
     for account in store.accounts.values():
         full += [*freshness(account, engine.budgets[account.name].view(), now), ("  ", "")]

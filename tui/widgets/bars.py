@@ -11,7 +11,7 @@ from tui.engine.budget import BudgetView
 from tui.engine.store import AccountState, Phase
 from tui.model.entities import Service
 from tui.model.status import Status
-from tui.widgets.format import age, attention, duration
+from tui.widgets.format import age, duration
 from tui.widgets.line_widget import LineWidget, Span
 
 
@@ -29,22 +29,24 @@ class Bar(LineWidget):
         self.redraw_changed()
 
     def spans(self, y: int) -> tuple[list[Span], str]:
-        width = self.size.width
-        right = self.right
-        taken = _width(right)
-        room = max(0, width - taken)
-        shown: list[Span] = []
-        for text, style in self.left:
-            cells = cell_len(text)
-            if cells > room:
-                if room > 1:
-                    shown.append((text[: room - 1] + "…", style))
-                    room -= cell_len(text[: room - 1]) + 1
-                break
-            shown.append((text, style))
-            room -= cells
-        shown.append((" " * max(0, room), ""))
-        return [*shown, *right], self.base
+        return side_by_side(self.left, self.right, self.size.width), self.base
+
+
+def side_by_side(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
+    """In `width` cells: what is on the left is cut first."""
+    room = max(0, width - _width(right))
+    shown: list[Span] = []
+    for text, style in left:
+        cells = cell_len(text)
+        if cells > room:
+            if room > 1:
+                shown.append((text[: room - 1] + "…", style))
+                room -= cell_len(text[: room - 1]) + 1
+            break
+        shown.append((text, style))
+        room -= cells
+    shown.append((" " * max(0, room), ""))
+    return [*shown, *right]
 
 
 def _width(spans: Sequence[Span]) -> int:
@@ -90,10 +92,10 @@ def _budget(budget: BudgetView, now: datetime) -> list[Span]:
     return []
 
 
-def tally(services: Sequence[Service]) -> list[Span]:
+def tally(services: Sequence[Service], acknowledged: int = 0) -> list[Span]:
     """How many want attention, by name while there are few: the worst thing is on the first screen."""
-    bad = [s.name for s in services if (state := attention(s)) is not None and state is not Status.NEEDS_APPROVAL]
-    asking = [s.name for s in services if attention(s) is Status.NEEDS_APPROVAL]
+    bad = [s.name for s in services if (state := s.trouble) is not None and state is not Status.NEEDS_APPROVAL]
+    asking = [s.name for s in services if s.trouble is Status.NEEDS_APPROVAL]
     spans: list[Span] = []
     if bad:
         spans.append((f"✗ {len(bad)} failing ", "bad"))
@@ -101,6 +103,8 @@ def tally(services: Sequence[Service]) -> list[Span]:
     if asking:
         spans.append((f"? {len(asking)} to approve ", "approval"))
         spans.append((f"{', '.join(asking[:2])}{' …' if len(asking) > 2 else ''}  ", ""))
+    if acknowledged:
+        spans.insert(0, (f"{acknowledged} acknowledged  ", "dim"))
     if not spans and services:
         spans.append(("✓ nothing failing  ", "live"))
     return spans

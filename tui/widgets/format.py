@@ -65,15 +65,6 @@ def approvals(deployment: Deployment) -> str:
     return f"approvals {wanted - missing}/{wanted}" if deployment.approvals else ""
 
 
-def awaited(deployment: Deployment) -> str:
-    """'waits for 2 more: release-managers'; '' when no approval is missing."""
-    missing = [(rule.who, rule.missing) for rule in deployment.approvals if rule.missing]
-    if not missing:
-        return ""
-    named = missing[0][0] if len(missing) == 1 else ", ".join(f"{who} {number}" for who, number in missing)
-    return f"waits for {sum(number for _, number in missing)} more: {named}"
-
-
 def instances_up(instances: Sequence[Instance]) -> str:
     """'2/3 up'; '' where none are known."""
     return f"{sum(each.status.up for each in instances)}/{len(instances)} up" if instances else ""
@@ -113,22 +104,10 @@ def duration(seconds: float | None) -> str:
 def service_state(service: Service) -> tuple[Status, str]:
     """What its row says: its state, and a rollout on top of what serves ('live, building')."""
     word = status_word(service.status, service.status_raw)
-    latest = service.latest
-    if latest is None or (service.live is not None and latest.ref == service.live.ref):
-        return service.status, word
-    if latest.status is service.status:
-        return service.status, word
-    if service.status.up and (latest.status.in_flight or latest.status.bad or latest.status is Status.NEEDS_APPROVAL):
-        return latest.status, f"{word}›{status_word(latest.status, latest.status_raw)}"
-    return service.status, word
-
-
-def attention(service: Service) -> Status | None:
-    """The reason to look at this service, if there is one."""
-    state, _ = service_state(service)
-    if service.status.bad:
-        return service.status
-    return state if state.bad or state is Status.NEEDS_APPROVAL else None
+    latest, state = service.latest, service.state
+    if latest is None or state is service.status:
+        return state, word
+    return state, f"{word}›{status_word(latest.status, latest.status_raw)}"
 
 
 def when(deployment: Deployment) -> datetime | None:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from msgspec import Struct
 
 from tui.model.entities import Ref, Service
-from tui.widgets.format import LOOKS, age, attention, fit, instances_up, service_state, when
+from tui.widgets.format import LOOKS, age, fit, instances_up, service_state, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
@@ -73,19 +73,6 @@ class ServiceList(LineTable[ServiceRow]):
     def matches(self, item: ServiceRow, words: str) -> bool:
         return isinstance(item, Service) and words in item.path.casefold()
 
-    def next_bad(self, step: int) -> bool:
-        """The next service that fails, crashes or waits for approval, round the end."""
-        start = self._index(self.selected)
-        if start is None:
-            return False
-        for distance in range(1, len(self.items) + 1):
-            index = (start + step * distance) % len(self.items)
-            item = self.items[index]
-            if isinstance(item, Service) and attention(item) is not None:
-                self._move_to(index)
-                return True
-        return False
-
     def row(self, item: ServiceRow, width: int) -> tuple[list[Span], str]:
         if isinstance(item, Heading):
             return _heading(item, width), ""
@@ -108,7 +95,7 @@ class ServiceList(LineTable[ServiceRow]):
         spans: list[Span] = [
             ("◆" if item.ref in self.marked else " ", "mark"),
             (f"{look.sign} ", style),
-            (fit(item.name, name_width), "strong" if attention(item) else ""),
+            (fit(item.name, name_width), "strong" if item.trouble else ""),
             (" " + fit(word, word_width), style),
             *extra,
             (f"{aged:>4} ", "dim"),

@@ -6,9 +6,10 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from msgspec import Struct
 
+from tui.engine.reviews import Looks
 from tui.model.entities import Deployment, Ref, Step
 from tui.model.status import Status
-from tui.widgets.format import LOOKS, age, approvals, awaited, duration, fit, status_word, step_look, when
+from tui.widgets.format import LOOKS, age, approvals, duration, fit, status_word, step_look, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
@@ -55,11 +56,20 @@ def with_steps(
 
 def _note(deployment: Deployment) -> str:
     """Who it waits for says more than that it waits."""
-    waits = awaited(deployment) if deployment.status is Status.NEEDS_APPROVAL else ""
+    waits = deployment.awaits if deployment.status is Status.NEEDS_APPROVAL else ""
     return f"{approvals(deployment)}, {waits}" if waits else deployment.note
 
 
+_REVIEWED = {Looks.WORSE: (" worse", " ▼"), Looks.FINE: (" ✓", "")}
+
+
 class Timeline(LineTable[TimelineRow]):
+    """`reviews`: how deployments look against the one before."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.reviews: Mapping[Ref, Looks] = {}
+
     def key(self, item: TimelineRow) -> Hashable | None:
         return item.ref if isinstance(item, Deployment) else None
 
@@ -86,13 +96,14 @@ class Timeline(LineTable[TimelineRow]):
     def _deployment(self, item: Deployment, width: int) -> list[Span]:
         look = LOOKS[item.status]
         word = status_word(item.status, item.status_raw)
+        worse = self.reviews.get(item.ref) is Looks.WORSE
         now = self.now
         revision = item.revision
         who = (revision.author if revision else None) or item.creator or ""
         taken = duration(item.duration_s(now)) if now and (item.finished_at or item.status.in_flight) else ""
         spans: list[Span] = [
             (f" {look.sign} ", look.style),
-            (fit(word, 10), look.style),
+            (fit(word + self._reviewed(item, 10 - len(word)), 10), "bad" if worse else look.style),
             (f"{age(when(item), now) if now else '':>4} ", "dim"),
             (f"{taken:>6} ", ""),
             (fit(revision.short if revision else "", 8), "link"),
@@ -107,6 +118,13 @@ class Timeline(LineTable[TimelineRow]):
             shown = (trigger + message).strip() if width >= 70 else message
             spans.append((" " + fit(shown, left - 1), ""))
         return spans
+
+    def _reviewed(self, item: Deployment, room: int) -> str:
+        """What fits beside its state; a state that is bad says enough."""
+        looks = self.reviews.get(item.ref)
+        if looks is None or item.status.bad:
+            return ""
+        return next((each for each in _REVIEWED.get(looks, ()) if len(each) <= room), "")
 
     def _step(self, item: StepRow) -> list[Span]:
         step = item.step
