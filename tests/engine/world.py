@@ -293,6 +293,7 @@ class World:
             read_only=read_only,
             log_limits=log_limits,
             log_spool=log_spool,
+            reviewing=False,  # these tests count requests and streams
         )
         # Built ahead, so that a test can say what they hold before anybody connects.
         for name, budget in self.engine.budgets.items():

@@ -53,8 +53,9 @@ class Engine:
         cache: Path | None = None,
         log_limits: LogLimits | None = None,
         log_spool: LogSpool | None = None,
+        reviewing: bool = True,
     ) -> None:
-        """`log_spool` is closed with the engine."""
+        """`log_spool` is closed with the engine. Not `reviewing`: only what somebody asks for is judged."""
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
@@ -88,6 +89,7 @@ class Engine:
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
+        self._reviewing = reviewing
         if self._cache is not None:
             self._cache.load()
 
@@ -115,7 +117,8 @@ class Engine:
         for poller in self._pollers.values():
             self._spawn(poller.run())
         self._spawn(self._focus.run())
-        self.reviews.start()
+        if self._reviewing:
+            self.reviews.start()
         self.attention.start()
         if self._cache is not None:
             self._spawn(self._cache.run())
