@@ -295,6 +295,7 @@ class World:
             log_limits=log_limits,
             log_spool=log_spool,
             settle_s=settle_s,
+            reviewing=False,  # these tests count requests and streams
         )
         # Built ahead, so that a test can say what they hold before anybody connects.
         for name, budget in self.engine.budgets.items():

@@ -60,9 +60,11 @@ class Engine:
         log_spool: LogSpool | None = None,
         settle_s: float = 60.0,
         at_once: int = 3,
+        reviewing: bool = True,
     ) -> None:
         """`log_spool` is closed with the engine. `settle_s`: how long what an action brought up must stay healthy;
-        `at_once`: of several actions started together, how many may be under way."""
+        `at_once`: of several actions started together, how many may be under way. Not `reviewing`: only what somebody
+        asks for is judged."""
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
@@ -107,6 +109,7 @@ class Engine:
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
+        self._reviewing = reviewing
         if self._cache is not None:
             self._cache.load()
 
@@ -135,7 +138,8 @@ class Engine:
             self._spawn(poller.run())
         self._spawn(self._focus.run())
         self._spawn(self.recheck.run())
-        self.reviews.start()
+        if self._reviewing:
+            self.reviews.start()
         self.attention.start()
         if self._cache is not None:
             self._spawn(self._cache.run())

@@ -27,6 +27,7 @@ from tui.model.status import Status
 from tui.model.structured import structured
 
 LINES = 1000  # of each log: one request where the platform has pages of so many
+MOST = 10 * LINES  # that are taken from a platform which sends more than it was asked for
 READ_S = 60.0  # a log that takes longer is given up
 SLICE_S = 0.004  # of work between two looks of the event loop
 FEW_LINES = 50  # on a side, under which nothing is said
@@ -183,11 +184,14 @@ class Judge:
         try:
             async with aclosing(self._link.stream(lambda provider: provider.logs(source, Cursor()))) as stream:
                 looked = time.perf_counter()
+                count = 0
                 async for entry in stream:
                     if isinstance(entry, LogLine):
                         entries.append(structured(entry))
                     elif isinstance(entry, HttpRequest):
                         entries.append(entry)
+                    if (count := count + 1) >= MOST:
+                        break
                     if time.perf_counter() - looked >= SLICE_S:
                         await asyncio.sleep(0)
                         looked = time.perf_counter()
