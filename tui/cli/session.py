@@ -27,6 +27,7 @@ class Session:
         self.config = config
         self.engine = engine
         self.failed: dict[str, ProviderError] = {}
+        self.partial = False  # something of an account could not be read
 
     def now(self) -> datetime:
         return self.engine.clock.now()
@@ -43,9 +44,14 @@ class Session:
             tell(f"deckwatch: {account} ({self.title(account)}): {error}")
         self.failed[account] = error
 
+    def service_fault(self, service: Service, error: ProviderError) -> None:
+        """As `fault`, of one service alone: the account's others go on."""
+        tell(f"deckwatch: {service.path}: {error}")
+        self.partial = True
+
     @property
     def exit(self) -> Exit:
-        return Exit.FAULT if self.failed else Exit.DONE
+        return Exit.FAULT if self.failed or self.partial else Exit.DONE
 
     async def services(self, accounts: Sequence[str] | None = None, *, whole: bool = False) -> tuple[Service, ...]:
         """A new picture of these accounts, or of all. What cannot be read is told, and in `failed`.
