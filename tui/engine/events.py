@@ -261,10 +261,10 @@ def _identity(owner: int, thing: _Thing) -> Hashable:
 
 _ENDS = {
     Status.FAILED: "failed",
-    Status.CANCELLED: "was cancelled",
-    Status.SKIPPED: "was skipped",
+    Status.CANCELLED: "cancelled",
+    Status.SKIPPED: "skipped",
     Status.UNKNOWN: "ended",
-    Status.NEEDS_APPROVAL: "was held for approval",
+    Status.NEEDS_APPROVAL: "held",
 }
 
 

@@ -147,9 +147,14 @@ class History:
         return any(self._next(name) for name in self._readers)
 
     @property
+    def kept(self) -> int:
+        """Deployments of all services, but for what only the store tells."""
+        return sum(len(past.listed) + len(past.seen) for past in self._past.values())
+
+    @property
     def full(self) -> bool:
         """So many are kept that no older ones are read."""
-        return self._kept() >= KEPT
+        return self.kept >= KEPT
 
     @property
     def problems(self) -> Mapping[Ref, ProviderError]:
@@ -336,9 +341,6 @@ class History:
         live = next((each.ref for each in past.told if each.is_live), None)
         rest = (each for part in (past.listed, past.seen.values()) for each in part if each.ref not in told)
         past.whole = newest_first([*past.told, *_replaced(rest, live)])
-
-    def _kept(self) -> int:
-        return sum(len(past.listed) + len(past.seen) for past in self._past.values())
 
     def _tell(self) -> None:
         self._changes += 1

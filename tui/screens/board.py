@@ -26,8 +26,8 @@ from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.screens import words
+from tui.screens.instant import InstantScreen
 from tui.screens.log_pane import KINDS, LogPane
-from tui.screens.reading import ReadingScreen
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
@@ -50,7 +50,7 @@ def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(ReadingScreen):
+class Board(InstantScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -150,6 +150,7 @@ class Board(ReadingScreen):
         waiting = words.no_services(store, now)
         self.services.show(rows, now, [line for part in waiting for line in textwrap.wrap(part, width)])
         self._draw_timeline()
+        self.seek_in_timeline()
         self._draw_bars()
         self._tick()
 
@@ -192,7 +193,7 @@ class Board(ReadingScreen):
             base="head-focused" if focused is self.services else "",
         )
         self.timeline_head.show(
-            *words.timeline_head(service, timeline, now, focused=focused is self.timeline),
+            *words.timeline_head(service, timeline, now, focused=focused is self.timeline, instant=self.instant),
             base="head-focused" if focused is self.timeline else "",
         )
         self._draw_log()
@@ -285,6 +286,7 @@ class Board(ReadingScreen):
         self.engine.focus(self.service)
         self._draw_timeline()
         self._log_soon()
+        self.service_changed()
         self._draw_bars()
         self._paint_now()
 
@@ -308,6 +310,7 @@ class Board(ReadingScreen):
         known = self.engine.store.service(service)
         if known is not None:
             self.logs.open(self.kind, [known], pinned)
+            self.log_opened(pinned)
             self._draw_bars()
 
     def open_selected_log(self) -> None:
@@ -353,6 +356,8 @@ class Board(ReadingScreen):
         self.pane().first()
 
     def action_last(self) -> None:
+        if self.pane() is self.log_view:
+            self.back_to_now()
         self.pane().last()
 
     def action_sideways(self, step: int) -> None:
@@ -411,7 +416,7 @@ class Board(ReadingScreen):
         elif self.log_view.has_focus and self.logs.sought:
             self.logs.seek("")
         elif self.log_view.has_focus and not self.log_view.following:
-            self.log_view.follow()
+            self.action_follow()
         elif not self.services.has_focus:
             self.set_focus(self.services)
         else:

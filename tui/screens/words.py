@@ -148,7 +148,7 @@ def services_head(services: int, *, focused: bool) -> tuple[Spans, Spans]:
 
 
 def timeline_head(
-    service: Service | None, timeline: Timeline | None, now: datetime, *, focused: bool
+    service: Service | None, timeline: Timeline | None, now: datetime, *, focused: bool, instant: datetime | None = None
 ) -> tuple[Spans, Spans]:
     left = _head(2, "Timeline", focused=focused)
     if service is None:
@@ -164,6 +164,8 @@ def timeline_head(
             right = [(f"read {age(timeline.observed_at, now)} ago ", "alert")]
         else:
             right = [(f"{count(len(timeline.deployments))}{'+' if timeline.next else ''} ", "dim")]
+    if instant is not None:
+        right = [(f"at {clock(instant, now)}, f: now ", "notice"), *right]
     return left, right
 
 
@@ -180,6 +182,10 @@ def keys_bar(width: int) -> Spans:
     return spans
 
 
-def clock(at: datetime) -> str:
-    """A time of day here."""
-    return f"{at.astimezone():%H:%M:%S}"
+def clock(at: datetime, now: datetime | None = None) -> str:
+    """A time of day here; where `now` is given, '02:40', '02:40:07', or '21 Aug 02:40' when it was on another day."""
+    here = at.astimezone()
+    if now is None:
+        return f"{here:%H:%M:%S}"
+    day = "" if here.date() == now.astimezone().date() else f"{here.day} {here:%b} "
+    return f"{day}{here:%H:%M:%S}" if here.second else f"{day}{here:%H:%M}"
