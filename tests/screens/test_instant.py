@@ -153,7 +153,9 @@ async def test_the_same_commit_elsewhere_is_said() -> None:
     async with running(one, other, size=(200, 50)) as (_, pilot):
         await sees(pilot, "api", "pay")
         await pilot.press("at", *"1h", "enter")
-        await sees(pilot, "same commit on prod/shop/production/api", "same commit on lab/shop/production/pay")
+        await sees(pilot, "lab/shop/production/pay: = same commit on prod/shop/production/api; change 1 of api")
+        await pilot.press("j")
+        await sees(pilot, "= same commit on lab/shop/production/pay; change 1 of api")
 
 
 async def test_new_errors_of_the_log_that_is_open_are_among_what_happened() -> None:

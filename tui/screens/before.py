@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tui.engine.events import Event, EventKind, NewError, Undated
 from tui.engine.log_patterns import Change
-from tui.model.entities import Deployment, Service
+from tui.model.entities import Deployment
 from tui.model.log import Level, LogKind
 from tui.model.moment import from_microseconds
 from tui.model.text import plain
@@ -26,8 +26,9 @@ from tui.widgets.line_widget import Span
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.engine.log_digest import Boundary, LogDigest
 
-_SHOWN = 500
+_SHOWN = 500  # and as many more, each time the cursor comes to their end
 _BACK = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
 """How far before the time is read: further, each time the cursor comes to the end."""
 _SLICE_S = 0.008
@@ -35,6 +36,7 @@ _AGAIN_S = 0.01  # while a log is being read
 _REREAD_S = 0.5
 _PROBLEMS = 3
 _WIDE = 90
+_WIDEST = 150
 
 BeforeRow = Event | Undated | str
 """A string is a heading."""
@@ -75,25 +77,24 @@ class BeforeTable(LineTable[BeforeRow]):
         wide = width >= _WIDE
         before = duration((self.at - item.at).total_seconds()) if isinstance(item, Event) else "?"
         account, _, place = item.path.partition("/")
-        shown = place if wide else place.rpartition("/")[2]
         gone = isinstance(item, Event) and item.gone
         spans: list[Span] = [
             (f"{before:>7}  ", "strong"),
             (fit(account, 8) + " ", "dim"),
-            (_end_of(shown, 28 if wide else 15) + " ", "dim" if gone else ""),
+            (_end_of(place, 44 if width >= _WIDEST else 28 if wide else 19) + " ", "dim" if gone else ""),
         ]
         if gone:
             spans.append(("gone ", "alert"))
         what = item.what if isinstance(item, Event) else ""
         if item.deployment is not None:
-            spans += self._deployment(item.deployment, what if wide else "")
+            spans += self._deployment(item.deployment, what, wide=wide)
         elif isinstance(item, Event) and item.kind is EventKind.ACTION:
             spans += _action(item)
         elif isinstance(item, Event):
             spans += [("E new error  ", "bad"), (f"{count(item.count)}x ", "strong"), (plain(item.what), "level-error")]
         return spans, ""
 
-    def _deployment(self, deployment: Deployment, what: str) -> list[Span]:
+    def _deployment(self, deployment: Deployment, what: str, *, wide: bool) -> list[Span]:
         look = LOOKS[deployment.status]
         revision = deployment.revision
         who = (revision.author if revision else None) or deployment.creator or ""
@@ -101,12 +102,13 @@ class BeforeTable(LineTable[BeforeRow]):
         spans: list[Span] = [
             (f"{look.sign} {fit(status_word(deployment.status, deployment.status_raw), 9)} ", look.style)
         ]
-        if what:
+        if wide:
             spans.append((fit(what, 10), "dim"))
-        spans += [(fit(revision.short if revision else "", 8), "link"), (fit(who, 11) + " ", "dim")]
-        if others := self.engine.events.same_commit(deployment):
-            more = f" +{len(others) - 1}" if len(others) > 1 else ""
-            spans.append((f"same commit on {others[0]}{more} ", "approval"))
+        spans.append((fit(revision.short if revision else "", 8), "link"))
+        if wide:
+            spans.append((fit(who, 11) + " ", "dim"))
+        if self.engine.events.same_commit(deployment):
+            spans.append(("= ", "approval"))
         return [*spans, (message.partition("\n")[0], "")]
 
 
@@ -119,9 +121,11 @@ def _action(event: Event) -> list[Span]:
     return [*spans, (plain(entry.reason or entry.message), "")]
 
 
-def _end_of(text: str, width: int) -> str:
-    """The end of what is too long: the name stands there."""
-    return fit(text, width) if len(text) <= width else "…" + text[1 - width :]
+def _end_of(path: str, width: int) -> str:
+    """As many of its last parts as fit, or the end of the last."""
+    while len(path) > width and "/" in path:
+        path = path.partition("/")[2]
+    return fit(path, width) if len(path) <= width else "…" + path[1 - width :]
 
 
 class BeforeSheet(TableSheet[Event | Undated]):
@@ -136,6 +140,7 @@ class BeforeSheet(TableSheet[Event | Undated]):
         self.logs = logs
         self.table = BeforeTable(engine, at)
         self._back = 0
+        self._shown = _SHOWN
         self._drawn: object = None
 
     def heading(self) -> str:
@@ -164,13 +169,14 @@ class BeforeSheet(TableSheet[Event | Undated]):
         service = self.engine.store.service(tail.source.service.ref)
         self.logs.take_before()
         more = self.logs.digest.work(_SLICE_S, patterns=True)
-        if service is not None and not more:
-            self.engine.events.tell_errors(service.ref, new_errors(self.logs, service))
+        boundary = None if more else self.logs.boundary(service)
+        if service is not None and boundary is not None:
+            self.engine.events.tell_errors(service.ref, boundary.deployment, _new_errors(self.logs.digest, boundary))
         return more
 
     def reread(self) -> None:
         events, history = self.engine.events, self.engine.history
-        found, undated = events.before(self.at, _SHOWN), events.undated()
+        found, undated = events.before(self.at, self._shown), events.undated()
         told = (found, undated, history.progress, history.reading, dict(history.problems))
         if told == self._drawn:
             return
@@ -192,7 +198,7 @@ class BeforeSheet(TableSheet[Event | Undated]):
         }
         counted = [plural(kinds[kind], word) for kind, word in words.items() if kinds[kind]]
         shown = ", ".join(counted) or "nothing yet"
-        if len(found) >= _SHOWN:
+        if len(found) >= self._shown:
             shown = f"the nearest {shown}"
         done, services = history.progress
         whose = f"all {services} services" if done == services else f"{done} of {plural(services, 'service')}"
@@ -209,13 +215,38 @@ class BeforeSheet(TableSheet[Event | Undated]):
         ]
         return [*lines, f"! and {len(said) - _PROBLEMS} more"] if len(said) > _PROBLEMS else lines
 
+    def answers(self) -> ComposeResult:
+        yield Static("", id="detail", markup=False)
+
+    def on_moved(self) -> None:
+        """Of the row under the cursor what had no room there."""
+        item = self.table.current()
+        deployment = item.deployment if isinstance(item, Event | Undated) else None
+        detail = ""
+        if deployment is not None:
+            revision = deployment.revision
+            detail = ((revision.message if revision else None) or deployment.note).partition("\n")[0]
+            if others := self.engine.events.same_commit(deployment):
+                named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+                detail = f"= same commit on {named}; {detail}"
+        elif isinstance(item, Event):
+            detail = (
+                item.what if item.entry is None else f"{item.what}: {plain(item.entry.reason or item.entry.message)}"
+            )
+        if isinstance(item, Event | Undated):
+            self.query_one("#detail", Static).update(f"{item.path}: {detail}".removesuffix(": "))
+
     def action_move(self, rows: int) -> None:
         super().action_move(rows)
         items = self.table.items
-        if rows > 0 and items and self.table.current() is items[-1] and self._back + 1 < len(_BACK):
+        if rows <= 0 or not items or self.table.current() is not items[-1]:
+            return
+        if sum(isinstance(each, Event) for each in items) >= self._shown:
+            self._shown += _SHOWN
+        elif self._back + 1 < len(_BACK):
             self._back += 1
             self.engine.history.want(self.at - _BACK[self._back])
-            self.reread()
+        self.reread()
 
     def action_take(self) -> None:
         taken = self.table.current()
@@ -227,13 +258,10 @@ class BeforeSheet(TableSheet[Event | Undated]):
         self.dismiss(taken)
 
 
-def new_errors(logs: LogPane, service: Service) -> list[NewError]:
-    """Of the log that is open: the patterns of its errors that were not there before the deployment that serves."""
-    boundary = logs.boundary(service)
-    if boundary is None:
-        return []
+def _new_errors(digest: LogDigest, boundary: Boundary) -> list[NewError]:
+    """The patterns of a log's errors that were not there before the deployment."""
     return [
         NewError(from_microseconds(change.pattern.first_us), change.pattern.text, change.pattern.count)
-        for change in logs.digest.since(boundary).changes
+        for change in digest.since(boundary).changes
         if change.kind is Change.NEW and change.pattern.level >= Level.ERROR and change.pattern.first_us is not None
     ]
