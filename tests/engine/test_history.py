@@ -53,7 +53,7 @@ async def test_every_service_is_read_back_in_pages_at_background_priority() -> N
     world.platform.put(*past("web", 3))
     async with world.engine as engine:
         await started(world)
-        assert engine.history.since(API) is None
+        assert engine.history.since(API) == START - HOUR, "of the newest one"
         engine.history.want(START - 8 * HOUR)
         assert engine.history.reading
         await world.clock.until(lambda: engine.history.progress == (2, 2))
@@ -71,6 +71,23 @@ async def test_every_service_is_read_back_in_pages_at_background_priority() -> N
         await world.clock.until(lambda: engine.history.since(API) == EVER)
         assert len(ids(world)) == 12
         assert world.platform.count("deployments") == 4
+
+
+async def test_a_service_that_did_not_change_since_is_not_read() -> None:
+    world = World()
+    world.platform.services = [service("api"), service("web")]
+    world.platform.put(*past("api", 3, hours_apart=50))
+    world.platform.put(*past("web", 3))
+    async with world.engine as engine:
+        await started(world)
+        engine.history.want(START - 24 * HOUR)
+        await world.clock.until(lambda: engine.history.progress == (2, 2))
+        await world.clock.advance(100)
+        assert world.platform.count("deployments") == 1
+        assert ids(world) == ["api-3"]
+        assert engine.history.since(WEB) == EVER
+        engine.history.want(START - 60 * HOUR)
+        await world.clock.until(lambda: len(ids(world)) == 3)
 
 
 async def test_what_the_pages_before_told_and_what_a_snapshot_tells_are_one_list() -> None:

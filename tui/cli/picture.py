@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -113,6 +113,26 @@ class _Wanted:
             return True
         return (self.since is None or max(begun, ended) >= self.since) and (self.until is None or begun < self.until)
 
+    def worth_reading(self, services: Sequence[Service]) -> list[Service]:
+        """Without those whose newest deployment, as the picture has it, is too old for any to be shown."""
+        newest = {service.ref: _made(service.latest) if service.latest else None for service in services}
+        unknown = [service for service in services if newest[service.ref] is None]
+        known = sorted(
+            (service for service in services if newest[service.ref] is not None),
+            key=lambda service: newest[service.ref] or EVER,
+            reverse=True,
+        )
+        if self.since is not None:
+            known = [service for service in known if service.latest is not None and self._reaches(service.latest)]
+        elif not self.statuses and self.until is None:
+            known = known[: self.at_most]  # each of these has one that is newer than all of the rest
+        return known + unknown
+
+    def _reaches(self, latest: Deployment) -> bool:
+        """It, or one that it replaced, may have begun or ended since then."""
+        ended = latest.finished_at or _made(latest)
+        return self.since is None or latest.status.in_flight or ended is None or ended >= self.since
+
     def is_past(self, deployment: Deployment) -> bool:
         """Neither it nor what is older can be wanted."""
         return self.since is not None and deployment.created_at is not None and deployment.created_at < self.since
@@ -121,10 +141,10 @@ class _Wanted:
 async def _deployments(session: Session, services: list[Service], wanted: _Wanted) -> list[tuple[Service, Deployment]]:
     """What fails of one service, or one account, is told; the rest, and what was read before it failed, is there."""
     found: list[tuple[Service, Deployment]] = []
-    gate = asyncio.Semaphore(AT_ONCE)
+    gates = {service.account: asyncio.Semaphore(AT_ONCE) for service in services}
 
     async def read(service: Service) -> None:
-        async with gate:
+        async with gates[service.account]:
             if service.account in session.failed:
                 return
             try:
@@ -136,7 +156,7 @@ async def _deployments(session: Session, services: list[Service], wanted: _Wante
                 session.service_fault(service, error)
 
     async with asyncio.TaskGroup() as group:
-        for service in services:
+        for service in wanted.worth_reading(services):
             group.create_task(read(service))
     return found
 

@@ -118,9 +118,9 @@ class History:
         return past.whole
 
     def since(self, service: Ref) -> datetime | None:
-        """Complete back to here; None: nothing read. EVER: it has no older ones."""
+        """Complete back to here; None: nothing is known. EVER: it has no older ones."""
         past = self._past.get(service)
-        return None if past is None else past.since
+        return None if past is None else self._since(past)
 
     def path(self, service: Ref) -> str:
         """Its name, the last one it had."""
@@ -227,7 +227,8 @@ class History:
         return max(due, key=self._urgency, default=None)
 
     def _urgency(self, past: _Past) -> tuple[bool, bool, bool, datetime]:
-        return past.problem is None, self._moved_on(past), past.since is None, past.since or EVER
+        since = self._since(past)
+        return past.problem is None, self._moved_on(past), since is None, since or EVER
 
     def _is_due(self, past: _Past, *, full: bool) -> bool:
         if past.problem is not None and self._asked_at_s < past.failed_at_s + AGAIN_S:
@@ -237,7 +238,14 @@ class History:
         return not self._is_complete(past) and past.pages < PAGES and not full
 
     def _is_complete(self, past: _Past) -> bool:
-        return past.since is not None and self.wanted is not None and past.since <= self.wanted
+        since = self._since(past)
+        return since is not None and self.wanted is not None and since <= self.wanted
+
+    def _since(self, past: _Past) -> datetime | None:
+        """Before the first page, the picture tells the newest one: there is nothing after it."""
+        if past.pages or past.service.latest is None or self._store.accounts[past.service.account].from_cache:
+            return past.since
+        return past.service.latest.created_at
 
     def _moved_on(self, past: _Past) -> bool:
         """Something newer came after its newest page was read, and somebody asked lately."""
