@@ -88,6 +88,16 @@ class AuditLog:
         if is_new:
             _sync_folder(self.path.parent)
 
+    def stamp(self) -> object:
+        """Another value whenever there is something new to read."""
+        if self.path is None:
+            return len(self._memory)
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
     def read(self, since: datetime | None = None) -> list[AuditEntry]:
         """Oldest first. A torn or foreign line is skipped and counted."""
         entries = self._memory if self.path is None else list(self._parsed(self.path))
