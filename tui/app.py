@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 
+_PAINTED_S = 1.0
+"""The first paint counts as done then: a key typed ahead may have put another screen before it."""
+
+
 def style_file() -> Path:
     """In a wheel the styles are inside the package, in a source run beside it."""
     inside = Path(__file__).parent / "styles" / "deckwatch.tcss"
@@ -67,6 +71,7 @@ class DeckApp(TerminalApp[int]):
         self.ui = ui
         self.state_dir = state_dir
         self.config_path = config_path
+        self._was_painted = False
         if terminal.color in ("16", "none"):
             self.theme = "ansi-dark"
         elif ui.theme:
@@ -88,12 +93,16 @@ class DeckApp(TerminalApp[int]):
         )
         self.push_screen(self.board)
         self.call_after_refresh(self._painted)
+        self.set_timer(_PAINTED_S, self._painted)
 
     def _painted(self) -> None:
         """After the first paint: the network, what the first search needs, and a garbage collector that leaves what is
         loaded alone."""
         from tui.model.text_match import warm
 
+        if self._was_painted:
+            return
+        self._was_painted = True
         self.engine.start()
         threading.Thread(target=warm, name="warm", daemon=True).start()
         gc.freeze()

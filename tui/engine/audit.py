@@ -88,15 +88,16 @@ class AuditLog:
         if is_new:
             _sync_folder(self.path.parent)
 
-    def stamp(self) -> object:
-        """Another value whenever there is something new to read."""
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Moves when something was appended, by whatever session."""
         if self.path is None:
-            return len(self._memory)
+            return len(self._memory), 0
         try:
-            found = self.path.stat()
+            state = self.path.stat()
         except OSError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
+            return 0, 0
+        return state.st_size, state.st_mtime_ns
 
     def read(self, since: datetime | None = None) -> list[AuditEntry]:
         """Oldest first. A torn or foreign line is skipped and counted."""

@@ -46,6 +46,10 @@ class Past(Protocol):
         """Read all services back that far, in the background."""
         ...
 
+    def lend(self, service: Ref) -> None:
+        """Gives the store what was read of it."""
+        ...
+
     @property
     def progress(self) -> tuple[int, int]:
         """Services read, of how many."""
@@ -82,6 +86,9 @@ class StorePast:
     def want(self, since: datetime) -> None:
         return
 
+    def lend(self, service: Ref) -> None:
+        return
+
 
 def past_of(engine: Engine) -> Past:
     past: Past | None = getattr(engine, "history", None)
@@ -107,7 +114,7 @@ class LaneIndex:
         self._in_flight: set[Ref] = set()
         self._ended: dict[Ref, datetime] = {}
         self._marks: dict[str, tuple[Mark, ...]] = {}
-        self._audit_stamp: object = None
+        self._audit_stamp = (0, 0)
         self._begins: list[int] = []
         self._bad: list[int] = []
         self._placed: list[Row] = []
@@ -249,7 +256,7 @@ class LaneIndex:
     # What was done from here
 
     def _read_audit(self) -> None:
-        stamp = self._engine.audit.stamp()
+        stamp = self._engine.audit.stamp
         if stamp == self._audit_stamp:
             return
         self._audit_stamp = stamp

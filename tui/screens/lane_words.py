@@ -28,14 +28,23 @@ def span(seconds: float) -> str:
 
 
 def head(
-    axis: Axis, at_us: int | None, now: datetime, *, filters: Sequence[str], progress: tuple[int, int], told: str
+    axis: Axis,
+    at_us: int | None,
+    now: datetime,
+    *,
+    filters: Sequence[str],
+    progress: tuple[int, int],
+    unread: int,
+    told: str,
 ) -> tuple[Spans, Spans]:
     """Left the window, right the cursor's instant. `at_us` None: it stays at now."""
     left: Spans = [("▌4 Timeline of everything ", "tab-chosen"), (f" {zoom_words(axis.zoom)} ", "strong")]
     left += [(f" {each} ", "rule") for each in filters]
     done, of = progress
     if done < of:
-        left.append((f" reading {count(done)} of {count(of)} services", "alert"))
+        left.append((f" reading {count(done)} of {count(of)} services ", "alert"))
+    elif unread:
+        left.append((f" {count(unread)} not read back to here ", "alert"))
     left.append((f" {told}", "dim"))
     if at_us is None:
         return left, [(f" now {clock(now)} ", "strong")]
@@ -83,7 +92,11 @@ def _where(bar: Bar, here: Sequence[Bar], at_us: int) -> str:
     if not here:
         apart_s = abs(bar.begin_us - at_us) / SECOND_US
         return f"nearest, {span(apart_s)} {'before' if bar.begin_us < at_us else 'after'} the cursor: "
-    return f"{1 + [each is bar for each in here].index(True)} of {len(here)} here: " if len(here) > 1 else ""
+    return (
+        f"{1 + [each.deployment.ref for each in here].index(bar.deployment.ref)} of {len(here)} here: "
+        if len(here) > 1
+        else ""
+    )
 
 
 def _took(bar: Bar, now: datetime) -> str:
@@ -119,7 +132,7 @@ def _others(bar: Bar, here: Sequence[Bar]) -> str:
     """'also here: 1 failed, 2 replaced'."""
     words: dict[str, int] = {}
     for each in here:
-        if each is not bar:
+        if each.deployment.ref != bar.deployment.ref:
             word = status_word(each.deployment.status, each.deployment.status_raw)
             words[word] = words.get(word, 0) + 1
     return "also here: " + ", ".join(f"{number} {word}" for word, number in words.items()) if words else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
@@ -86,8 +87,7 @@ class LanesScreen(Screen["Target | None"]):
         self.keys_bar = Line(id="keys")
         self._axis: Axis | None = None
         self._along = True  # now is the last column, and stays it
-        self._picked: Bar | None = None  # the one jumped to: of several at one instant
-        self._wanted_us: int | None = None
+        self._picked: Ref | None = None  # the one jumped to: of several at one instant
         self._steps_asked: set[tuple[Ref, Status]] = set()
         self._due = False
         self._drawn_at = 0.0
@@ -130,6 +130,7 @@ class LanesScreen(Screen["Target | None"]):
         self.index.update(now)
         self._arrange(now)
         self._tell(now)
+        self.past.want(from_microseconds(self.axis.begin_us))
         self._tick()
 
     @property
@@ -202,9 +203,9 @@ class LanesScreen(Screen["Target | None"]):
         of = f"{shown} of {plural(len(index.lanes), 'service')}" if filters else plural(shown, "service")
         unread = sum(row.lane.since_us is None or row.lane.since_us > axis.begin_us for row in index.found)
         told = f"{of}, {plural(index.deployments, 'deployment')}"
-        if unread:
-            told += f", {unread} not read that far"
-        left, right = lane_words.head(axis, self.at_us, now, filters=filters, progress=self.past.progress, told=told)
+        left, right = lane_words.head(
+            axis, self.at_us, now, filters=filters, progress=self.past.progress, unread=unread, told=told
+        )
         self.head.show(left, right, base="head-focused")
         marks = {
             column: (each[0].letter if len(each) == 1 else str(min(9, len(each))), _all_ok([one.ok for one in each]))
@@ -225,10 +226,10 @@ class LanesScreen(Screen["Target | None"]):
     def _pointed(self, row: LaneRow, at_us: int) -> tuple[Bar | None, list[Bar]]:
         """The deployment at the cursor or the nearest one, and all in the cursor's column."""
         nearest, here = row.lane.near(at_us, self.axis.width_us)
-        picked = self._picked
-        if picked is not None and picked.begin_us == at_us and picked in row.lane.bars:
-            return picked, list(here)
-        return nearest, list(here)
+        return next((bar for bar in here if self._is_picked(bar, at_us)), nearest), list(here)
+
+    def _is_picked(self, bar: Bar, at_us: int) -> bool:
+        return bar.deployment.ref == self._picked and bar.begin_us == at_us
 
     def _tick(self) -> None:
         """Time goes on: now moves by a column, ages by their steps."""
@@ -244,10 +245,7 @@ class LanesScreen(Screen["Target | None"]):
         """Reads what the window shows and was not read, and the phases of what the cursor stands on."""
         if not self.is_attached:
             return
-        begin_us = self.axis.begin_us
-        if self._wanted_us is None or begin_us < self._wanted_us:
-            self._wanted_us = begin_us
-            self.past.want(from_microseconds(begin_us))
+        self.past.want(from_microseconds(self.axis.begin_us))
         row = self.lanes.current()
         if not isinstance(row, LaneRow) or self.zoom > _STEPS_TO_ZOOM:
             return
@@ -322,7 +320,7 @@ class LanesScreen(Screen["Target | None"]):
         if not typed:
             return
         try:
-            at = moment(typed.removeprefix("-"), self.engine.clock.now())
+            at = moment(typed, self.engine.clock.now())
         except ValueError as error:
             self.say(str(error))
             self._look()
@@ -336,11 +334,13 @@ class LanesScreen(Screen["Target | None"]):
         if not isinstance(row, LaneRow):
             return
         at_us, bars = self._at_us(self._now_us()), row.lane.bars
-        if self._picked is not None and self._picked.begin_us == at_us and self._picked in bars:
-            number = bars.index(self._picked) + step
+        picked = next((number for number, bar in enumerate(bars) if self._is_picked(bar, at_us)), None)
+        if picked is not None:
+            number = picked + step
+        elif step < 0:
+            number = bisect_left(row.lane.begins, at_us) - 1
         else:
-            before = sum(bar.begin_us < at_us for bar in bars)
-            number = before - 1 if step < 0 else sum(bar.begin_us <= at_us for bar in bars)
+            number = bisect_right(row.lane.begins, at_us)
         if 0 <= number < len(bars):
             self._jump_to(row, bars[number])
         else:
@@ -365,7 +365,7 @@ class LanesScreen(Screen["Target | None"]):
         self._jump_to(*beside)
 
     def _jump_to(self, row: LaneRow, bar: Bar) -> None:
-        self._picked = bar
+        self._picked = bar.deployment.ref
         self.lanes.selected, self.lanes.moved = row.service, True
         now_us = self._now_us()
         self.at_us = min(bar.begin_us, now_us)
@@ -381,6 +381,7 @@ class LanesScreen(Screen["Target | None"]):
 
         if (found := self._chosen()) is not None:
             row, bar = found
+            self.past.lend(row.service)
             self.engine.focus(row.service)  # what it brought is told by the timeline
             self.app.push_screen(DeploymentScreen(self.engine, row.service, bar.deployment.ref))
 
@@ -390,6 +391,7 @@ class LanesScreen(Screen["Target | None"]):
             now_us = self._now_us()
             bar, _ = self._pointed(row, self._at_us(now_us))
             at = None if self.at_us is None else from_microseconds(self.at_us)
+            self.past.lend(row.service)
             self.dismiss(Target(row.service, bar.deployment.ref if bar else None, at, 3))
 
     def _chosen(self) -> tuple[LaneRow, Bar] | None:

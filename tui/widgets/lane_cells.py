@@ -38,7 +38,6 @@ class Part(StrEnum):
 
 AHEAD = "»"  # its platform's clock is ahead of ours: it stands at now
 MANY = "+"  # ten or more
-_UNREAD_STYLE = "lane-unread"
 
 _BUILD_WORDS = ("snapshot", "clone", "fetch", "install", "build", "compile", "test", "lint", "publish", "push", "image")
 _DEPLOY_WORDS = ("deploy", "create", "container", "health", "start", "release", "rollout", "migrat", "drain", "verify")
@@ -207,36 +206,39 @@ def cells(lane: Lane, axis: Axis, now_us: int, *, told_until_us: int, grid: Mapp
 
     `grid`: what stands in an empty column, by its place.
     """
-    columns, width = axis.columns, axis.width_us
-    now_column = axis.column(now_us)
+    columns, width, first = axis.columns, axis.width_us, axis.first
+    now_column = now_us // width - first
     chars = [" "] * columns
     styles = [""] * columns
     for column, char in grid.items():
         chars[column], styles[column] = char, "lane-grid"
     unread = columns if lane.since_us is None else min(columns, -((axis.begin_us - lane.since_us) // width))
-    untold = range(max(0, axis.column(told_until_us) + 1), min(columns, now_column + 1))
+    untold = range(max(0, told_until_us // width - first + 1), min(columns, now_column + 1))
     for column in (*range(unread), *untold):
-        chars[column], styles[column] = Part.UNREAD, _UNREAD_STYLE
+        chars[column], styles[column] = Part.UNREAD, "lane-unread"
     signs: dict[int, list[Bar]] = {}
+    cut: set[int] = set()  # columns where a bar goes on beyond the window
     for bar in lane.shown(axis, now_us):
-        begin = min(axis.column(bar.begin_us), now_column)
-        end = min(axis.column(min(bar.until(now_us), told_until_us) if bar.end_us is None else bar.end_us), now_column)
-        end = max(begin, end)
+        end_us = min(bar.until(now_us), told_until_us) if bar.end_us is None else bar.end_us
+        begin = min(bar.begin_us // width - first, now_column)
+        end = max(begin, min(end_us // width - first, now_column))
         if end > begin:
-            _draw_parts(bar, axis, begin, end, chars, styles)
+            _draw_parts(bar, axis, begin, min(end, columns - 1), chars, styles)
         if end >= 0:
             signs.setdefault(min(end, columns - 1), []).append(bar)
+        if end >= columns:
+            cut.add(columns - 1)
     for column, bars in signs.items():
         if len(bars) > 1:
             status = worst(bar.deployment.status for bar in bars)
             chars[column] = counted(len(bars))
-            styles[column] = "lane-bad" if status.bad else LOOKS[status].style or "strong"
+            styles[column] = "lane-bad" if status.bad else LOOKS[status].style
             continue
         [bar] = bars
         look = LOOKS[bar.deployment.status]
-        if axis.column(bar.begin_us) > now_column:
+        if bar.begin_us // width - first > now_column:
             chars[column] = AHEAD
-        elif axis.column(bar.until(now_us)) < columns:
+        elif column not in cut:
             chars[column] = look.sign
         styles[column] = look.style
     for mark in lane.marks:
@@ -246,9 +248,8 @@ def cells(lane: Lane, axis: Axis, now_us: int, *, told_until_us: int, grid: Mapp
     return Counts(chars, styles, {column: [b.deployment.status for b in bars] for column, bars in signs.items()})
 
 
-def _draw_parts(bar: Bar, axis: Axis, begin: int, end: int, chars: list[str], styles: list[str]) -> None:
+def _draw_parts(bar: Bar, axis: Axis, begin: int, last: int, chars: list[str], styles: list[str]) -> None:
     style = LOOKS[bar.deployment.status].style
-    last = min(end, axis.columns - 1)
     at = begin
     for until_us, part in bar.parts:
         stop = last if until_us is None else min(axis.column(until_us), last)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 from msgspec import Struct
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 
 from tui.model.entities import Ref
 from tui.model.moment import microseconds
@@ -38,6 +43,14 @@ class LaneRow(Struct, frozen=True):
 Row = Heading | LaneRow
 
 
+class _Drawn(Struct, eq=False):
+    """A lane in a window: its columns by their looks, where each span begins, and the segments made of them."""
+
+    spans: list[Span]
+    begins: list[int]
+    segments: list[Segment]
+
+
 class Pointed(Message):
     """A column was clicked."""
 
@@ -59,7 +72,9 @@ def _undated_cells(row: LaneRow) -> int:
 
 class _OverTime(LineWidget):
     def look(self, name: str, base: str = "") -> Style:
-        """An "@" before a name: in the column of the cursor's instant."""
+        """An "@" before a name: in the column of the cursor's instant; "@@": in the lane of the cursor, too."""
+        if name == "@@":
+            return super().look("", "cursor")
         return super().look(name[1:], "lane-cursor") if name.startswith("@") else super().look(name, base)
 
 
@@ -76,7 +91,7 @@ class Lanes(_OverTime, LineTable[Row], can_focus=True):
         self.names = 12
         self.marks: list[Tick] = []
         self.grid: dict[int, str] = {}
-        self._cells: dict[Ref, tuple[tuple[object, ...], list[Span]]] = {}
+        self._cells: dict[Ref, tuple[tuple[object, ...], _Drawn]] = {}
 
     def look_at(self, axis: Axis, at_us: int, now: datetime) -> None:
         """Another window, or another instant in it. What differs is drawn by `redraw_changed`."""
@@ -98,21 +113,75 @@ class Lanes(_OverTime, LineTable[Row], can_focus=True):
         return item.service if isinstance(item, LaneRow) else None
 
     def spans(self, y: int) -> tuple[list[Span], str]:
-        index = self.top + y
-        if not self.items or not 0 <= index < len(self.items):
+        item = self._item(y)
+        if item is None:
             return super().spans(y)
-        item = self.items[index]
         column = self.axis.column(self.at_us)
         if isinstance(item, Heading):
             told = heading(item)
             taken = sum(cell_len(text) for text, _ in told)
             place = self.names + column
-            if place >= taken and place < self.size.width:
+            if place >= taken and column >= 0:
                 told += [(" " * (place - taken), ""), ("│", "@")]
             return told, ""
         chosen = item.service == self.selected
-        spans = [*self._named(item, chosen), *with_cursor(self._lane(item), column, "cursor" if chosen else "@")]
-        return spans, "cursor-blurred" if chosen else ""
+        lane = with_cursor(self._lane(item).spans, column, "@@" if chosen else "@")
+        return [*self._named(item, chosen), *lane], "cursor-blurred" if chosen else ""
+
+    def _item(self, y: int) -> Row | None:
+        index = self.top + y
+        return self.items[index] if 0 <= index < len(self.items) else None
+
+    def render_line(self, y: int) -> Strip:
+        """A lane's segments are kept, so that another cursor or another lane above it costs little."""
+        item = self._item(y)
+        if not isinstance(item, LaneRow) or item.service == self.selected:
+            strip = super().render_line(y)
+            self._drawn[y] = self._signature(y)
+            return strip
+        self._drawn[y] = self._signature(y)
+        drawn = self._lane(item)
+        segments = drawn.segments
+        if not segments:
+            segments += [Segment(text, self.look(name)) for text, name in drawn.spans]
+        name = super().strip(self._named(item, False), self.names)
+        column = self.axis.column(self.at_us)
+        if not 0 <= column < self.axis.columns:
+            return Strip([*name, *segments], self.names + self.axis.columns)
+        number = bisect_right(drawn.begins, column) - 1
+        shown = with_cursor(drawn.spans[number : number + 1], column - drawn.begins[number], "@")
+        own = [Segment(text, self.look(style)) for text, style in shown]
+        parts = [*name, *segments[:number], *own, *segments[number + 1 :]]
+        return Strip(parts, self.names + self.axis.columns)
+
+    def redraw_changed(self) -> bool:
+        """Where only the cursor's instant is another one, two columns are drawn, not the lines."""
+        width, moved, changed = self.size.width, set[int](), False
+        for y in range(self.size.height):
+            before, after = self._drawn.get(y), self._signature(y)
+            if before is None or before[:-1] != after[:-1]:
+                self.refresh(Region(0, y, width, 1))
+                changed = True
+            elif before != after:
+                moved |= {before[-1], after[-1]}  # type: ignore[arg-type] # columns
+        for column in moved:
+            if 0 <= column < width - self.names:
+                self.refresh(Region(self.names + column, 0, 1, self.size.height))
+        return changed or bool(moved)
+
+    def _signature(self, y: int) -> tuple[object, ...]:
+        """What the looks of a line follow from; the cursor's column is the last of it."""
+        item = self._item(y)
+        width, column = self.size.width, self.axis.column(self.at_us)
+        if item is None:
+            return (width, *super().spans(y), None)
+        if isinstance(item, Heading):
+            return width, item, self.names, column
+        return width, item, self.names, item.service == self.selected, self._lane(item), column
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._cells.clear()
 
     def _named(self, item: LaneRow, chosen: bool) -> list[Span]:
         width = self.names
@@ -121,23 +190,25 @@ class Lanes(_OverTime, LineTable[Row], can_focus=True):
         if told and width - 4 - len(told) < min(cell_len(item.name), 8):
             told = f" +{undated}?"
         sign, style = ("!", "alert") if item.problem else (item.sign, item.style)
-        name_style = "cursor" if chosen else ""
+        name_style = "@@" if chosen else ""
         return [
-            (" ", ""),
+            ("▌" if chosen else " ", "@@" if chosen else ""),
             (f"{sign} ", style),
             (fit(item.name, max(1, width - 4 - len(told))), name_style),
             (told, "alert"),
             (" ", ""),
         ]
 
-    def _lane(self, item: LaneRow) -> list[Span]:
+    def _lane(self, item: LaneRow) -> _Drawn:
         now_column = self.axis.column(self.now_us)
         key = (item.lane, now_column, self.axis.column(item.told_until_us))
         kept = self._cells.get(item.service)
         if kept is not None and kept[0][0] is key[0] and kept[0][1:] == key[1:]:
             return kept[1]
         drawn = self.counts(item)
-        made = runs(drawn.chars, drawn.styles)
+        spans = runs(drawn.chars, drawn.styles)
+        begins = [0, *accumulate(len(text) for text, _ in spans)][:-1]
+        made = _Drawn(spans, begins, [])
         self._cells[item.service] = (key, made)
         return made
 
