@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 
+_PAINTED_S = 1.0
+"""The first paint counts as done then: a key typed ahead may have put another screen before it."""
+
+
 def style_file() -> Path:
     """In a wheel the styles are inside the package, in a source run beside it."""
     inside = Path(__file__).parent / "styles" / "deckwatch.tcss"
@@ -72,6 +76,7 @@ class DeckApp(TerminalApp[int]):
         self.instant: datetime | None = None  # where every pane stands; None: at now
         self._notify_failed = False
         self._outside = False  # another program has the terminal
+        self._was_painted = False
         if terminal.color in ("16", "none"):
             self.theme = "ansi-dark"
         elif ui.theme:
@@ -102,12 +107,16 @@ class DeckApp(TerminalApp[int]):
         )
         self.engine.attention.on_event(alarm.tell)
         self.call_after_refresh(self._painted)
+        self.set_timer(_PAINTED_S, self._painted)
 
     def _painted(self) -> None:
         """After the first paint: the network, what the first search needs, and a garbage collector that leaves what is
         loaded alone."""
         from tui.model.text_match import warm
 
+        if self._was_painted:
+            return
+        self._was_painted = True
         self.engine.start()
         threading.Thread(target=warm, name="warm", daemon=True).start()
         gc.freeze()

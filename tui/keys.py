@@ -27,6 +27,11 @@ class Action(Struct, frozen=True):
         """What the [keys] table of the configuration calls it: 'page-down'."""
         return self.label.replace(" ", "-")
 
+    @property
+    def bound(self) -> str:
+        """As a Binding wants them."""
+        return ",".join("comma" if key == "," else key for key in self.keys)
+
 
 def _verb(verb: Verb, keys: tuple[str, ...], label: str, help_: str, *, footer: bool = False) -> Action:
     return Action(f"act('{verb}')", keys, label, help_, "act", verb, footer)
@@ -48,6 +53,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pane(1)", ("1",), "services", "focus the services", "panes"),
     Action("pane(2)", ("2",), "timeline", "focus the timeline", "panes"),
     Action("pane(3)", ("3",), "logs", "focus the logs", "panes"),
+    Action("lanes", ("4",), "everything", "the timeline of everything: a lane a service, over all platforms", "panes",
+           footer=True),
     Action("log_tab(-1)", ("[", ","), "tab left", "log tab to the left: build, runtime, HTTP", "panes"),
     Action("log_tab(1)", ("]", "."), "log tab", "log tab to the right: build, runtime, HTTP", "panes", footer=True),
     Action("zoom", ("z", "+"), "zoom", "give the focused pane the whole screen, and back", "panes"),

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import events, fleet, flood, idle, log_search, logs, start, terminal_bytes, understand
+from tests.benchmarks import events, fleet, flood, idle, lanes, log_search, logs, start, terminal_bytes, understand
 from tests.benchmarks.report import Row, as_json, machine, markdown
 
-PARTS = ("start", "idle", "fleet", "flood", "terminal", "logs", "search", "understand", "events")
+PARTS = ("start", "idle", "fleet", "flood", "terminal", "logs", "search", "understand", "events", "lanes")
 
 
 def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -36,6 +36,8 @@ def measured(parts: Sequence[str], folder: Path, *, quick: bool) -> Iterator[Row
                 yield from logs.rows(own, lines=100_000 if quick else 1_000_000, few=10_000, rounds=rounds)
             case "search":
                 yield from log_search.rows(own, lines=100_000 if quick else 1_000_000, rounds=rounds)
+            case "lanes":
+                yield from lanes.rows(own, presses=presses)
             case "terminal":
                 yield from terminal_bytes.rows(own, presses=presses, seconds=seconds)
 

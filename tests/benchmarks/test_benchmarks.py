@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import events, flood, idle, log_search, logs, start, terminal_bytes, understand
+from tests.benchmarks import events, flood, idle, lanes, log_search, logs, start, terminal_bytes, understand
 from tests.benchmarks.report import Row, markdown, percentile
 
 
@@ -66,6 +66,12 @@ def test_search_measures_the_first_screen_and_all(tmp_path: Path) -> None:
     assert sum("first 50" in row.name for row in rows) == 2
     assert sum(row.name.endswith(": all") for row in rows) == 5
     assert all(value > 0 for row in rows for values in row.runs.values() for value in values)
+
+
+def test_lanes_finds_the_end_of_every_keys_frame(tmp_path: Path) -> None:
+    rows = list(lanes.rows(tmp_path, presses=4, sizes=((120, 40),)))
+    assert len(rows) == 4
+    assert all(len(row.runs["ms"]) == 4 and min(row.runs["ms"]) > 0 for row in rows)
 
 
 def test_the_way_to_the_terminal_is_measured_here_and_far_away(tmp_path: Path) -> None:

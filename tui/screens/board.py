@@ -21,18 +21,18 @@ from textual.reactive import Reactive
 from textual.widget import Widget
 
 from tui.engine.log_tail import LogTail
-from tui.keys import ACTIONS, Action
+from tui.keys import ACTIONS
 from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.screens import words
 from tui.screens.attending import AttendingScreen
-from tui.screens.instant import InstantScreen
+from tui.screens.everything import EverythingScreen
 from tui.screens.log_pane import KINDS, LogPane
 from tui.widgets.attention_strip import AttentionStrip
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
-from tui.widgets.line_widget import PALETTE, LineWidget
+from tui.widgets.line_widget import PALETTE, paint_now
 from tui.widgets.log_text import Stamps
 from tui.widgets.log_view import LogView
 from tui.widgets.prompt import Prompt
@@ -48,17 +48,13 @@ _TWICE_S = 2.0
 _RUNNING = (Status.BUILDING, Status.DEPLOYING, Status.REMOVING)
 
 
-def _keys(action: Action) -> str:
-    return ",".join("comma" if key == "," else key for key in action.keys)
-
-
-class Board(AttendingScreen, InstantScreen):
+class Board(AttendingScreen, EverythingScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(_keys(action), action.id, action.label, show=False, id=action.name) for action in ACTIONS
+        Binding(action.bound, action.id, action.label, show=False, id=action.name) for action in ACTIONS
     ]
 
     def __init__(
@@ -331,13 +327,7 @@ class Board(AttendingScreen, InstantScreen):
             self._paint_now()
 
     def _paint_now(self) -> None:
-        """A key's whole answer at once: all that says something else now. Private names, as LineWidget.paint_now."""
-        if not (self.is_current and hasattr(self, "_on_timer_update")):
-            return
-        for widget in self.query(LineWidget):
-            if widget._repaint_required:
-                self._dirty_widgets.add(widget)
-        self._on_timer_update()
+        paint_now(self)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)

@@ -75,7 +75,7 @@ class ServiceList(LineTable[ServiceRow]):
 
     def row(self, item: ServiceRow, width: int) -> tuple[list[Span], str]:
         if isinstance(item, Heading):
-            return _heading(item, width), ""
+            return heading(item), ""
         if isinstance(item, Trouble):
             return [("! " if item.first else "  ", "alert"), (item.text, "approval")], ""
         state, word = service_state(item)
@@ -103,7 +103,7 @@ class ServiceList(LineTable[ServiceRow]):
         return spans, ""
 
 
-def _heading(item: Heading, width: int) -> list[Span]:
+def heading(item: Heading) -> list[Span]:
     spans: list[Span] = [(f" {item.account} ", "dim"), (f"{item.project} ", "heading")]
     spans.append((f" {item.environment} ", "production" if item.production else "heading"))
     if item.stale:
