@@ -189,7 +189,7 @@ async def test_the_lanes_follow_what_the_platforms_tell() -> None:
         done = replace(new, status=Status.LIVE)
         past.pasts[api.ref] = (done, *PASTS["api"])
         platform.replace_service(replace(api, latest=done))
-        pilot.app.engine.store.touch()  # type: ignore[assignment]
+        pilot.app.engine.store.touch()  # type: ignore[attr-defined]
         await pilot.press("left_square_bracket")
         await sees(pilot, "live api 02:14:07", "took 6m40s")
         assert screen.index.lanes[0].lane.bars[-1].end_us == microseconds(clock.now())
@@ -197,7 +197,7 @@ async def test_the_lanes_follow_what_the_platforms_tell() -> None:
 
 async def test_what_was_done_from_here_stands_in_its_lane_and_above() -> None:
     async with lanes() as (_, pilot, _, _):
-        audit = pilot.app.engine.audit  # type: ignore[assignment]
+        audit = pilot.app.engine.audit  # type: ignore[attr-defined]
         at = NOW - timedelta(minutes=50)
         audit.append(AuditEntry(at, "ada", "prod", "restart", "prod/shop/production/worker", ActionPhase.ASKED, "i1"))
         audit.append(
@@ -205,7 +205,7 @@ async def test_what_was_done_from_here_stands_in_its_lane_and_above() -> None:
                 at, "ada", "prod", "restart", "prod/shop/production/worker", ActionPhase.FINAL, "i1", status="live"
             )
         )
-        pilot.app.engine.store.touch()  # type: ignore[assignment]
+        pilot.app.engine.store.touch()  # type: ignore[attr-defined]
         await until(pilot, lambda: sum(" T " in f" {line} " for line in _cells(pilot)) == 2, "T twice")
         await pilot.press("at", *"50m", "enter", "j", "j")
         await sees(pilot, "restart prod/shop/production/worker by ada: live")
@@ -221,10 +221,10 @@ async def test_what_is_not_read_is_hatched_and_said() -> None:
         past.read_since = {api: NOW - timedelta(hours=1), web: None}
         past.progress = (1, 3)
         past.problems[web] = Unreachable("no answer")
-        pilot.app.engine.store.touch()  # type: ignore[assignment]
+        pilot.app.engine.store.touch()  # type: ignore[attr-defined]
         await sees(pilot, Part.UNREAD * 10, "reading 1 of 3 services", "! web")
         past.progress = (3, 3)
-        pilot.app.engine.store.touch()  # type: ignore[assignment]
+        pilot.app.engine.store.touch()  # type: ignore[attr-defined]
         await sees(pilot, "2 not read back to here")
 
 

@@ -119,7 +119,7 @@ async def _open(pilot: Pilot[Any]) -> None:
 
 async def _steps(pilot: Pilot[Any]) -> None:
     await sees(pilot, "checkout")
-    store = pilot.app.engine.store  # type: ignore[assignment]
+    store = pilot.app.engine.store  # type: ignore[attr-defined]
     checkout = next(each for each in store.services() if each.name == "checkout")
     store.put_steps(
         replace(checkout.latest, service=checkout.ref),
