@@ -77,7 +77,8 @@ class ActionService:
     @property
     def under_way(self) -> Sequence[Action]:
         """All that run, newest first: the cancelling of another one too."""
-        return sorted([*self._running.values(), *self._cancelling.values()], key=_asked_at, reverse=True)
+        both = [*self._running.values(), *self._cancelling.values()]
+        return sorted(both, key=_asked_at)[::-1]
 
     @property
     def recent(self) -> Sequence[Action]:

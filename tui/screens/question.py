@@ -112,7 +112,7 @@ class Question(Sheet[Result]):
     # The sheet
 
     def _foot(self) -> str:
-        how = "type it, then enter" if self.danger is Danger.TYPE else "y does it · enter chooses"
+        how = "type it, then enter" if self.danger is Danger.TYPE else "y does it"
         reason = " · ctrl+r reason" if self.for_audit else ""
         return f"{how}{self.more}{reason} · esc keeps"
 

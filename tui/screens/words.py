@@ -102,7 +102,8 @@ def busy(actions: ActionService, now: datetime) -> Mapping[Ref, str]:
 
 def _row_word(action: Action, now: datetime) -> str:
     word = _phase_word(action, now)
-    return f"› {word}" if action.status is not None else f"{action.intent.verb} {word}"
+    by_itself = action.status is not None and action.phase is not ActionPhase.UNKNOWN
+    return f"› {word}" if by_itself else f"{action.intent.verb} {word}"
 
 
 def _phase_word(action: Action, now: datetime) -> str:

@@ -40,6 +40,9 @@ class _Simple:
     follows: bool = True  # the same deployment shows what became of it
 
 
+_SERVES = "It is the one that serves: this takes the service down until the next deployment."
+_DOES_NOT_SERVE = "It does not serve: what serves now goes on."
+
 _SIMPLE: dict[Verb, _Simple] = {
     Verb.RESTART: _Simple(
         "deploymentRestart",
@@ -77,7 +80,7 @@ _SIMPLE: dict[Verb, _Simple] = {
         documents.REMOVE,
         "Stops {what} of {service} and marks it as removed; it stays in the list.",
         (
-            "If it is the one that serves, the service is down until the next deployment.",
+            _SERVES,
             "It can be rolled back to only as long as the plan keeps its image (24 to 360 hours).",
         ),
     ),
@@ -132,7 +135,9 @@ class Verbs:
         simple = _SIMPLE[intent.verb]
         target = _target(intent)
         does = simple.does.format(what=_named(target), service=_place(intent))
-        return Effect(self._call(simple.field, {"id": target.id}), does, simple.warnings)
+        serves = target.is_live or target.ref == (intent.service.live and intent.service.live.ref)
+        warnings = tuple(_DOES_NOT_SERVE if each == _SERVES and not serves else each for each in simple.warnings)
+        return Effect(self._call(simple.field, {"id": target.id}), does, warnings)
 
     async def _redeploy(self, intent: Intent) -> Receipt:
         target = _target(intent)
