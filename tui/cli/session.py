@@ -14,6 +14,7 @@ from tui.cli.options import Common
 from tui.config import Config, state_dir
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Engine
+from tui.engine.notes import Notes
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import ProviderError
 from tui.model.provider import PRIORITY, Priority, Provider
@@ -27,6 +28,7 @@ class Session:
         self.config = config
         self.engine = engine
         self.failed: dict[str, ProviderError] = {}
+        self.warnings: list[str] = []
 
     def now(self) -> datetime:
         return self.engine.clock.now()
@@ -42,6 +44,11 @@ class Session:
         if account not in self.failed:
             tell(f"deckwatch: {account} ({self.title(account)}): {error}")
         self.failed[account] = error
+
+    def warn(self, sentence: str) -> None:
+        """What is left out, though nothing failed."""
+        self.warnings.append(sentence)
+        tell(f"deckwatch: {sentence}")
 
     @property
     def exit(self) -> Exit:
@@ -124,7 +131,8 @@ class Session:
 
 
 def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: bool = False) -> None:
-    """Runs a headless command to its end and exits with its code. `records`: it acts, so the audit goes to the disk."""
+    """Runs a headless command to its end and exits with its code. `records`: with the audit and the notes on
+    the disk."""
     config = common.load()
     if not config.accounts:
         raise Fault(
@@ -133,9 +141,11 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
             ["Set RAILWAY_API_TOKEN, or run: deckwatch config init", "To look around without one: deckwatch demo"],
         )
     diagnostics.to_file()
-    audit = AuditLog(state_dir() / "audit.jsonl" if records else None)
+    folder = state_dir() if records else None
+    audit = AuditLog(folder and folder / "audit.jsonl")
+    notes = Notes(folder and folder / "notes.jsonl")
     try:
-        code = asyncio.run(_within(config, audit, common.read_only, work))
+        code = asyncio.run(_within(config, audit, notes, common.read_only, work))
     except BrokenPipeError:  # `| head` has read enough
         drop_unwritable()
         code = Exit.DONE
@@ -144,9 +154,12 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
     sys.exit(code)
 
 
-async def _within(config: Config, audit: AuditLog, read_only: bool, work: Callable[[Session], Awaitable[Exit]]) -> Exit:
+async def _within(
+    config: Config, audit: AuditLog, notes: Notes, read_only: bool, work: Callable[[Session], Awaitable[Exit]]
+) -> Exit:
     PRIORITY.set(Priority.FOCUSED)  # somebody waits for it
-    async with Engine([account(one) for one in config.accounts], audit=audit, read_only=read_only) as engine:
+    accounts = [account(one) for one in config.accounts]
+    async with Engine(accounts, audit=audit, notes=notes, read_only=read_only) as engine:
         try:
             return await work(Session(config, engine))
         except ProviderError as error:
