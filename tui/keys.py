@@ -91,6 +91,7 @@ ACTIONS: tuple[Action, ...] = (
     _verb(Verb.ROLLBACK, ("B",), "rollback", "go back to an earlier deployment; asks which", footer=True),
     _verb(Verb.REMOVE, ("delete",), "remove", "remove a deployment"),
     Action("audit", ("A",), "audit", "what was done from here, and what became of it", "look"),
+    Action("handover", ("H",), "hand-over", "write the last hours to a file, for the next shift", "look"),
     Action("refresh_now", ("ctrl+r", "f5"), "refresh", "ask the platforms now", "look"),
     Action("app.command_palette", (":", "ctrl+p"), "palette", "every action by name", "look"),
     Action("help", ("?", "f1"), "help", "keys, and why an action is not possible here", "look", footer=True),

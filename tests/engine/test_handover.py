@@ -17,7 +17,7 @@ from tui.engine.handover import FAILED, TIMELINE, document
 from tui.engine.http_figures import Summary
 from tui.engine.notes import Acknowledgement, Notes, kept_text
 from tui.engine.shift import Action, Open, Past, Shift, Traffic, past_of, shift
-from tui.model.entities import Deployment
+from tui.model.entities import Deployment, Revision
 from tui.model.errors import Unreachable
 from tui.model.log import LogKind
 from tui.model.status import Status
@@ -34,7 +34,7 @@ def told(document: str) -> list[Token]:
 
 def entry(phase: ActionPhase, at: datetime = NOW, message: str = "", **more: str) -> AuditEntry:
     words = {"user": "ann", "account": "prod", "verb": "rollback", "target": API, "id": "0123", **more}
-    return AuditEntry(at=at, phase=phase, message=message, **words)  # type: ignore[arg-type]
+    return AuditEntry(at=at, phase=phase, message=message, **words)
 
 
 def shift_of(**more: object) -> Shift:
@@ -214,7 +214,7 @@ def test_hostile_text_stays_text_and_the_notes_come_through(words: list[str]) ->
     notes.add_mark(f"prod/{b}", c, LogKind.RUNTIME, NOW, f"x{d}", e)
     notes.acknowledge(f"x{f}", a)
     one = deployment("d1", Status.FAILED, message=a, note=b)
-    hostile: Deployment = replace(one, creator=c, revision=replace(one.revision, author=d, branch=e, sha=f))
+    hostile: Deployment = replace(one, creator=c, revision=Revision(f, e, a, d))
     steps = (entry(ActionPhase.ASKED, reason=a, user=b, target=f"t{c}"), entry(ActionPhase.UNKNOWN, message=d, verb=e))
     text = document(
         shift_of(

@@ -26,8 +26,8 @@ from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.screens import words
+from tui.screens.handing_over import HandingOver
 from tui.screens.log_pane import KINDS, LogPane
-from tui.screens.reading import ReadingScreen
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
 from tui.widgets.line_widget import PALETTE, LineWidget
@@ -50,7 +50,7 @@ def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(ReadingScreen):
+class Board(HandingOver):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -403,6 +403,8 @@ class Board(ReadingScreen):
             self.log_view.pause()
 
     def action_back(self) -> None:
+        if self.ends_handover():
+            return
         if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
         elif self.log_view.has_focus and self.log_view.selected_from is not None:
