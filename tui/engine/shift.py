@@ -18,7 +18,7 @@ from tui.engine.audit import ActionPhase, AuditEntry
 from tui.engine.http_figures import HttpBook, Summary
 from tui.engine.notes import Acknowledgement, Mark
 from tui.model.entities import Deployment, Service
-from tui.model.errors import ProviderError
+from tui.model.errors import ProviderError, Refused
 from tui.model.log import HttpRequest, LogKind, LogSource
 from tui.model.moment import from_microseconds, microseconds
 from tui.model.provider import PRIORITY, Priority
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 REQUESTS = 2_000  # of one service's HTTP log, the newest
-ASKED = 24  # services whose HTTP log is read
+ASKED = 24  # services whose HTTP log is read: what is open or was deployed
+QUIET = 4  # of those, at least so many though nothing happened to them
 AT_ONCE = 4
 ANSWERS_WITHIN_S = 15.0
 UNFINISHED = timedelta(days=7)  # an action that ended nowhere is told for so long
@@ -176,9 +177,8 @@ async def shift(
         unread.append(engine.notes.problem)
     opened = (*_of_services(services), *_of_alerts(alerts), *_of_actions(actions))
     deployments = tuple(sorted(past.deployments, key=lambda pair: _made(pair[1]), reverse=True))
-    wanted = _with_traffic(services, {each.path for each in opened}, {path for path, _ in deployments})
     reading = _Traffic(engine, since, until, told)
-    await reading.read(wanted)
+    await reading.read(services, {each.path for each in opened}, {path for path, _ in deployments})
     return Shift(
         since,
         until,
@@ -288,12 +288,6 @@ def _rank(one: Open) -> tuple[bool, bool]:
     return not one.bad, " " in one.state
 
 
-def _with_traffic(services: Iterable[Service], opened: set[str], moved: set[str]) -> list[Service]:
-    """Those that serve; first what is open, then what was deployed."""
-    up = [each for each in services if each.live is not None or each.status.up]
-    return sorted(up, key=lambda each: (each.path not in opened, each.path not in moved))
-
-
 class _Traffic:
     """Reads the HTTP logs of as many services as may be asked. Bounded, and says what it left out."""
 
@@ -307,9 +301,11 @@ class _Traffic:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._done = 0
 
-    async def read(self, services: Sequence[Service]) -> None:
-        offered = await self._offered(services)
-        wanted = offered[:ASKED]
+    async def read(self, services: Sequence[Service], opened: set[str], moved: set[str]) -> None:
+        offered = await self._offered([each for each in services if each.live is not None or each.status.up])
+        offered.sort(key=lambda each: (each.path not in opened, each.path not in moved))
+        told = sum(each.path in opened or each.path in moved for each in offered)
+        wanted = offered[: min(ASKED, max(QUIET, told))]
         if len(offered) > len(wanted):
             self.lacking.append(f"HTTP logs were read of {len(wanted)} of {len(offered)} services.")
         async with asyncio.TaskGroup() as group:
@@ -336,6 +332,8 @@ class _Traffic:
             try:
                 async with asyncio.timeout(ANSWERS_WITHIN_S):
                     traffic = await self._requests(service)
+            except Refused as error:  # there is none, and that is no fault
+                self.lacking.append(str(error))
             except ProviderError as error:
                 self.unread.append(f"The HTTP log of {service.path}: {error}")
             except TimeoutError:
