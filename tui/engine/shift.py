@@ -264,7 +264,8 @@ def _of_actions(actions: Iterable[Action]) -> Iterable[Open]:
     for action in actions:
         if action.open:
             last = action.last
-            what = f"{last.verb} by {last.user}: {last.message or 'no end of it is known'}"
+            end = "not over yet" if last.phase is ActionPhase.ACCEPTED else "no answer is known"
+            what = f"{last.verb} by {last.user}: {last.message or end}"
             yield Open(f"action {last.phase}", last.target, action.asked.at, what, bad=last.phase == "unknown")
 
 

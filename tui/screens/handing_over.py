@@ -11,6 +11,7 @@ from textual.worker import Worker
 from tui.model.moment import moment
 from tui.screens import take_away
 from tui.screens.reading import ReadingScreen
+from tui.widgets.format import plural
 
 WITHIN_S = 60.0  # for deployments that are not read yet; what is missing then is told in the document
 _SHIFT = "8h"
@@ -22,14 +23,14 @@ class HandingOver(ReadingScreen):
     _writing: Worker[None] | None = None
 
     def action_handover(self) -> None:
-        self._ask("hand over since when: 8h, 22:00, 2026-08-22T02:40", self._hand_over_since, value=_SHIFT)
+        self._ask(f"hand over since when? enter: {_SHIFT}; or 90m, 22:00, 2026-08-22T02:40", self._hand_over_since)
 
     def _hand_over_since(self, typed: str | None) -> None:
-        if not typed:
+        if typed is None:
             return
         now = self.engine.clock.now()
         try:
-            since = moment(typed, now)
+            since = moment(typed.strip() or _SHIFT, now)
         except ValueError as error:
             self.say(str(error), "alert")
             return
@@ -63,5 +64,5 @@ class HandingOver(ReadingScreen):
         except OSError as error:
             self.say(f"The hand-over was not saved to {path}: {error.strerror}.", "alert")
             return
-        missing = f" {len(one.unread)} things could not be read, it says which." if one.unread else ""
-        self.say(f"Hand-over saved to {written}{missing}")
+        missing = f"; {plural(len(one.unread), 'thing')} could not be read, it says which" if one.unread else ""
+        self.say(f"Hand-over saved to {written}{missing}.")
