@@ -20,6 +20,12 @@ settings.load_profile("loaded machine")
 # A shell that runs the tests in the background has SIGINT ignored, and so would every program started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The same examples each time, however busy the machine is.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("steady")
+
 
 @pytest.fixture
 def world() -> World:

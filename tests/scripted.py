@@ -186,8 +186,17 @@ def scripted(
     return Account(account, "scripted", "Scripted", connect, read_only=read_only), made
 
 
-def engine_of(*accounts: Account, clock: Clock | None = None, read_only: bool = False, poll_s: float = 0.05) -> Engine:
-    return Engine(accounts, clock=clock or FrozenClock(), audit=AuditLog(None), read_only=read_only, poll_s=poll_s)
+def engine_of(
+    *accounts: Account, clock: Clock | None = None, read_only: bool = False, poll_s: float = 0.05, settle_s: float = 0.0
+) -> Engine:
+    return Engine(
+        accounts,
+        clock=clock or FrozenClock(),
+        audit=AuditLog(None),
+        read_only=read_only,
+        poll_s=poll_s,
+        settle_s=settle_s,
+    )
 
 
 class _NoMeter:

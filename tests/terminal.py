@@ -214,7 +214,7 @@ class Terminal:
 
     # Waiting
 
-    def wait_for(self, wanted: str | Callable[[list[str]], object], timeout_s: float = 10.0) -> list[str]:
+    def wait_for(self, wanted: str | Callable[[list[str]], object], timeout_s: float = 40.0) -> list[str]:
         """Waits until a text stands on the screen, or a condition of its lines holds. Returns the lines.
 
         Raises AssertionError with the screen when it does not in time.
@@ -282,7 +282,7 @@ class Terminal:
         for key in keys:
             self.type(KEYS.get(key) or key.encode())
 
-    def press_until(self, key: str, condition: Callable[[list[str]], object], timeout_s: float = 10.0) -> list[str]:
+    def press_until(self, key: str, condition: Callable[[list[str]], object], timeout_s: float = 40.0) -> list[str]:
         """Presses a key again and again, a quarter of a second apart, until a condition of the screen holds."""
         end = now() + timeout_s
         while not condition(lines := self.screen()):

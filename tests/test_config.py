@@ -225,3 +225,17 @@ def test_the_themes_a_config_may_name_are_those_that_textual_has() -> None:
     from textual.theme import BUILTIN_THEMES
 
     assert set(BUILTIN_THEMES) == THEMES
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("settle = -1", "settle is a number of seconds"), ("at_once = 0", "at_once is between"), ("settl = 3", "settle")],
+)
+def test_what_cannot_be_of_actions_is_named(line: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        parse(f"[actions]\n{line}\n", Path("config.toml"), providers=("railway",))
+
+
+def test_actions_settle_and_go_out_as_it_is_configured() -> None:
+    config = parse("[actions]\nsettle = 0\nat_once = 7\n", Path("config.toml"), providers=("railway",))
+    assert (config.actions.settle, config.actions.at_once) == (0, 7)

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -67,6 +68,7 @@ class DeckApp(TerminalApp[int]):
         self.ui = ui
         self.state_dir = state_dir
         self.config_path = config_path
+        self.instant: datetime | None = None  # where every pane stands; None: at now
         if terminal.color in ("16", "none"):
             self.theme = "ansi-dark"
         elif ui.theme:

@@ -97,6 +97,11 @@ class LogsConfig(Struct, frozen=True):
     keep_spool: bool = False  # else they are removed at the end
 
 
+class ActionsConfig(Struct, frozen=True):
+    settle: int = 60  # seconds that what an action brought up must stay healthy before it is done; 0: none
+    at_once: int = 3  # of several actions confirmed together, how many are under way at a time
+
+
 class ViewConfig(Struct, frozen=True):
     """A saved view."""
 
@@ -112,6 +117,7 @@ class Config(Struct, frozen=True):
     accounts: tuple[AccountConfig, ...] = ()
     ui: UiConfig = UiConfig()
     logs: LogsConfig = LogsConfig()
+    actions: ActionsConfig = ActionsConfig()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # action -> its keys
     views: tuple[ViewConfig, ...] = ()
     path: FilePath | None = None
@@ -209,7 +215,7 @@ class _Reader:
         self._actions = actions
 
     def config(self, document: dict[str, Any]) -> Config:
-        self._known(document, ("account", "ui", "logs", "keys", "view"), ())
+        self._known(document, ("account", "ui", "logs", "actions", "keys", "view"), ())
         accounts = tuple(
             self._account(table, ("account", number)) for number, table in enumerate(self._tables(document, "account"))
         )
@@ -223,6 +229,7 @@ class _Reader:
             accounts=accounts,
             ui=self._ui(self._table(document, "ui")),
             logs=self._logs(self._table(document, "logs")),
+            actions=self._actions_of(self._table(document, "actions")),
             keys=self._keys(self._table(document, "keys")),
             views=views,
             path=self._path,
@@ -293,6 +300,15 @@ class _Reader:
             if getattr(logs, name) < least:
                 raise self._fault(("logs", name), f"{name} is at least {least:_}.")
         return logs
+
+    def _actions_of(self, table: dict[str, Any]) -> ActionsConfig:
+        self._known(table, list(ActionsConfig.__struct_fields__), ("actions",))
+        actions = self._convert(table, ActionsConfig, ("actions",))
+        if not 0 <= actions.settle <= 1800:
+            raise self._fault(("actions", "settle"), "settle is a number of seconds from 0 to 1800.")
+        if not 1 <= actions.at_once <= 50:
+            raise self._fault(("actions", "at_once"), "at_once is between 1 and 50.")
+        return actions
 
     def _keys(self, table: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         self._known(table, self._actions, ("keys",), what="action")

@@ -64,6 +64,10 @@ class Deckwatch:
         before = self.config.read_text() if self.config.exists() else ""
         self.config.write_text(before + ACCOUNT.format(name=name, words=quoted, more=more))
 
+    def settle(self, seconds: int) -> None:
+        """How long what an action brought up must stay healthy."""
+        self.config.write_text(self.config.read_text() + f"\n[actions]\nsettle = {seconds}\n")
+
     def __call__(self, *arguments: str, **env: str) -> Ended:
         done = subprocess.run(
             [sys.executable, "-m", "tui", *arguments],

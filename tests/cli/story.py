@@ -17,7 +17,7 @@ from tests.entities import NOW, deployment, service
 from tests.scripted import ScriptedProvider
 from tui.model.action import Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
-from tui.model.entities import Deployment, Kind, Ref, Snapshot
+from tui.model.entities import Deployment, Kind, Page, Ref, Service, Snapshot
 from tui.model.errors import Forbidden, OutcomeUnknown, Refused, Unreachable
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.log_filter import LogFilter
@@ -66,6 +66,22 @@ class StoryProvider(ScriptedProvider):
         if "down" in self.words:
             raise Unreachable("Story does not answer.", remedy="Look at its status page.")
         return await super().snapshot()
+
+    async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
+        if "down-later" in self.words and service.name == "api":
+            raise Unreachable("Story does not answer any more.")
+        if "closed" in self.words and service.name == "worker":
+            raise Forbidden("This token may not read deployments.")
+        page = await super().deployments(service)
+        if "timeless" in self.words and service.name == "worker":
+            old = deployment("w-0", Status.REMOVED, service="worker", account=self.connection.account)
+            page = Page((replace(old, created_at=None, finished_at=None), *page.items))
+        if "paged" not in self.words:
+            return page
+        begin = int(before or 0)
+        if begin == 2 and "torn" in self.words:
+            raise Forbidden("No further.")
+        return Page(page.items[begin : begin + 1], str(begin + 1) if begin + 1 < len(page.items) else None)
 
     def search_of(self, wanted: LogFilter, kind: LogKind) -> str:
         return wanted.texts[0].words if "searches" in self.words and wanted.texts else ""

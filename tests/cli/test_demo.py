@@ -47,6 +47,7 @@ def demo(deckwatch: Deckwatch, world: dict[str, Any]) -> Deckwatch:
     """deckwatch with the served world as the user's configuration."""
     deckwatch.config.parent.mkdir(parents=True)
     deckwatch.config.write_text(Path(world["config"]).read_text())
+    deckwatch.settle(1)
     return deckwatch
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import Deckwatch
+from tests.cli.conftest import Deckwatch, Ended
 
 SERVICE = {
     "type", "ref", "account", "provider", "project", "environment", "name", "status", "status_raw", "url", "replicas",
@@ -108,6 +108,48 @@ def test_deployments_are_chosen_by_time_status_number_and_place(prod: Deckwatch)
     assert ids("production/api@live") == ["api-3"]
     assert ids("production/api@previous") == ["api-2"]
     assert ids("production/api~3") == ["api-1"]
+
+
+def _ids(ended: Ended) -> list[str]:
+    return [row["id"] for row in ended.rows()]
+
+
+def test_deployments_are_read_back_over_pages_as_far_as_asked(deckwatch: Deckwatch) -> None:
+    deckwatch.account(words=["paged"])
+
+    assert _ids(deckwatch("deployments", "production/api", "--since", "2026-08-20T00:00:00Z", "--json")) == [
+        "api-4", "api-3", "api-2", "api-1",
+    ]  # fmt: skip
+    ended = deckwatch("deployments", "production/api", "--since", "2026-08-22T01:15:00Z", "--json")
+    assert _ids(ended) == ["api-4", "api-3"], "made before that, and live after it"
+    assert (ended.code, ended.err) == (0, "")
+    assert _ids(deckwatch("deployments", "production/api", "--limit", "3", "--json")) == ["api-4", "api-3", "api-2"]
+    nothing = deckwatch("deployments", "--since", "-1s")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "deckwatch: no deployments match.\n")
+
+
+def test_a_deployment_without_a_time_is_listed_last_and_that_is_said(deckwatch: Deckwatch) -> None:
+    deckwatch.account(words=["timeless"])
+
+    ended = deckwatch("deployments", "--since", "2026-08-01T00:00:00Z", "--json")
+
+    assert _ids(ended)[-1] == "w-0"
+    assert (ended.code, ended.err) == (0, "deckwatch: the platform gives no time of the last 1.\n")
+
+
+def test_what_cannot_be_read_of_one_service_or_account_hides_nothing_else(deckwatch: Deckwatch) -> None:
+    deckwatch.account(words=["closed"])
+    deckwatch.account("team", ["down-later"])
+    deckwatch.account("torn", ["paged", "torn"])
+
+    ended = deckwatch("deployments", "--limit", "100", "--json")
+
+    assert ended.code == 1
+    assert {row["service"].partition("/")[0] for row in ended.rows()} >= {"prod", "torn"}
+    torn = [row["id"] for row in ended.rows() if row["service"] == "torn/shop/production/api"]
+    assert torn == ["api-4", "api-3"], "what came before the error"
+    assert "prod/shop/production/worker: This token may not read deployments." in ended.err
+    assert ended.err.count("team (Story): Story does not answer any more.") == 1
 
 
 def test_two_matches_of_a_target_are_listed_and_end_with_2(prod: Deckwatch) -> None:

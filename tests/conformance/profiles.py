@@ -253,10 +253,16 @@ def made(
     url: str | None = None,
     clock: Clock | None = None,
     account: str = ACCOUNT,
+    read_only: bool = False,
 ) -> Provider:
     place = serving.addresses[profile.name]
     connection = Connection(
-        account, Secret(token or place.token), url or place.url, place.projects, live_logs=place.live_logs
+        account,
+        Secret(token or place.token),
+        url or place.url,
+        place.projects,
+        live_logs=place.live_logs,
+        read_only=read_only,
     )
     return providers.load(profile.name)(connection, meter=meter, clock=clock or WorldTime(world))
 

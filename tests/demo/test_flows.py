@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.demo.clock import SECOND, parse_rfc3339, rfc3339
@@ -32,7 +32,6 @@ FLOWS: dict[str, Flow[Entry]] = {
 }
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(sorted(FLOWS)),
     st.lists(st.integers(START - SECOND, START + 20 * SECOND), min_size=2, max_size=12).map(sorted),
@@ -55,7 +54,6 @@ def test_a_slow_flow_holds_identical_entries_with_one_time() -> None:
     assert twins
 
 
-@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(START, START + 30 * SECOND))
 def test_a_tail_is_the_end_of_what_was_written(count: int, until: int) -> None:
     logs = [Log([FLOWS["usual"], FLOWS["looping"]]), Log([FLOWS["slow"]], [Entry(START + SECOND, -1)])]
@@ -68,7 +66,6 @@ def test_a_tail_with_a_condition_looks_further_back() -> None:
     assert [one.number for one in rare] == [100_000, 110_000, 120_000]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 4 * 10**18))
 def test_a_time_survives_being_written_and_read(at: int) -> None:
     assert parse_rfc3339(rfc3339(at)) == at

@@ -365,6 +365,21 @@ def test_there_are_as_many_services_as_asked_for(count: int) -> None:
     assert len(world.estate("railway").environments) < 60
 
 
+def test_a_past_fills_thirty_days_and_moves_nothing_that_is_now() -> None:
+    world, usual = frozen_world(services=40, past=65), frozen_world(services=40)
+    month = world.now - 30 * 86_400 * 10**9
+    built = [service for service in world.services if service.repo]
+    counts = [sum(one.created_at >= month for one in service.deployments) for service in built]
+    assert 55 * len(built) <= sum(counts) <= 75 * len(built)
+    assert min(counts) > 40
+    for service in built:
+        made = [one.created_at for one in service.deployments]
+        assert made == sorted(made, reverse=True)
+    assert [service.id for service in world.services] == [service.id for service in usual.services]
+    again = frozen_world(services=40, past=65)
+    assert [one.id for one in again.services[3].deployments] == [one.id for one in world.services[3].deployments]
+
+
 def lines_in(world: World, seconds: int) -> int:
     start = world.now
     world.advance(seconds)

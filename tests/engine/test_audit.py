@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, to_json
+from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, LifeStep, to_json
+from tui.model.entities import Kind, Ref
 
 AT = datetime(2026, 3, 14, 3, 0, tzinfo=UTC)
 
@@ -32,7 +34,7 @@ def entry(phase: ActionPhase = ActionPhase.ASKED, *, at: datetime = AT, message:
 
 def test_what_was_appended_is_read_back_in_order(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.jsonl")
-    entries = [entry(), entry(ActionPhase.ACCEPTED), entry(ActionPhase.FINAL, message='said "no" \n\x1b[31m ü')]
+    entries = [entry(), entry(ActionPhase.ACCEPTED), entry(ActionPhase.FINAL, message='said "no" ü')]
     for each in entries:
         log.append(each)
     assert AuditLog(tmp_path / "audit.jsonl").read() == entries
@@ -112,3 +114,19 @@ def test_the_json_object_has_the_documented_keys_and_utc_times() -> None:
     assert written["at"] == "2026-03-14T03:00:00Z"
     assert (written["from"], written["to"], written["phase"]) == ("abc1234", "d-7", "asked")
     assert json.loads(json.dumps(written)) == written
+
+
+def test_a_device_in_the_files_place_is_not_read() -> None:
+    assert AuditLog(Path("/dev/full")).read() == []
+
+
+def test_what_is_read_from_the_file_is_harmless_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    ref = Ref("prod", Kind.SERVICE, "a:b/c")
+    step = LifeStep(AT, "deployment \x1b]0;title\x07d2 found")
+    AuditLog(path).append(
+        replace(entry(message="\x1b[31mred\n"), service=ref, steps=(step,), session="h:1:2", ok=False)
+    )
+    (read,) = AuditLog(path).read()
+    assert (read.message, read.service, read.session, read.ok) == ("red", ref, "h:1:2", False)
+    assert read.steps == (LifeStep(AT, "deployment d2 found"),)

@@ -137,10 +137,12 @@ async def test_new_errors_of_reviews_and_of_open_logs_stand_where_they_began() -
         await all_read(world)
         engine.events.reviews = lambda: [Review(API, (NewError(START - 32 * MINUTE, "boom <*>", 4),))]
         engine.events.tell_errors(
-            API, [NewError(START - 30 * MINUTE, "boom <*>", 9), NewError(START - 31 * MINUTE, "bang", 1)]
+            API, "a1", [NewError(START - 30 * MINUTE, "boom <*>", 9), NewError(START - 31 * MINUTE, "bang", 1)]
         )
         assert told(engine.events.before(START))[:2] == [("error", 31, "bang"), ("error", 32, "boom <*>")]
-        engine.events.tell_errors(API, [])
+        engine.events.tell_errors(API, "a0", [])
+        assert told(engine.events.before(START))[0] == ("error", 31, "bang"), "of another deployment"
+        engine.events.tell_errors(API, "a1", [])
         assert told(engine.events.before(START))[0] == ("error", 32, "boom <*>")
         engine.events.reviews = None
         assert told(engine.events.before(START))[0] == ("a1", 33, "went live")

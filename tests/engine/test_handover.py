@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.entities import NOW, deployment, service
 from tests.scripted import FrozenClock, engine_of, scripted
-from tui.engine.audit import ActionPhase, AuditEntry
+from tui.engine.audit import ActionPhase, AuditEntry, LifeStep
 from tui.engine.handover import FAILED, TIMELINE, document
 from tui.engine.http_figures import Summary
 from tui.engine.notes import Acknowledgement, Notes, kept_text
@@ -34,7 +34,7 @@ def told(document: str) -> list[Token]:
 
 def entry(phase: ActionPhase, at: datetime = NOW, message: str = "", **more: str) -> AuditEntry:
     words = {"user": "ann", "account": "prod", "verb": "rollback", "target": API, "id": "0123", **more}
-    return AuditEntry(at=at, phase=phase, message=message, **words)
+    return AuditEntry(at=at, phase=phase, message=message, **words)  # type: ignore[arg-type]
 
 
 def shift_of(**more: object) -> Shift:
@@ -133,13 +133,20 @@ def test_an_action_is_one_row_with_its_steps() -> None:
     steps = (
         entry(ActionPhase.ASKED, NOW - timedelta(minutes=9), from_="abc1234", reason="500s | since 02:00"),
         entry(ActionPhase.ACCEPTED, NOW - timedelta(minutes=8), "taken"),
-        entry(ActionPhase.FINAL, NOW - timedelta(minutes=5), "live", status="live", to="d-7"),
+        replace(
+            entry(ActionPhase.FINAL, NOW - timedelta(minutes=5), "live for 60 s", status="live", to="d-7"),
+            ok=True,
+            steps=tuple(
+                LifeStep(NOW - timedelta(minutes=minutes), what)
+                for minutes, what in ((9, "asked"), (8, "accepted"), (7, "building"))
+            ),
+        ),
     )
     text = section(document(shift_of(actions=(Action(steps),)), UTC), "Actions")
     assert len(text.splitlines()) == 3
     assert text.splitlines()[-1] == (
         "| 08-22 02:05 | `ann` | `rollback` | `prod/shop/production/api` | `abc1234` → `d-7` | `500s ¦ since 02:00` "
-        "| 02:06:07 accepted: `taken`<br>02:09:07 final: `live` |"
+        "| 02:06:07 `accepted`<br>02:07:07 `building`<br>02:09:07 final: `live for 60 s` |"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from tests.clocks import START
@@ -228,6 +229,23 @@ async def test_no_more_is_kept_than_there_is_room_for() -> None:
         await world.clock.until(lambda: not engine.history.reading)
         assert len(ids(world)) == 2 * history_module.PAGES
         assert engine.history.progress == (0, 1), "not all of it, and it says so"
+
+
+async def test_what_comes_for_days_pushes_out_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "HELD", 10)
+    world = World()
+    world.platform.put(*past("api", 8))
+    async with world.engine as engine:
+        await started(world)
+        engine.history.want(EVER)
+        await world.clock.until(lambda: engine.history.since(API) == EVER)
+        later = [deployment(f"n-{n}", Status.REMOVED, minutes_ago=-n) for n in range(1, 6)]
+        world.platform.put(*later[::-1], *past("api", 8))
+        await world.clock.until(lambda: len(ids(world)) == 10)
+        assert ids(world)[:5] == [f"n-{n}" for n in range(5, 0, -1)]
+        assert engine.history.since(API) == START - 5 * HOUR, "no longer all of it"
+        await world.clock.advance(100)
+        assert not engine.history.reading
 
 
 async def test_a_service_that_is_gone_keeps_its_deployments_under_its_last_name() -> None:

@@ -76,7 +76,7 @@ class WithASpool(AgainstAList):
 
 
 def test_a_store_with_a_spool_is_a_list_that_forgets_its_oldest_lines() -> None:
-    run_state_machine_as_test(WithASpool, settings=settings(max_examples=30, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(WithASpool, settings=settings(max_examples=30, stateful_step_count=25))
 
 
 def test_lines_that_memory_has_no_room_for_stay_readable(folder: Path) -> None:

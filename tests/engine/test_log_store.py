@@ -185,11 +185,11 @@ class AgainstAList(RuleBasedStateMachine):
 
 
 def test_it_is_a_list_that_forgets_its_oldest_lines() -> None:
-    run_state_machine_as_test(AgainstAList, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(AgainstAList, settings=settings(max_examples=60, stateful_step_count=25))
 
 
 @given(st.lists(entries, max_size=40))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_entry_comes_out_of_a_sealed_block_as_it_went_in(some: list[BufferEntry]) -> None:
     store = LogStore(LogLimits(lines=16 * len(some) + 16))
     store.extend([*some, *(line("after") for _ in range(2 * len(some) + 2))])

@@ -276,6 +276,7 @@ class World:
         accounts_read_only: bool = False,
         log_limits: LogLimits | None = None,
         log_spool: LogSpool | None = None,
+        settle_s: float = 0.0,
     ) -> None:
         self.clock = FakeClock()
         self.platforms: dict[str, Platform] = {}
@@ -293,6 +294,7 @@ class World:
             read_only=read_only,
             log_limits=log_limits,
             log_spool=log_spool,
+            settle_s=settle_s,
         )
         # Built ahead, so that a test can say what they hold before anybody connects.
         for name, budget in self.engine.budgets.items():

@@ -60,7 +60,7 @@ class Voyage:
 
     async def until(self, condition: Callable[[], object], what: str = "it", *, step_s: float = 0.0) -> None:
         """Waits for a condition; with `step_s` the world's time goes on meanwhile, that much each look."""
-        given_up = time.monotonic() + 15
+        given_up = time.monotonic() + 40
         while not condition():
             if step_s:
                 self.world.advance(step_s)
@@ -110,6 +110,7 @@ async def sailing(
     haste: float = HASTE,
     state_dir: Path | None = None,
     user: str = "ann",
+    settle_s: float = 10.0,
 ) -> AsyncIterator[Voyage]:
     """One account a platform of the world, called after it; the only one is called "demo". What is noted and done is
     kept in `state_dir`, where there is one."""
@@ -130,7 +131,7 @@ async def sailing(
         accounts = [account(platform, place) for platform, place in serving.addresses.items()]
         audit = AuditLog(state_dir and state_dir / "audit.jsonl")
         notes = Notes(state_dir and state_dir / "notes.jsonl", clock, user)
-        async with Engine(accounts, clock=clock, audit=audit, notes=notes, poll_s=10) as engine:
+        async with Engine(accounts, clock=clock, audit=audit, notes=notes, poll_s=10, settle_s=settle_s) as engine:
             app = DeckApp(engine, terminal=TRUECOLOR, ui=UiConfig(), state_dir=state_dir)
             async with app.run_test(size=size) as pilot:
                 yield Voyage(app, pilot, world, tuple(place.token for place in serving.addresses.values()))

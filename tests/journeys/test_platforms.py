@@ -50,7 +50,7 @@ async def test_a_redeploy_is_followed_from_the_key_to_its_end(
         await voyage.confirms(name, typed=typed)
         await voyage.until(lambda: follows in voyage.selected_timeline[:1], follows, step_s=0.5)
         await voyage.sees(f"✓ redeploy {name}", step_s=1)
-        assert voyage.selected_timeline[0] == "live"
+        await voyage.until(lambda: voyage.selected_timeline[0] == "live", "live", step_s=1)
         await voyage.pilot.press("A")
         await voyage.sees("asked", "accepted", "final")
     assert sum(world.calls.values()) == 1, world.calls

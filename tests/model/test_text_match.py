@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from itertools import accumulate
+from itertools import accumulate, count
 
 import pytest
 from hypothesis import example, given, settings
@@ -71,6 +72,35 @@ def test_an_expression_that_backtracks_is_given_up_with_a_sentence(words: str) -
         with pytest.raises(TooSlow, match="this expression backtracks: given up after 50 ms; simplify it"):
             call()
         assert time.perf_counter() - began < 5.0
+
+
+def test_a_pause_of_the_process_is_not_taken_for_backtracking() -> None:
+    """What a collection of garbage takes in the middle of a search counts against its limit."""
+    collections = count()
+    pauses = []
+
+    def pause(phase: str, info: object) -> None:
+        if phase == "start" and next(collections) == 20:
+            began = time.process_time()
+            pauses.append(began)
+            while time.process_time() - began < 0.1:
+                pass
+
+    match = expression("ab?")
+    text = "a" * 900
+    match.found(text)
+    thresholds, enabled = gc.get_threshold(), gc.isenabled()
+    gc.enable()
+    gc.callbacks.append(pause)
+    gc.set_threshold(1)
+    try:
+        assert len(match.spans(text)) == 900
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(pause)
+        if not enabled:
+            gc.disable()
+    assert pauses
 
 
 PIECES = st.sampled_from(

@@ -78,7 +78,7 @@ def test_stamps_give_time_and_stream() -> None:
 
 
 @pytest.mark.parametrize("data", [PLAIN, STAMPED], ids=["plain", "stamped"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, 700), max_size=12))
 def test_bytes_cut_anywhere_make_the_same_lines(data: bytes, cuts: list[int]) -> None:
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
@@ -140,7 +140,7 @@ def test_words_that_only_look_like_a_mark_stay() -> None:
     assert texts(whole(data)) == ["$ echo section_start:soon", "section_start:1767312001:x and more"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_harmless_and_no_line_is_lost(data: bytes) -> None:
     lines = whole(data)

@@ -72,7 +72,7 @@ class Both:
         for terminal in self.terminals:
             terminal.wait_for(lambda lines: any(told in line for line in lines) is not gone)
         one, other = self.terminals
-        one.wait_for(lambda _: one.cells() == self._drained(other), timeout_s=5)
+        one.wait_for(lambda _: one.cells() == self._drained(other), timeout_s=20)
 
     @staticmethod
     def _drained(terminal: Terminal) -> object:
@@ -151,8 +151,10 @@ def variables(env: dict[str, str | None]) -> list[str]:
     return [*unset, *(f"{name}={value}" for name, value in env.items() if value is not None)]
 
 
-@pytest.mark.parametrize("colours", COLOURS)
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize(
+    ("columns", "rows", "colours"),
+    [*((80, 24, colours) for colours in COLOURS), (120, 40, "truecolor"), (120, 40, "16"), (200, 50, "truecolor")],
+)
 def test_both_ways_leave_the_same_screen(pair: OpenPair, columns: int, rows: int, colours: str) -> None:
     both = pair(columns, rows, COLOURS[colours])
     walk(both, columns, rows, colours)

@@ -133,7 +133,9 @@ async def test_a_time_is_gone_to() -> None:
     async with running(account) as (app, pilot):
         await sees(pilot, "second 599")
         await pilot.press("3", "at", *"5m", "enter")
-        await sees(pilot, "second 300")
+        await sees(pilot, "Before ", "(5 min ago)")
+        await pilot.press("escape")
+        await sees(pilot, "second 300", ". f goes back to now.")
         assert app.board.log_view.instant == NOW - timedelta(minutes=5)
         await pilot.press("at", *"gestern", "enter")
         await sees(pilot, "is not a time")
@@ -252,6 +254,8 @@ async def test_another_log_is_opened_at_the_instant_that_was_looked_at() -> None
     async with running(account) as (app, pilot):
         await sees(pilot, "run 599")
         await pilot.press("3", "at", *"5m", "enter")
+        await sees(pilot, "Before")
+        await pilot.press("escape")
         await sees(pilot, "run 300")
         await pilot.press("left_square_bracket")
         await sees(pilot, "step 300")

@@ -30,12 +30,14 @@ class ProviderNames(Set[str]):
         return len(providers.names())
 
 
-def account(config: AccountConfig) -> Account:
+def account(config: AccountConfig, *, read_only: bool = False) -> Account:
+    """`read_only`: the whole process is."""
+    read_only = read_only or config.read_only
     return Account(
         name=config.name,
         provider=config.provider,
         title=title(config.provider),
-        connect=_connector(config),
+        connect=_connector(config, read_only=read_only),
         read_only=config.read_only,
         production=config.production,
     )
@@ -45,7 +47,7 @@ def title(provider: str) -> str:
     return TITLES.get(provider, provider.title())
 
 
-def _connector(config: AccountConfig) -> Callable[[Meter], Awaitable[Provider]]:
+def _connector(config: AccountConfig, *, read_only: bool) -> Callable[[Meter], Awaitable[Provider]]:
     async def connect(meter: Meter) -> Provider:
         """Both the import and the credential may take their time: in threads, so that the screen goes on."""
         try:
@@ -56,7 +58,9 @@ def _connector(config: AccountConfig) -> Callable[[Meter], Awaitable[Provider]]:
             kind = await asyncio.to_thread(providers.load, config.provider)
         except (ValueError, ImportError) as error:
             raise ProviderError(f"The provider {config.provider} cannot be loaded: {error}") from error
-        connection = Connection(config.name, token, config.url, config.projects, config.ca_file, config.live_logs)
+        connection = Connection(
+            config.name, token, config.url, config.projects, config.ca_file, config.live_logs, read_only
+        )
         return kind(connection, meter=meter, clock=SystemClock())
 
     return connect

@@ -16,7 +16,6 @@ from tui.engine.actions import Action
 from tui.model.action import Danger, Intent, Outcome, Receipt, Verb, dangerous
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import ProviderError, Refused
-from tui.model.status import Status
 from tui.model.target import acted_upon
 from tui.targets import previous_good
 
@@ -29,7 +28,11 @@ _ENDS = {Outcome.ACCEPTED: Exit.DONE, Outcome.REFUSED: Exit.REFUSED, Outcome.UNK
 @click.option("--to", metavar="DEPLOYMENT", help="The deployment meant: an id, @previous, ~2. Rollback: @previous.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the audit.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal to ask on.")
-@click.option("--wait", is_flag=True, help="Follow to the end; exit code 5 when the deployment failed.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Follow till it has stayed healthy for a while ([actions] settle, 60 s); exit code 5 when it failed.",
+)
 @as_json
 @click.argument("extra", nargs=-1, type=click.UNPROCESSED, metavar="[--VERB'S-OWN-OPTION VALUE]...")
 @common
@@ -169,19 +172,19 @@ async def _followed(session: Session, intent: Intent, receipt: Receipt, *, json:
 
 
 def _progress(session: Session, intent: Intent) -> Callable[[], None]:
-    """Tells each state on the way, once."""
-    told: Status | None = None
+    """Tells each step of its life after it was accepted, once."""
+    told = 2
 
-    def tell_status() -> None:
+    def tell_steps() -> None:
         nonlocal told
         action = session.engine.actions.running.get(intent.lease)
-        if action is not None and action.status is not None and action.status is not told:
-            told = action.status
-            tell(
-                f"  {output.span((session.now() - action.asked_at).total_seconds()):>6}  {output.status_word(told, '')}"
-            )
+        if action is None:
+            return
+        for step in action.life[told:]:
+            told += 1
+            tell(f"  {output.span((step.at - action.asked_at).total_seconds()):>6}  {step.what}")
 
-    return tell_status
+    return tell_steps
 
 
 async def _emit_deployment(session: Session, service: Service, ref: Ref) -> None:

@@ -83,7 +83,14 @@ def demo(
 
             kind = await asyncio.to_thread(providers.load, platform)
             place = await world.place(platform)
-            connection = Connection(platform, Secret(place.token), place.url, place.projects, live_logs=place.live_logs)
+            connection = Connection(
+                platform,
+                Secret(place.token),
+                place.url,
+                place.projects,
+                live_logs=place.live_logs,
+                read_only=options.read_only,
+            )
             return kind(connection, meter=meter, clock=SystemClock())
 
         def engine() -> Engine:
@@ -110,13 +117,15 @@ def open_board(options: Common) -> None:
 
     def engine() -> Engine:
         return Engine(
-            [account(one) for one in config.accounts],
+            [account(one, read_only=options.read_only) for one in config.accounts],
             audit=AuditLog(folder / "audit.jsonl"),
             notes=Notes(folder / "notes.jsonl"),
             read_only=options.read_only,
             cache=folder / "pictures",
             log_limits=LogLimits(logs.lines, logs.bytes, logs.total_bytes),
             log_spool=_spool(folder, logs) if logs.spool else None,
+            settle_s=config.actions.settle,
+            at_once=config.actions.at_once,
         )
 
     sys.exit(_run(engine, config.ui, by_id(config.keys), folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,13 +13,13 @@ from tui.cli import output
 from tui.cli.exits import Exit, tell
 from tui.cli.options import MOMENT, Common, as_json, common
 from tui.cli.session import Session, run
-from tui.model.entities import Deployment, Service
-from tui.model.errors import ProviderError
+from tui.engine.history import EVER, PAGES
+from tui.model.entities import Deployment, Ref, Service
+from tui.model.errors import ProviderError, RateLimited, Unauthorized, Unreachable
 from tui.model.status import Status
 
 DEPLOYMENTS = 30  # shown when neither --limit nor --since says how many
 PAGE = 50
-PAGES = 20  # of one service, at most
 AT_ONCE = 4  # services asked in parallel
 
 
@@ -50,8 +50,8 @@ def services(options: Common, *, json: bool) -> None:
 
 @click.command()
 @click.argument("target", required=False)
-@click.option("--since", type=MOMENT, help="Made since then: 24h, 02:40, 2026-08-22T02:40:00Z.")
-@click.option("--until", type=MOMENT, help="Made before then.")
+@click.option("--since", type=MOMENT, help="Began or ended since then: -1h, 24h, 02:40, 2026-08-22T02:40:00Z.")
+@click.option("--until", type=MOMENT, help="Began before then.")
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice([str(status) for status in Status]), help="Repeatable."
 )
@@ -83,8 +83,11 @@ def deployments(
                 return session.exit
             chosen = [service]
         found = await _deployments(session, chosen, wanted)
-        found.sort(key=lambda pair: _made(pair[1]), reverse=True)
-        _print_deployments(session, found[: wanted.at_most], json=json)
+        found.sort(key=lambda pair: _made(pair[1]) or EVER, reverse=True)
+        found = found[: wanted.at_most]
+        if undated := sum(_made(deployment) is None for _, deployment in found):
+            tell(f"deckwatch: the platform gives no time of the last {undated}.")
+        _print_deployments(session, found, json=json)
         return session.exit
 
     run(options, work)
@@ -109,12 +112,13 @@ class _Wanted:
         return self.limit or (None if self.since else DEPLOYMENTS)
 
     def holds(self, deployment: Deployment) -> bool:
-        at = deployment.created_at
-        return (
-            (not self.statuses or deployment.status in self.statuses)
-            and (self.since is None or (at is not None and at >= self.since))
-            and (self.until is None or (at is not None and at < self.until))
-        )
+        """One without a time may be wanted: nobody can tell."""
+        if self.statuses and deployment.status not in self.statuses:
+            return False
+        begun, ended = _made(deployment), deployment.finished_at or _made(deployment)
+        if begun is None or ended is None:
+            return True
+        return (self.since is None or max(begun, ended) >= self.since) and (self.until is None or begun < self.until)
 
     def is_past(self, deployment: Deployment) -> bool:
         """Neither it nor what is older can be wanted."""
@@ -122,6 +126,7 @@ class _Wanted:
 
 
 async def _deployments(session: Session, services: list[Service], wanted: _Wanted) -> list[tuple[Service, Deployment]]:
+    """What fails of one service, or one account, is told; the rest, and what was read before it failed, is there."""
     found: list[tuple[Service, Deployment]] = []
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -130,9 +135,12 @@ async def _deployments(session: Session, services: list[Service], wanted: _Wante
             if service.account in session.failed:
                 return
             try:
-                found.extend([(service, deployment) for deployment in await _of_service(session, service, wanted)])
-            except ProviderError as error:
+                async for deployment in _of_service(session, service, wanted):
+                    found.append((service, deployment))  # noqa: PERF401 - what came before an error is kept
+            except (Unreachable, RateLimited, Unauthorized) as error:
                 session.fault(service.account, error)
+            except ProviderError as error:
+                session.service_fault(service, error)
 
     async with asyncio.TaskGroup() as group:
         for service in services:
@@ -140,21 +148,26 @@ async def _deployments(session: Session, services: list[Service], wanted: _Wante
     return found
 
 
-async def _of_service(session: Session, service: Service, wanted: _Wanted) -> list[Deployment]:
+async def _of_service(session: Session, service: Service, wanted: _Wanted) -> AsyncIterator[Deployment]:
+    """Page by page, as far back as is wanted."""
     provider = await session.provider(service)
-    found: list[Deployment] = []
+    seen: set[Ref] = set()  # pages drift while something new comes
+    matching = 0
     before: str | None = None
     for _ in range(PAGES):
         page = await provider.deployments(
             service, before, PAGE if wanted.at_most is None else min(PAGE, wanted.at_most)
         )
-        found.extend(deployment for deployment in page.items if wanted.holds(deployment))
-        enough = wanted.at_most is not None and len(found) >= wanted.at_most
+        for deployment in page.items:
+            if deployment.ref not in seen and wanted.holds(deployment):
+                matching += _made(deployment) is not None
+                yield deployment
+            seen.add(deployment.ref)
+        enough = wanted.at_most is not None and matching >= wanted.at_most
         if enough or page.next is None or any(wanted.is_past(deployment) for deployment in page.items):
-            return found
+            return
         before = page.next
     session.warn(f"{service.path} has more; only the newest {PAGES} pages were looked through.")
-    return found
 
 
 def _print_deployments(session: Session, found: list[tuple[Service, Deployment]], *, json: bool) -> None:
@@ -173,8 +186,8 @@ def _print_deployments(session: Session, found: list[tuple[Service, Deployment]]
         tell("deckwatch: no deployments match.")
 
 
-def _made(deployment: Deployment) -> float:
-    return deployment.created_at.timestamp() if deployment.created_at else 0.0
+def _made(deployment: Deployment) -> datetime | None:
+    return deployment.created_at or deployment.started_at or deployment.finished_at
 
 
 def _service_json(session: Session, service: Service, now: datetime) -> output.Json:
@@ -203,7 +216,7 @@ def _deployment_row(service: Service, deployment: Deployment, now: datetime) -> 
         deployment.id,
         service.path,
         f"{status}, serving" if deployment.is_live and not deployment.status.up else status,
-        output.age(deployment.created_at, now),
+        output.age(_made(deployment), now),
         output.span(deployment.duration_s(now)),
         *_revision(deployment),
     )

@@ -29,6 +29,7 @@ class Session:
         self.engine = engine
         self.failed: dict[str, ProviderError] = {}
         self.warnings: list[str] = []
+        self.partial = False  # something of an account could not be read
 
     def now(self) -> datetime:
         return self.engine.clock.now()
@@ -46,13 +47,18 @@ class Session:
         self.failed[account] = error
 
     def warn(self, sentence: str) -> None:
-        """What is left out, though nothing failed."""
+        """What is left out."""
         self.warnings.append(sentence)
         tell(f"deckwatch: {sentence}")
 
+    def service_fault(self, service: Service, error: ProviderError) -> None:
+        """As `fault`, of one service alone: the account's others go on."""
+        self.warn(f"{service.path}: {error}")
+        self.partial = True
+
     @property
     def exit(self) -> Exit:
-        return Exit.FAULT if self.failed else Exit.DONE
+        return Exit.FAULT if self.failed or self.partial else Exit.DONE
 
     async def services(self, accounts: Sequence[str] | None = None, *, whole: bool = False) -> tuple[Service, ...]:
         """A new picture of these accounts, or of all. What cannot be read is told, and in `failed`.
@@ -158,8 +164,13 @@ async def _within(
     config: Config, audit: AuditLog, notes: Notes, read_only: bool, work: Callable[[Session], Awaitable[Exit]]
 ) -> Exit:
     PRIORITY.set(Priority.FOCUSED)  # somebody waits for it
-    accounts = [account(one) for one in config.accounts]
-    async with Engine(accounts, audit=audit, notes=notes, read_only=read_only) as engine:
+    async with Engine(
+        [account(one, read_only=read_only) for one in config.accounts],
+        audit=audit,
+        notes=notes,
+        read_only=read_only,
+        settle_s=config.actions.settle,
+    ) as engine:
         try:
             return await work(Session(config, engine))
         except ProviderError as error:

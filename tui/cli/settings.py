@@ -61,6 +61,10 @@ TEMPLATE = """\
 # spool_bytes = 1_073_741_824             # of these files
 # keep_spool = false                      # true: they stay at the end; zcat shows them
 
+[actions]
+# settle = 60                             # seconds that what went live must stay healthy before its action is done
+# at_once = 3                             # of several actions confirmed together, so many under way at a time
+
 [keys]
 # redeploy = "R"                          # action = "key" or ["key", ...]; the names: deckwatch keys
 
@@ -166,6 +170,7 @@ def _toml(config: Config) -> str:
     blocks = [_table("[[account]]", _account(account)) for account in config.accounts]
     blocks.append(_table("[ui]", {f.name: getattr(config.ui, f.name) for f in fields(config.ui)}))
     blocks.append(_table("[logs]", {f.name: getattr(config.logs, f.name) for f in fields(config.logs)}))
+    blocks.append(_table("[actions]", {f.name: getattr(config.actions, f.name) for f in fields(config.actions)}))
     if config.keys:
         blocks.append(_table("[keys]", dict(config.keys)))
     blocks += [_table("[[view]]", {f.name: getattr(view, f.name) for f in fields(view)}) for view in config.views]

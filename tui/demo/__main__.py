@@ -23,13 +23,20 @@ from tui.demo.parts import PLATFORMS
 from tui.demo.serve import Address, access, address, listen, serve
 from tui.demo.story import FROZEN_AT, new_world
 
+PAST = 65  # with 200 services, of which Dokploy's keep ten, some 10,000 deployments in 30 days
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     clock = WorldClock(FROZEN_AT, frozen=True) if options.frozen else WorldClock()
     platforms = tuple(options.platforms)
     world = new_world(
-        options.seed, services=options.services, clock=clock, log_rate=options.log_rate, platforms=platforms
+        options.seed,
+        services=options.services,
+        clock=clock,
+        log_rate=options.log_rate,
+        platforms=platforms,
+        past=options.past or (None if options.frozen else PAST),
     )
     world.faults.start(options.fault)
     if options.latency:
@@ -102,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other people and commits")
     parser.add_argument("--services", type=_positive, metavar="N", help="how many there are")
     parser.add_argument("--log-rate", type=_positive, metavar="N", help="runtime lines a second in all")
+    parser.add_argument("--past", type=_positive, metavar="N", help=f"deployments of a service in 30 days ({PAST})")
     parser.add_argument("--fault", type=_faults, default=[], metavar="LIST", help=", ".join(FaultKind))
     parser.add_argument("--rate-limit", type=_positive, metavar="N", help="requests a window and token")
     parser.add_argument("--platforms", type=_platforms, default=PLATFORMS, metavar="LIST", help=", ".join(PLATFORMS))

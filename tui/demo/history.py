@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from tui.demo.cast import Commit, Fate, new_commit, uuid
 from tui.demo.clock import DAY, HOUR, MINUTE, SECOND
@@ -14,7 +15,7 @@ from tui.demo.writing import write_lines, write_requests
 
 def settle(world: World, service: Service, age_s: float, commit: Commit | None = None) -> Deployment:
     """A deployment that went live `age_s` ago and still runs, with all that came before it."""
-    count = random.Random(f"count:{world.seed}:{service.id}").randint(33, 46)
+    count = random.Random(f"count:{world.seed}:{service.id}").randint(*_count(world, service))
     commit = commit or new_commit(f"{world.seed}:{service.id}:{count}")
     deployment = _past(world, service, count, commit, world.now - round(age_s * SECOND), Phase.LIVE, None)
     service.next_number = count + 1
@@ -25,12 +26,11 @@ def settle(world: World, service: Service, age_s: float, commit: Commit | None =
 
 def _history(world: World, service: Service, newest: Deployment) -> list[Deployment]:
     rng = random.Random(f"history:{world.seed}:{service.id}")
-    at, gap = newest.created_at, 1.5 * HOUR
+    at, gaps = newest.created_at, _gaps(world, service, newest)
     replaced = newest.live_from or newest.created_at
     made: list[Deployment] = []
     for number in range(newest.number - 1, 0, -1):
-        at -= round(gap * rng.uniform(0.4, 1.6)) + 3 * MINUTE
-        gap = min(gap * 1.12, 3.0 * DAY)
+        at -= round(next(gaps) * rng.uniform(0.4, 1.6)) + 3 * MINUTE
         phase, fate = rng.choices(_OUTCOMES, _WEIGHTS)[0] if service.repo else (Phase.REMOVED, Fate.GOOD)
         branch = newest.commit.branch
         commit = new_commit(f"{world.seed}:{service.id}:{number}", branch=branch, fate=fate)
@@ -41,6 +41,25 @@ def _history(world: World, service: Service, newest: Deployment) -> list[Deploym
             replaced = one.live_from
     made[-1].orphan = service.path == _OF_A_DELETED_SERVICE
     return made
+
+
+def _count(world: World, service: Service) -> tuple[int, int]:
+    """How many there are of a service, at least and at most. What is only an image is not deployed every day."""
+    if world.past is None or not service.repo:
+        return 33, 46
+    return round(world.past * 0.85), round(world.past * 1.15)
+
+
+def _gaps(world: World, service: Service, newest: Deployment) -> Iterator[float]:
+    """The time between two deployments, from the newest back: longer and longer. With a `past` they fill 30 days."""
+    busy = world.past is not None and service.repo
+    longest = 14.0 * HOUR if busy else 3.0 * DAY
+    shape = [min(1.5 * HOUR * 1.12**number, longest) for number in range(max(1, newest.number - 1))]
+    scale = 1.0
+    if busy:
+        left = 30.0 * DAY - (world.started_at - newest.created_at)
+        scale = max(left, 5.0 * DAY) / (sum(shape) + 3 * MINUTE * len(shape))
+    return (gap * scale for gap in shape)
 
 
 _OF_A_DELETED_SERVICE = "shop/production/images"  # the oldest there is of a service that is no more

@@ -188,6 +188,8 @@ class _Server:
         state = self._uvicorn.server_state
         for server in self._uvicorn.servers:
             server.close()
+        for _ in range(5):  # what was accepted last becomes a connection, which is closed as the others
+            await asyncio.sleep(0)
         for connection in tuple(state.connections):
             connection.shutdown()
         if state.tasks:

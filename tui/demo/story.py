@@ -26,12 +26,13 @@ def new_world(
     log_rate: float | None = None,
     platforms: tuple[str, ...] = PLATFORMS,
     calm: bool = False,
+    past: int | None = None,
 ) -> World:
     """`services`: how many in all; None is the story's own score. `log_rate`: runtime lines a second in all.
 
-    `calm`: nothing happens but what somebody orders.
+    `calm`: nothing happens but what somebody orders. `past`: as `World` takes it.
     """
-    world = World(seed, clock)
+    world = World(seed, clock, past)
     _build(world, cast_of(platforms, services))
     for scene in () if calm else _SCENES:
         scene(world)
@@ -50,10 +51,11 @@ def frozen_world(
     log_rate: float | None = None,
     platforms: tuple[str, ...] = PLATFORMS,
     calm: bool = False,
+    past: int | None = None,
 ) -> World:
     """Stands still at `FROZEN_AT` until advanced."""
     clock = WorldClock(FROZEN_AT, frozen=True)
-    return new_world(seed, services=services, clock=clock, log_rate=log_rate, platforms=platforms, calm=calm)
+    return new_world(seed, services=services, clock=clock, log_rate=log_rate, platforms=platforms, calm=calm, past=past)
 
 
 # who is there

@@ -55,8 +55,11 @@ class World:
         self,
         seed: int = 1,
         clock: WorldClock | None = None,
+        past: int | None = None,
     ) -> None:
+        """`past`: about so many deployments has a service had in 30 days; None: some forty, in two months."""
         self.seed = seed
+        self.past = past
         self.clock = clock or WorldClock()
         self.random = random.Random(f"life:{seed}")
         self.started_at = self.clock.now()

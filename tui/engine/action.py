@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from tui.engine.audit import ActionPhase
+from tui.engine.audit import ActionPhase, AuditEntry, LifeStep
 from tui.engine.verdict import MAKES_NEW, Verdict
 from tui.model.action import Intent, Outcome, Receipt, Verb
 from tui.model.entities import Deployment, Ref
@@ -17,12 +17,15 @@ _PHASES = {
     Outcome.REFUSED: ActionPhase.REFUSED,
     Outcome.UNKNOWN: ActionPhase.UNKNOWN,
 }
+_STEPS = 60  # of one life; a deployment that goes back and forth for ever must not fill the audit
 
 
 class Action(Struct, eq=False):
     """`deployment` is the one followed, `status` its state; `ended_at` and `ok` are set when it is over.
 
-    `known` are the service's deployments from before: what is not among them may be this action's doing.
+    `life` are its steps so far, from asked on, in their order. `settles_at` is set once it went live and only its
+    settling time is waited for. `known` are the service's deployments from before: what is not among them may be this
+    action's doing. `cancels` is the action under way whose deployment this one takes away.
     """
 
     intent: Intent
@@ -34,6 +37,18 @@ class Action(Struct, eq=False):
     ended_at: datetime | None = None
     ok: bool | None = None
     known: frozenset[Ref] = frozenset()
+    life: list[LifeStep] = field(default_factory=list)
+    settles_at: datetime | None = None
+    cancels: Action | None = None
+
+    def __post_init__(self) -> None:
+        if not self.life:
+            self.lives(str(self.phase), at=self.asked_at)
+
+    @property
+    def before(self) -> Deployment | None:
+        """What served when it was asked for."""
+        return self.intent.service.live
 
     @property
     def from_name(self) -> str | None:
@@ -52,20 +67,60 @@ class Action(Struct, eq=False):
             return self.deployment.id
         return None
 
+    def lives(self, what: str, *, at: datetime) -> None:
+        """The next step of its life; the same again is none."""
+        if len(self.life) < _STEPS and (not self.life or self.life[-1].what != what):
+            self.life.append(LifeStep(at, what))
+
     def take(self, receipt: Receipt) -> None:
         """What the platform said to it."""
         self.phase = _PHASES[receipt.outcome]
         self.message = receipt.message
         self.deployment = receipt.deployment
+        self.lives(str(self.phase), at=receipt.at)
+        if receipt.deployment is not None and self.intent.verb in MAKES_NEW:
+            self.lives(f"deployment {receipt.deployment.id} found", at=receipt.at)
         if receipt.outcome is Outcome.REFUSED:
             self.ended_at = receipt.at
             self.ok = False
 
-    def settle(self, verdict: Verdict, *, at: datetime) -> None:
+    def end(self, verdict: Verdict, *, at: datetime) -> None:
         self.phase = ActionPhase.FINAL
         self.ok = verdict.ok
         self.message = verdict.message
         self.ended_at = at
+        self.settles_at = None
+        self.lives(f"{ENDS[verdict.ok]}: {verdict.message}", at=at)
+
+    def entry(self, phase: ActionPhase, *, at: datetime, user: str, session: str) -> AuditEntry:
+        """Its line in the audit."""
+        intent = self.intent
+        return AuditEntry(
+            at=at,
+            user=user,
+            account=intent.service.account,
+            verb=intent.verb.value,
+            target=intent.service.path,
+            phase=phase,
+            id=intent.id,
+            from_=self.from_name,
+            to=self.to_name,
+            reason=intent.reason,
+            status=None if self.status is None else self.status.value,
+            message=self.message,
+            ok=self.ok if phase is ActionPhase.FINAL else None,
+            service=intent.service.ref,
+            deployment=None if intent.deployment is None else intent.deployment.ref,
+            made=self.deployment,
+            before=None if self.before is None else self.before.ref,
+            newest=None if intent.service.latest is None else intent.service.latest.ref,
+            session=session,
+            steps=tuple(self.life) if phase is ActionPhase.FINAL else (),
+        )
+
+
+ENDS = {True: "done", False: "failed", None: "not known"}
+"""How it ended, in a word."""
 
 
 def revision_name(deployment: Deployment) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from random import Random
 from types import MappingProxyType
@@ -13,10 +14,12 @@ from typing import Any
 
 from tui.engine.action import Action
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, current_user
+from tui.engine.batch import Batch
 from tui.engine.follow import Follower
 from tui.engine.link import Fault, Link
+from tui.engine.sessions import session_name
 from tui.engine.store import Store
-from tui.engine.verdict import DONE_WHEN_ACCEPTED, Verdict
+from tui.engine.verdict import DONE_WHEN_ACCEPTED, GONE, Verdict
 from tui.model.action import Effect, Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Service
@@ -47,7 +50,9 @@ class ActionService:
         poke: Callable[[str], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         follower: Follower,
+        at_once: int = 3,
     ) -> None:
+        """`at_once`: of several started together, how many may be under way."""
         self.read_only = read_only
         self._links = links
         self._store = store
@@ -58,13 +63,21 @@ class ActionService:
         self._spawn = spawn
         self._follower = follower
         self._user = current_user()
+        self.at_once = at_once
+        self.batch: Batch | None = None
         self._running: dict[Ref, Action] = {}
+        self._cancelling: dict[Ref, Action] = {}  # beside the one whose deployment is cancelled
         self._recent: deque[Action] = deque(maxlen=RECENT)
 
     @property
     def running(self) -> Mapping[Ref, Action]:
         """By lease: asked, accepted or unknown, and not final yet."""
-        return MappingProxyType(self._running)
+        return MappingProxyType({**self._cancelling, **self._running})
+
+    @property
+    def under_way(self) -> Sequence[Action]:
+        """All that run, newest first: the cancelling of another one too."""
+        return sorted([*self._running.values(), *self._cancelling.values()], key=_asked_at, reverse=True)
 
     @property
     def recent(self) -> Sequence[Action]:
@@ -82,7 +95,7 @@ class ActionService:
             return reason
         if self._store.is_old(service):
             return f"{service.environment_name} could not be read the last time; wait for fresh data."
-        if (held := self._running.get(service.ref)) is not None:
+        if (held := self._holder(verb, service, deployment)) is not None:
             since_s = (self._clock.now() - held.asked_at).total_seconds()
             return f"{held.intent.verb} of {service.name} is under way since {since_s:.0f} s."
         provider = link.connected
@@ -93,6 +106,13 @@ class ActionService:
                 return provider.blocked(verb, service if deployment is None else deployment)
         except ProviderError as error:
             return str(error)
+
+    def _holder(self, verb: Verb, service: Service, deployment: Deployment | None) -> Action | None:
+        """The action that must end first. What one made may be cancelled while it is still followed."""
+        held = self._cancelling.get(service.ref) or self._running.get(service.ref)
+        if held is None or not _may_cancel(held, verb, deployment):
+            return held
+        return None
 
     def verbs(self, service: Service, deployment: Deployment | None = None) -> Mapping[Verb, str | None]:
         """Every verb with the reason why not now, or None."""
@@ -106,9 +126,11 @@ class ActionService:
         *,
         reason: str = "",
         options: Mapping[str, str] = MappingProxyType({}),
+        id_: str = "",
     ) -> Intent:
+        """`id_`: of an earlier session's, that is only followed."""
         return Intent(
-            id=f"{self._random.getrandbits(64):016x}",
+            id=id_ or f"{self._random.getrandbits(64):016x}",
             verb=verb,
             service=service,
             deployment=deployment,
@@ -122,6 +144,11 @@ class ActionService:
         connected = self._links[service.account].connected
         handler = connected.handlers.get(verb) if connected is not None else None
         return {} if handler is None else handler.options
+
+    def redeploys_as_it_was(self, account: str) -> bool:
+        """Whether a redeploy of an older deployment brings back what that one was; False before it is connected."""
+        connected = self._links[account].connected
+        return connected is not None and connected.redeploys_as_it_was
 
     def effect(self, intent: Intent) -> Effect:
         """What it would do, for the dialog. Raises Refused where it cannot be told because it cannot be done."""
@@ -144,15 +171,23 @@ class ActionService:
 
     def start(self, intent: Intent) -> Action:
         """Performs and follows in the background. Blocked: the action comes back refused."""
+        action = self._started(intent)
+        if action.ended_at is None:
+            self._spawn(self._see_through(action))
+        return action
+
+    def _started(self, intent: Intent) -> Action:
         try:
-            action = self._begin(intent)
+            return self._begin(intent)
         except Refused as error:
-            now = self._clock.now()
-            action = Action(intent, ActionPhase.REFUSED, now, message=error.message, ended_at=now, ok=False)
-            self._recent.appendleft(action)
-            self._store.touch()
-            return action
-        self._spawn(self._see_through(action))
+            return self._refused(intent, error.message)
+
+    def _refused(self, intent: Intent, why: str) -> Action:
+        """Nothing was sent."""
+        now = self._clock.now()
+        action = Action(intent, ActionPhase.REFUSED, now, message=why, ended_at=now, ok=False)
+        self._recent.appendleft(action)
+        self._store.touch()
         return action
 
     async def follow(self, intent: Intent, receipt: Receipt, timeout_s: float = FOLLOW_S) -> Action:
@@ -160,10 +195,47 @@ class ActionService:
         action = self._known(intent) or self._adopted(intent, receipt)
         if action.ended_at is None:
             end = await self._end(action, receipt, timeout_s)
-            action.settle(end, at=self._clock.now())
+            if not end.ok and action.status in GONE and self._was_cancelled(action):
+                end = Verdict(False, "cancelled from here")
+            action.end(end, at=self._clock.now())
             self._write(action, ActionPhase.FINAL)
             self._release(action)
         return action
+
+    def take_up(self, receipt: Receipt) -> None:
+        """Follows in the background what an earlier session has asked for; asks for nothing. Not where another holds
+        the lease: the service is busy with something newer."""
+        if receipt.intent.lease not in self._running:
+            self._spawn(self._to_its_end(receipt))
+
+    async def _to_its_end(self, receipt: Receipt) -> None:
+        await self.follow(receipt.intent, receipt)
+
+    def start_many(self, intents: Sequence[Intent]) -> Batch:
+        """Each as `start` does, some at once; after the first that fails no other is asked. One batch at a time.
+
+        Raises Refused while another one runs.
+        """
+        if self.batch is not None and not self.batch.ended:
+            raise Refused("Several actions are under way together: wait for their end, or stop the rest.")
+        self.batch = Batch(tuple(intents))
+        self._spawn(self.batch.run(self.at_once, start=self._ask, left=self._left, moved=self._store.touch))
+        return self.batch
+
+    async def _ask(self, intent: Intent, arrived: Callable[[Action], None]) -> Action:
+        action = self._started(intent)
+        arrived(action)
+        if action.ended_at is None:
+            await self._see_through(action)
+        return action
+
+    def _left(self, intent: Intent, why: str) -> None:
+        """One that was confirmed and never asked for: its only line in the audit."""
+        action = self._refused(intent, f"not asked: {why}")
+        self._write(action, ActionPhase.REFUSED)
+
+    def _was_cancelled(self, action: Action) -> bool:
+        return any(each.cancels is action and each.phase is not ActionPhase.REFUSED for each in self._recent)
 
     async def _end(self, action: Action, receipt: Receipt, timeout_s: float) -> Verdict:
         if action.intent.verb in DONE_WHEN_ACCEPTED and receipt.outcome is Outcome.ACCEPTED:
@@ -182,13 +254,19 @@ class ActionService:
         deployment = intent.deployment and (self._store.deployment(intent.deployment.ref) or intent.deployment)
         if (reason := self.blocked(intent.verb, service, deployment)) is not None:
             raise Refused(reason)
-        action = Action(intent, ActionPhase.ASKED, self._clock.now(), known=self._known_deployments(service))
+        action = Action(
+            intent,
+            ActionPhase.ASKED,
+            self._clock.now(),
+            known=self._known_deployments(service),
+            cancels=self._running.get(intent.lease),
+        )
         try:
             self._audit.append(self._entry(action, ActionPhase.ASKED))
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise Refused(f"Nothing was done: the audit log cannot be written ({why}).") from error
-        self._running[intent.lease] = action
+        self._hold(action)
         self._recent.appendleft(action)
         self._store.touch()
         return action
@@ -242,12 +320,17 @@ class ActionService:
         action.take(receipt)
         self._recent.appendleft(action)
         if action.ended_at is None:
-            self._running[intent.lease] = action
+            self._hold(action)
         return action
 
+    def _hold(self, action: Action) -> None:
+        leases = self._running if action.cancels is None else self._cancelling
+        leases[action.intent.lease] = action
+
     def _release(self, action: Action) -> None:
-        if self._running.get(action.intent.lease) is action:
-            del self._running[action.intent.lease]
+        for leases in (self._running, self._cancelling):
+            if leases.get(action.intent.lease) is action:
+                del leases[action.intent.lease]
         self._store.touch()
         self._poke(action.intent.service.account)
 
@@ -260,21 +343,20 @@ class ActionService:
             action.message = f"{action.message} (the audit log could not be written: {error.strerror})".strip()
 
     def _entry(self, action: Action, phase: ActionPhase) -> AuditEntry:
-        intent = action.intent
-        return AuditEntry(
-            at=self._clock.now(),
-            user=self._user,
-            account=intent.service.account,
-            verb=intent.verb.value,
-            target=intent.service.path,
-            phase=phase,
-            id=intent.id,
-            from_=action.from_name,
-            to=action.to_name,
-            reason=intent.reason,
-            status=None if action.status is None else action.status.value,
-            message=action.message,
-        )
+        return action.entry(phase, at=self._clock.now(), user=self._user, session=session_name())
+
+
+def _may_cancel(held: Action, verb: Verb, deployment: Deployment | None) -> bool:
+    return (
+        verb is Verb.CANCEL
+        and held.intent.verb is not Verb.CANCEL
+        and deployment is not None
+        and held.deployment == deployment.ref
+    )
+
+
+def _asked_at(action: Action) -> datetime:
+    return action.asked_at
 
 
 def _outcome(error: ProviderError) -> Outcome:

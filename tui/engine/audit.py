@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from tui.engine import json_lines
+from tui.model.entities import Ref
+from tui.model.text import plain
 
 
 class ActionPhase(StrEnum):
@@ -24,8 +26,20 @@ class ActionPhase(StrEnum):
     FINAL = "final"
 
 
+class LifeStep(Struct, frozen=True):
+    """One step of an action's life: asked, accepted, a deployment found, building, live, settling, ..."""
+
+    at: datetime
+    what: str
+
+
 class AuditEntry(Struct, frozen=True):
-    """`target` is the service's path; `from_` and `to` a short revision or a deployment's id; `id` the intent's."""
+    """`target` is the service's path; `from_` and `to` a short revision or a deployment's id; `id` the intent's.
+
+    The rest is what a later session needs to say what became of it: `deployment` is the one acted upon, `made` the one
+    it led to, `before` what served and `newest` the newest one when it was asked for; `session` who asked (see
+    `session_name`). `ok` and `steps` are those of a final line. Older lines have none of these.
+    """
 
     at: datetime
     user: str
@@ -39,6 +53,14 @@ class AuditEntry(Struct, frozen=True):
     reason: str = ""
     status: str | None = None
     message: str = ""
+    ok: bool | None = None
+    service: Ref | None = None
+    deployment: Ref | None = None
+    made: Ref | None = None
+    before: Ref | None = None
+    newest: Ref | None = None
+    session: str = ""
+    steps: tuple[LifeStep, ...] = ()
 
 
 class _Line(msgspec.Struct, rename={"from_": "from"}):
@@ -57,6 +79,14 @@ class _Line(msgspec.Struct, rename={"from_": "from"}):
     message: str
     id: str
     type: str = "audit"
+    ok: bool | None = None
+    service: str | None = None
+    deployment: str | None = None
+    made: str | None = None
+    before: str | None = None
+    newest: str | None = None
+    session: str = ""
+    steps: list[LifeStep] = []
 
 
 class AuditLog:
@@ -94,10 +124,7 @@ class AuditLog:
         return [entry for entry in entries if since is None or entry.at >= since]
 
     def _parsed(self, path: Path) -> list[AuditEntry]:
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            content = b""
+        content = path.read_bytes() if path.is_file() else b""  # not there yet; or a device, which may have no end
         decoder = msgspec.json.Decoder(_Line)
         entries, self.skipped = json_lines.decoded(content, lambda raw: _entry(decoder.decode(raw)))
         return entries
@@ -133,23 +160,48 @@ def _line(entry: AuditEntry) -> _Line:
         status=entry.status,
         message=entry.message,
         id=entry.id,
+        ok=entry.ok,
+        service=_told(entry.service),
+        deployment=_told(entry.deployment),
+        made=_told(entry.made),
+        before=_told(entry.before),
+        newest=_told(entry.newest),
+        session=entry.session,
+        steps=list(entry.steps),
     )
 
 
 def _entry(line: _Line) -> AuditEntry:
-    if line.type != "audit" or line.at.tzinfo is None:
+    """Whoever can write the file can write anything into it: what is read is harmless on a terminal."""
+    if line.type != "audit" or line.at.tzinfo is None or any(step.at.tzinfo is None for step in line.steps):
         raise ValueError(line.type)
     return AuditEntry(
         at=line.at,
-        user=line.user,
-        account=line.account,
-        verb=line.verb,
-        target=line.target,
+        user=plain(line.user),
+        account=plain(line.account),
+        verb=plain(line.verb),
+        target=plain(line.target),
         phase=line.phase,
-        id=line.id,
-        from_=line.from_,
-        to=line.to,
-        reason=line.reason,
-        status=line.status,
-        message=line.message,
+        id=plain(line.id),
+        from_=line.from_ and plain(line.from_),
+        to=line.to and plain(line.to),
+        reason=plain(line.reason),
+        status=line.status and plain(line.status),
+        message=plain(line.message),
+        ok=line.ok,
+        service=_ref(line.service),
+        deployment=_ref(line.deployment),
+        made=_ref(line.made),
+        before=_ref(line.before),
+        newest=_ref(line.newest),
+        session=plain(line.session),
+        steps=tuple(LifeStep(step.at, plain(step.what)) for step in line.steps),
     )
+
+
+def _told(ref: Ref | None) -> str | None:
+    return None if ref is None else str(ref)
+
+
+def _ref(text: str | None) -> Ref | None:
+    return None if text is None else Ref.parse(plain(text))

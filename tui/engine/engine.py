@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tui.engine.actions import ActionService
-from tui.engine.audit import AuditLog
+from tui.engine.audit import AuditLog, current_user
 from tui.engine.backoff import Backoff
 from tui.engine.budget import Budget
 from tui.engine.events import Events
@@ -23,6 +23,7 @@ from tui.engine.log_tail import Tails
 from tui.engine.notes import Notes
 from tui.engine.picture_cache import PictureCache
 from tui.engine.poller import Poller
+from tui.engine.recheck import Recheck
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
@@ -56,8 +57,11 @@ class Engine:
         cache: Path | None = None,
         log_limits: LogLimits | None = None,
         log_spool: LogSpool | None = None,
+        settle_s: float = 60.0,
+        at_once: int = 3,
     ) -> None:
-        """`log_spool` is closed with the engine."""
+        """`log_spool` is closed with the engine. `settle_s`: how long what an action brought up must stay healthy;
+        `at_once`: of several actions started together, how many may be under way."""
         self.accounts = tuple(accounts)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
@@ -66,7 +70,7 @@ class Engine:
         first_s = poll_s or Polling().snapshot_s
         self.store = Store([AccountState(each.name, each.provider, each.title, first_s) for each in accounts])
         self.budgets = {each.name: Budget(each.name, self.clock) for each in accounts}
-        self._links = {each.name: Link(each, self.budgets[each.name]) for each in accounts}
+        self._links = {each.name: Link(each, self.budgets[each.name], read_only=read_only) for each in accounts}
         self._pollers = {
             name: Poller(link, self.store, self.clock, self._backoff(), poll_s=poll_s)
             for name, link in self._links.items()
@@ -84,11 +88,18 @@ class Engine:
             poke=self._poke,
             spawn=self._spawn,
             follower=Follower(
-                self._links, self.store, self.clock, backoff=self._backoff, snapshot=self._fresh_snapshot
+                self._links,
+                self.store,
+                self.clock,
+                backoff=self._backoff,
+                snapshot=self._fresh_snapshot,
+                settle_s=settle_s,
             ),
+            at_once=at_once,
         )
         self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
         self.events = Events(self.history, audit)
+        self.recheck = Recheck(self._links, self.store, audit, self.actions, self.clock, current_user)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
@@ -119,6 +130,7 @@ class Engine:
         for poller in self._pollers.values():
             self._spawn(poller.run())
         self._spawn(self._focus.run())
+        self._spawn(self.recheck.run())
         if self._cache is not None:
             self._spawn(self._cache.run())
 
@@ -141,6 +153,13 @@ class Engine:
         if timeline is not None and timeline.next is not None and not timeline.loading:
             self.store.put_loading(service, True)  # at once: the key repeats faster than tasks begin
             self._spawn(self._focus.load_older(service, timeline.next))
+
+    def timeline(self, service: Ref) -> None:
+        """Load the newest page of its timeline, where it was not read yet."""
+        timeline = self.store.timeline(service)
+        if timeline is not None and timeline.observed_at is None and not timeline.loading:
+            self.store.put_loading(service, True)
+            self._spawn(self._focus.load_newest(service))
 
     def steps(self, deployment: Ref) -> None:
         """Load the steps of one deployment into its timeline, once; what is in flight and focused needs no asking."""

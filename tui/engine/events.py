@@ -99,7 +99,7 @@ class Events:
         self._history = history
         self._audit = audit
         self.reviews: Callable[[], Iterable[Reviewed]] | None = None
-        self._told: dict[Ref, tuple[NewError, ...]] = {}
+        self._told: dict[tuple[Ref, str], tuple[NewError, ...]] = {}  # the longest untold first
         self._order: list[_Moment] = []
         self._owners: list[Ref | None] = []
         self._numbers: dict[Hashable, int] = {}
@@ -107,13 +107,14 @@ class Events:
         self._undated: dict[Ref, tuple[Deployment, ...]] = {}
         self._commits: dict[str, dict[Ref, None]] | None = None  # the services that had it; None: to be made
 
-    def tell_errors(self, service: Ref, errors: Sequence[NewError]) -> None:
-        """The new error patterns of a log that is open; they replace what was told of that service before."""
-        if self._told.get(service) != tuple(errors):
-            self._told.pop(service, None)
-            self._told[service] = tuple(errors)
-            while len(self._told) > 1 and sum(map(len, self._told.values())) > TOLD_ERRORS:
-                del self._told[next(iter(self._told))]
+    def tell_errors(self, service: Ref, deployment: str, errors: Sequence[NewError]) -> None:
+        """The error patterns that are new since `deployment` in a log that is open; they replace what was told of it
+        before."""
+        self._told.pop((service, deployment), None)
+        if errors:
+            self._told[service, deployment] = tuple(errors)
+        while len(self._told) > 1 and sum(map(len, self._told.values())) > TOLD_ERRORS:
+            del self._told[next(iter(self._told))]
 
     def before(self, at: datetime, limit: int = 500) -> tuple[Event, ...]:
         """Nearest first, what happened at `at` or earlier."""
@@ -223,7 +224,7 @@ class Events:
         found: dict[Ref, dict[str, ErrorPattern]] = {}
         for review in self.reviews() if self.reviews is not None else ():
             _add(found.setdefault(review.service, {}), review.errors)
-        for ref, errors in self._told.items():
+        for (ref, _), errors in self._told.items():
             _add(found.setdefault(ref, {}), errors)
         return {ref: tuple(errors.values()) for ref, errors in found.items()}
 
@@ -261,10 +262,10 @@ def _identity(owner: int, thing: _Thing) -> Hashable:
 
 _ENDS = {
     Status.FAILED: "failed",
-    Status.CANCELLED: "was cancelled",
-    Status.SKIPPED: "was skipped",
+    Status.CANCELLED: "cancelled",
+    Status.SKIPPED: "skipped",
     Status.UNKNOWN: "ended",
-    Status.NEEDS_APPROVAL: "was held for approval",
+    Status.NEEDS_APPROVAL: "held",
 }
 
 

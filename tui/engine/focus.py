@@ -80,6 +80,10 @@ class Focus:
         if (known := self._store.service(service)) is not None:
             await self._load(known, before=cursor)
 
+    async def load_newest(self, service: Ref) -> None:
+        if (known := self._store.service(service)) is not None:
+            await self._load(known)
+
     async def load_steps(self, deployment: Deployment) -> None:
         """The steps of one deployment, once."""
         try:

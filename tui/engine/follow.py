@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,8 +13,9 @@ from tui.engine.action import Action
 from tui.engine.audit import ActionPhase
 from tui.engine.backoff import Backoff
 from tui.engine.link import Link
+from tui.engine.settle import Settling
 from tui.engine.store import Store
-from tui.engine.verdict import MAKES_NEW, OF_THE_SERVICE, TAKES_AWAY, Verdict, is_trace, verdict
+from tui.engine.verdict import BRINGS_UP, MAKES_NEW, OF_THE_SERVICE, TAKES_AWAY, Verdict, is_trace, verdict
 from tui.model.action import Outcome, Receipt
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Snapshot
@@ -31,7 +33,6 @@ class _Watch(Struct):
     """What is known so far of one action under way."""
 
     action: Action
-    began: float
     sure: bool  # it arrived
     target: Ref | None  # the deployment to look at; None: it is to be found, or the service itself is watched
     before: Deployment | None = None
@@ -56,36 +57,72 @@ class Follower:
         *,
         backoff: Callable[[], Backoff],
         snapshot: Callable[[str], Awaitable[Snapshot]],
+        settle_s: float = 0.0,
     ) -> None:
+        """`settle_s`: how long what an action brought up must stay up before the action is done."""
         self._links = links
         self._store = store
         self._clock = clock
         self._backoff = backoff
         self._snapshot = snapshot
+        self._settle_s = settle_s
 
     async def follow(self, action: Action, receipt: Receipt, timeout_s: float) -> Verdict:
         watch = self._watch(action, receipt)
         if receipt.operation and watch.sure:
             watch.operation = receipt
+
+        async def look(elapsed_s: float) -> Verdict | None:
+            return await self._look(watch, elapsed_s)
+
+        end = await self._repeat(action, look, partial(self._given_up, watch, timeout_s=timeout_s), timeout_s)
+        if end.ok and self._settle_s > 0 and action.intent.verb in BRINGS_UP:
+            end = await self._settled(watch, end, timeout_s)
+        came_late = watch.sure and receipt.outcome is Outcome.UNKNOWN
+        return replace(end, message=f"it did arrive: {end.message}") if came_late else end
+
+    async def _repeat(
+        self,
+        action: Action,
+        look: Callable[[float], Awaitable[Verdict | None]],
+        given_up: Callable[[float], Verdict | None],
+        timeout_s: float,
+        pace_s: Callable[[float], float] | None = None,
+    ) -> Verdict:
+        """Looks, each time told how many seconds it has been, until there is an end or it is given up."""
         backoff = self._backoff()
         link = self._links[action.intent.service.account]
+        pace_s = pace_s or _pace_s
+        began = self._clock.monotonic()
         while True:
-            elapsed_s = self._clock.monotonic() - watch.began
+            elapsed_s = self._clock.monotonic() - began
             try:
-                end = await self._look(watch, elapsed_s)
+                end = await look(elapsed_s)
                 backoff.reset()
-                wait_s = link.budget.interval_s(1, at_least=_pace_s(elapsed_s), priority=Priority.FOCUSED)
+                wait_s = link.budget.interval_s(1, at_least=pace_s(elapsed_s), priority=Priority.FOCUSED)
             except RateLimited as error:
                 end, wait_s = None, max(1.0, (error.retry_at - self._clock.now()).total_seconds())
             except ProviderError as error:
                 end, wait_s = None, max(1.0, backoff.next_s())
                 self._say(action, f"cannot be followed for the moment: {error.message}")
             if end is None:
-                end = self._given_up(watch, elapsed_s, timeout_s)
+                end = given_up(elapsed_s)
             if end is not None:
-                came_late = watch.sure and receipt.outcome is Outcome.UNKNOWN
-                return replace(end, message=f"it did arrive: {end.message}") if came_late else end
+                return end
             await self._clock.sleep(min(wait_s, max(0.1, timeout_s - elapsed_s)))
+
+    async def _settled(self, watch: _Watch, end: Verdict, timeout_s: float) -> Verdict:
+        """What went live stays so for the settling time, or not. What was not brought up keeps the end it has."""
+        settling = Settling(watch.action, self._settle_s, self._clock, self._store, self._snapshot)
+
+        async def look(elapsed_s: float) -> Verdict | None:
+            try:
+                status = await self._status(watch)
+            except NotFound:
+                status = Status.REMOVED
+            return await settling.look(status, end)
+
+        return await self._repeat(watch.action, look, settling.given_up, timeout_s, pace_s=settling.pace_s)
 
     def _watch(self, action: Action, receipt: Receipt) -> _Watch:
         intent = action.intent
@@ -99,7 +136,6 @@ class Follower:
         before = acted_upon if acted_upon is not None and acted_upon.ref == target else None
         return _Watch(
             action,
-            began=self._clock.monotonic(),
             sure=receipt.outcome is Outcome.ACCEPTED,
             target=target,
             before=before,
@@ -125,7 +161,8 @@ class Follower:
             self._arrived(watch)
         if status is not action.status:
             action.status = status
-            self._say(action, status.value.replace("_", " "))
+            self._say(action, word := status.value.replace("_", " "))
+            action.lives(word, at=self._clock.now())
         if not watch.sure:
             return None
         return verdict(action.intent.verb, watch.status_before, status, elapsed_s=elapsed_s, moved=watch.moved)
@@ -160,6 +197,7 @@ class Follower:
             found = new[-1]  # the list is newest first, and ours came first after the asking
             watch.target = action.deployment = found.ref
             watch.status_before = None
+            action.lives(f"deployment {found.id} found", at=self._clock.now())
             if not watch.sure:
                 self._arrived(watch)
 
@@ -195,10 +233,11 @@ class Follower:
     def _arrived(self, watch: _Watch) -> None:
         watch.sure = True
         watch.action.phase = ActionPhase.ACCEPTED
+        watch.action.lives("it did arrive", at=self._clock.now())
         what = "the target changed" if watch.target is None else f"deployment {watch.target.id}"
         self._say(watch.action, f"it did arrive: {what}")
 
-    def _given_up(self, watch: _Watch, elapsed_s: float, timeout_s: float) -> Verdict | None:
+    def _given_up(self, watch: _Watch, elapsed_s: float, *, timeout_s: float) -> Verdict | None:
         if not watch.sure and elapsed_s >= NO_TRACE_S:
             return Verdict(False, f"no trace of it after {elapsed_s:.0f} s")
         if watch.looks_for_new and watch.operation is None and elapsed_s >= NEVER_APPEARED_S:

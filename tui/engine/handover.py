@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
+from tui.engine.audit import ActionPhase
 from tui.engine.http_figures import percent
 from tui.engine.notes import FENCE, kept_text, lines
-from tui.engine.shift import Action, Shift, Tally, Traffic, tally
+from tui.engine.shift import Action, Shift, Tally, Traffic, began, tally
 from tui.model.entities import Deployment
 from tui.model.markdown import NOTHING, cell, code, table
 from tui.model.words import duration, plural
 
 OPEN, MARKS, ACTIONS, TIMELINE, FIGURES, UNREAD = 100, 200, 100, 200, 50, 50  # rows
+STEPS = 12  # of an action
 FAILED = 120  # of the timeline's rows, at most; the rest are the newest
 BY_DAY = timedelta(hours=48)  # a longer span has a table by day
 _DAYS = 92
@@ -139,14 +141,17 @@ class _Writer:
         yield from _more(len(shift.actions) - ACTIONS, "deckwatch audit")
 
     def _steps(self, action: Action) -> str:
-        steps = []
-        for entry in action.steps[1:]:
-            status = "" if entry.status in (None, entry.message) else f"{entry.status} "
-            words = f"{status}{entry.message}".strip()
-            said = f": {_cell(words, _TEXT)}" if words else ""
-            phase = f"**{entry.phase}**" if entry.phase in ("refused", "unknown") else str(entry.phase)
-            steps.append(f"{self._local(entry.at):%H:%M:%S} {phase}{said}")
-        return "<br>".join(steps) or "**nothing is known**"
+        """Its life, where the audit has it; else its phases. Of a long one the end."""
+        last = action.last
+        told = [(each.at, str(each.phase)) for each in action.steps[1:-1]]
+        life = [(step.at, step.what) for step in last.steps[1:]] or told
+        rows = [f"{self._local(at):%H:%M:%S} {_cell(what, _TEXT)}" for at, what in life[-STEPS:]]
+        if len(action.steps) > 1:
+            words = last.message or last.status or ""
+            good = last.phase is ActionPhase.ACCEPTED or (last.phase is ActionPhase.FINAL and last.ok is not False)
+            end = str(last.phase) if good else f"**{last.phase}**"
+            rows.append(f"{self._local(last.at):%H:%M:%S} {end}" + (f": {_cell(words, _TEXT)}" if words else ""))
+        return "<br>".join(rows) or "**nothing is known**"
 
     def _figures(self) -> Iterable[str]:
         shift = self.shift
@@ -182,7 +187,7 @@ class _Writer:
     def _by_day(self) -> Iterable[Sequence[str]]:
         days: dict[str, list[Deployment]] = {}
         for _, deployment in self.shift.deployments:
-            if (at := deployment.created_at or deployment.started_at) is not None:
+            if (at := began(deployment)) is not None:
                 days.setdefault(f"{self._local(at):%Y-%m-%d %a}", []).append(deployment)
         for day, deployments in list(days.items())[:_DAYS]:
             one = tally(deployments, self.shift.written)
@@ -215,7 +220,7 @@ class _Writer:
         if deployment.status.bad and deployment.note:
             what = f"{deployment.note} · {what}" if what else deployment.note
         return (
-            self._time(deployment.created_at or deployment.started_at or deployment.finished_at),
+            self._time(began(deployment)),
             f"**✗ {state}**" if deployment.status.bad else f"{state}, serving" if deployment.is_live else state,
             _cell(path, _PATH),
             _cell(revision.short if revision else "", _NAME),

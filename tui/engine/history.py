@@ -23,6 +23,7 @@ from tui.model.provider import Priority
 EVER = datetime.min.replace(tzinfo=UTC)
 """Complete back to here: back to the first deployment there was."""
 PAGES = 20  # of one service
+HELD = 1_000  # deployments of one service, the newest
 KEPT = 20_000  # deployments of all services: no older ones are read then
 GONE = 200  # services that are no more, the last ones
 AGAIN_S = 60.0  # what failed is tried again by a later want
@@ -147,9 +148,14 @@ class History:
         return any(self._next(name) for name in self._readers)
 
     @property
+    def kept(self) -> int:
+        """Deployments of all services, but for what only the store tells."""
+        return sum(len(past.listed) + len(past.seen) for past in self._past.values())
+
+    @property
     def full(self) -> bool:
         """So many are kept that no older ones are read."""
-        return self._kept() >= KEPT
+        return self.kept >= KEPT
 
     @property
     def problems(self) -> Mapping[Ref, ProviderError]:
@@ -287,12 +293,14 @@ class History:
         self._tell()
 
     def _put(self, past: _Past, listed: tuple[Deployment, ...], cursor: str | None, *, pages: int) -> None:
+        whole = cursor is None
+        if len(listed) > HELD:
+            listed, whole, pages = listed[:HELD], False, PAGES
         past.listed, past.cursor, past.pages = listed, cursor, pages
         if not any(past.shown):
             past.shown = _shown(past.service)
         dated = [each.created_at for each in listed if each.created_at is not None]
-        since = EVER if cursor is None else min(dated, default=None)
-        past.since = since
+        past.since = since = EVER if whole else min(dated, default=None)
         past.problem = None
         if since is not None:  # the platform has told all of that time
             past.seen = {ref: each for ref, each in past.seen.items() if each.created_at and each.created_at < since}
@@ -333,12 +341,11 @@ class History:
         listed = {each.ref for each in past.listed}
         past.seen.update((ref, each) for ref, each in told.items() if not each.status.in_flight)
         past.seen = {ref: each for ref, each in past.seen.items() if ref not in listed}
+        for oldest in list(past.seen)[:-HELD]:
+            del past.seen[oldest]
         live = next((each.ref for each in past.told if each.is_live), None)
         rest = (each for part in (past.listed, past.seen.values()) for each in part if each.ref not in told)
         past.whole = newest_first([*past.told, *_replaced(rest, live)])
-
-    def _kept(self) -> int:
-        return sum(len(past.listed) + len(past.seen) for past in self._past.values())
 
     def _tell(self) -> None:
         self._changes += 1

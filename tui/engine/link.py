@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.engine.budget import Budget
+from tui.model.action import Intent, Receipt
 from tui.model.entities import Ref
-from tui.model.errors import ProviderError
+from tui.model.errors import ProviderError, Refused
 from tui.model.provider import PRIORITY, Meter, Polling, Priority, Provider
 
 T = TypeVar("T")
@@ -41,8 +43,10 @@ class Fault(ProviderError):
 class Link:
     """One account, its budget, and its provider once it is connected."""
 
-    def __init__(self, account: Account, budget: Budget) -> None:
+    def __init__(self, account: Account, budget: Budget, *, read_only: bool = False) -> None:
+        """`read_only`: the whole process is. The provider of a read-only account has no verb that runs."""
         self.account = account
+        self.read_only = read_only or account.read_only
         self.budget = budget
         self.connected: Provider | None = None
         self._connecting = asyncio.Lock()
@@ -56,9 +60,16 @@ class Link:
                 with self.contained():
                     connected = await self.account.connect(self.budget)
                     self.budget.suit(connected.polling)
+                    if self.read_only:
+                        connected.handlers = {
+                            verb: replace(handler, run=self._refuse) for verb, handler in connected.handlers.items()
+                        }
                     self.connected = connected
                 self._hint(connected)
             return self.connected
+
+    async def _refuse(self, intent: Intent) -> Receipt:
+        raise Refused(f"{self.account.name} is read-only here: nothing was sent.")
 
     @property
     def polling(self) -> Polling:

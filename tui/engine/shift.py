@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -176,7 +177,10 @@ async def shift(
     if engine.notes.problem:
         unread.append(engine.notes.problem)
     opened = (*_of_services(services), *_of_alerts(alerts), *_of_actions(actions))
-    deployments = tuple(sorted(past.deployments, key=lambda pair: _made(pair[1]), reverse=True))
+    dated = [(path, each) for path, each in past.deployments if began(each) is not None]
+    undated = Counter(path for path, each in past.deployments if began(each) is None)
+    unread += [f"{path}: the platform gives no time of {number} deployments." for path, number in undated.items()]
+    deployments = tuple(sorted(dated, key=lambda pair: began(pair[1]) or since, reverse=True))
     reading = _Traffic(engine, since, until, told)
     await reading.read(services, {each.path for each in opened}, {path for path, _ in deployments})
     return Shift(
@@ -198,9 +202,9 @@ async def shift(
     )
 
 
-def _made(deployment: Deployment) -> float:
-    at = deployment.created_at or deployment.started_at
-    return at.timestamp() if at else 0.0
+def began(deployment: Deployment) -> datetime | None:
+    """None where the platform gives no time at all."""
+    return deployment.created_at or deployment.started_at or deployment.finished_at
 
 
 def _unread_accounts(engine: Engine) -> Iterable[str]:
@@ -393,5 +397,6 @@ def _only_back_to(path: str, back_to: datetime | None) -> str:
 
 
 def holds(deployment: Deployment, since: datetime, until: datetime) -> bool:
-    at = deployment.created_at or deployment.started_at or deployment.finished_at
-    return at is not None and since <= at < until
+    """It began or ended in the span, or nobody can tell."""
+    at = began(deployment)
+    return at is None or (at < until and max(at, deployment.finished_at or at) >= since)

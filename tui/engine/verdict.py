@@ -13,15 +13,19 @@ DONE_WHEN_ACCEPTED = frozenset({Verb.RECORD, Verb.SET_STATUS})
 OF_THE_SERVICE = frozenset({Verb.STOP, Verb.START})
 """Verbs that a platform may show on the service alone."""
 TAKES_AWAY = frozenset({Verb.REMOVE, Verb.CANCEL, Verb.REJECT})
+BRINGS_UP = MAKES_NEW | {Verb.RESTART, Verb.START, Verb.APPROVE}
+"""Verbs that are done only when what they brought up has stayed up for the settling time."""
 
 RESTART_SETTLES_S = 5.0
 STILL_DOWN_S = 60.0
-_GONE = frozenset({Status.REMOVED, Status.CANCELLED, Status.STOPPED, Status.SKIPPED})
+GONE = frozenset({Status.REMOVED, Status.CANCELLED, Status.STOPPED, Status.SKIPPED})
 _WENT_WELL = frozenset({Status.LIVE, Status.SLEEPING, Status.STOPPED, Status.SUPERSEDED})
 
 
 class Verdict(Struct, frozen=True):
-    ok: bool
+    """`ok` None: how it ended cannot be told."""
+
+    ok: bool | None
     message: str
 
 
@@ -51,14 +55,14 @@ def is_trace(verb: Verb, before: Status | None, now: Status) -> bool:
     What is under way moves on by itself, so for that only its being taken away counts.
     """
     if verb in TAKES_AWAY or (before is not None and before.in_flight):
-        return now in _GONE or now is Status.REMOVING
+        return now in GONE or now is Status.REMOVING
     return now is not Status.UNKNOWN
 
 
 def _taken_away(verb: Verb, before: Status | None, now: Status, moved: bool) -> Verdict | None:
     word = now.value.replace("_", " ")
     # What was stopped or cancelled already is there to be removed: that it still is so says nothing.
-    if now is Status.REMOVED or (now in _GONE and (verb is not Verb.REMOVE or now is not before)):
+    if now is Status.REMOVED or (now in GONE and (verb is not Verb.REMOVE or now is not before)):
         return Verdict(True, word)
     if verb is Verb.CANCEL and moved and now.up:
         return Verdict(False, f"it went {word} before it could be cancelled")

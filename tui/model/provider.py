@@ -55,6 +55,7 @@ class Connection(Struct, frozen=True):
     projects: tuple[str, ...] = ()  # what to show; empty: everything the credential sees
     ca_file: Path | None = None
     live_logs: str | None = None  # a second address, for platforms that push their logs from one; None: not wanted
+    read_only: bool = False  # nothing that changes anything may leave
 
 
 class Polling(Struct, frozen=True):
@@ -119,6 +120,7 @@ class Provider(ABC):
     log_kinds: ClassVar[frozenset[LogKind]]
     lacks: ClassVar[Mapping[Verb | LogKind, str]]
     polling: ClassVar[Polling] = Polling()
+    redeploys_as_it_was: ClassVar[bool] = False  # a redeploy of an older deployment brings back what that one was
     handlers: Mapping[Verb, Handler]
 
     @abstractmethod

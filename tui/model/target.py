@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Service
@@ -31,3 +32,14 @@ def served_before(deployment: Deployment, timeline: Sequence[Deployment]) -> Dep
     if place is None:
         return None
     return next((each for each in timeline[place + 1 :] if each.status in _SERVED), None)
+
+
+def serving_at(at: datetime, timeline: Sequence[Deployment], *, whole: bool) -> Deployment | None:
+    """What served at that time; where nothing did, the newest begun by then; the oldest of a `whole` timeline that
+    begins later. None: `timeline` (newest first) does not go back that far."""
+    begun = [each for each in timeline if (began := each.started_at or each.created_at) is not None and began <= at]
+    served = (each for each in begun if each.status in _SERVED and (each.finished_at or at) <= at)
+    found = next(served, None)
+    if found is not None or not whole:
+        return found
+    return begun[0] if begun else next((each for each in reversed(timeline) if each.created_at is not None), None)

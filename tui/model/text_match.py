@@ -7,12 +7,15 @@ rewritten until no part of it matches a line end: then a line end is to it what 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import regex
+
+T = TypeVar("T")
 
 LIMIT_S = 0.05  # of one call; a block of 256 KiB takes a simple expression 1 to 5 ms
 SPANS = 1000
@@ -80,7 +83,7 @@ def expression(source: str) -> TextMatch:
 class TextMatch:
     """Lower-case words ignore case; an upper-case letter makes them exact.
 
-    Each call raises TooSlow when it takes longer than 50 ms. A line is a text without a line end.
+    Each call raises TooSlow when an expression takes longer than 50 ms, twice. A line is a text without a line end.
     """
 
     __slots__ = ("_across", "_alone", "_low", "exact", "plain", "words")
@@ -108,18 +111,16 @@ class TextMatch:
                 return self._low in text
             if text.isascii() and self._low.isascii():
                 return self._low in text.lower()
-        try:
-            return self._pattern.search(text, timeout=LIMIT_S) is not None
-        except TimeoutError:
-            raise TooSlow from None
+        return self._limited(lambda limit_s: self._pattern.search(text, timeout=limit_s) is not None)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where it is found, in order, what is empty left out; at most 1,000."""
-        try:
-            matches = self._pattern.finditer(text, timeout=LIMIT_S)
+
+        def found(limit_s: float | None) -> list[tuple[int, int]]:
+            matches = self._pattern.finditer(text, timeout=limit_s)
             return list(islice((each.span() for each in matches if each.end() > each.start()), SPANS))
-        except TimeoutError:
-            raise TooSlow from None
+
+        return self._limited(found)
 
     def lines(self, text: str, starts: Sequence[int], first: int = 0) -> list[int]:
         """Indices, from `first` on, of the lines in which it is found. `starts` are where the lines of `text` begin;
@@ -137,10 +138,21 @@ class TextMatch:
             return list(_lines_with(self._low, text if self.exact else text.lower(), begin))
         if self._across is True:
             self._across = _across_lines(self._pattern.pattern, ignore_case=not self.exact) or False
-        if isinstance(self._across, bool):
+        across = self._across
+        if isinstance(across, bool):
             return [at for at, one in _lines_of(text, begin) if self.found(one)]
+        return self._limited(lambda limit_s: [each.start() for each in across.finditer(text, begin, timeout=limit_s)])
+
+    def _limited(self, search: Callable[[float | None], T]) -> T:
+        """Plain words cannot backtrack. An expression is tried twice: the limit counts what else the process does
+        meanwhile, a collection of garbage above all.
+        """
+        if self.plain:
+            return search(None)
+        with suppress(TimeoutError):
+            return search(LIMIT_S)
         try:
-            return [each.start() for each in self._across.finditer(text, begin, timeout=LIMIT_S)]
+            return search(LIMIT_S)
         except TimeoutError:
             raise TooSlow from None
 

@@ -149,6 +149,8 @@ class Endpoint:
         self, document: str, variables: Mapping[str, Any], *, wake: asyncio.Event | None = None
     ) -> Subscription:
         """A subscription on a socket of its own, opened by `async with`."""
+        if self.peer.read_only and not _name(document).startswith("subscription"):
+            raise http.read_only(self.peer)
         return Subscription(self, request(document, variables), wake or asyncio.Event())
 
     async def aclose(self) -> None:
@@ -181,6 +183,8 @@ class Endpoint:
             raise _Status(status, response)
 
     def _unanswered(self, cause: BaseException, *, mutation: bool) -> ProviderError:
+        if isinstance(cause, ProviderError):
+            return cause
         if isinstance(cause, _Status):
             return http.status_error(self.peer, cause.status, cause.response, mutation=mutation, now=self.clock.now())
         if self.closed and not mutation:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
 from tui import __version__
 from tui.credentials import Secret
@@ -35,6 +36,8 @@ USER_AGENT = f"deckwatch/{__version__}"
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_MUTATION = re.compile(r"\bmutation\b", re.IGNORECASE)
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECRET = 8
 _RETRY_S = 60.0  # after a 429 that does not say how long
 
@@ -43,7 +46,8 @@ _RETRY_S = 60.0  # after a 429 that does not say how long
 class Peer:
     """Who is talked to on whose behalf: the words that every message needs.
 
-    `credential` is what to do about a token that is not accepted.
+    `credential` is what to do about a token that is not accepted. With `read_only` nothing leaves that
+    changes anything.
     """
 
     account: str
@@ -51,6 +55,7 @@ class Peer:
     url: str
     credential: str
     token: Secret
+    read_only: bool = False
 
     @property
     def host(self) -> str:
@@ -107,8 +112,32 @@ async def open_client(
         timeout=TIMEOUT,
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=keepalive_s),
         follow_redirects=False,
-        event_hooks={"response": list(on_response)},
+        event_hooks={"request": [_only_reads(peer)] if peer.read_only else [], "response": list(on_response)},
     )
+
+
+def _only_reads(peer: Peer) -> Callable[[httpx.Request], Awaitable[None]]:
+    """The last thing a request passes: whatever was forgotten above, a read-only account changes nothing."""
+
+    async def look(request: httpx.Request) -> None:
+        if request.method not in _READING and not _is_query(request):
+            raise read_only(peer)
+
+    return look
+
+
+def _is_query(request: httpx.Request) -> bool:
+    """A GraphQL request that only reads. The word alone makes it suspicious."""
+    try:
+        body = msgspec.json.decode(request.content)
+    except msgspec.DecodeError:
+        return False
+    query = body.get("query") if isinstance(body, dict) else None
+    return request.method == "POST" and isinstance(query, str) and not _MUTATION.search(query)
+
+
+def read_only(peer: Peer) -> Refused:
+    return Refused(f"Account {peer.account} is read-only here: nothing was sent to {peer.title}.")
 
 
 # -- what the headers say ------------------------------------------------------------------------

@@ -11,10 +11,14 @@ from textual.screen import Screen
 
 from tui.model.action import Intent, Verb
 from tui.model.entities import Deployment, Ref, Service
+from tui.model.errors import Refused
 from tui.model.target import acted_upon
 
 if TYPE_CHECKING:
+    from tui.engine.action import Action
     from tui.engine.engine import Engine
+    from tui.engine.undo import Done
+    from tui.widgets.service_list import ServiceList
 
 
 class ActingScreen(Screen[None]):
@@ -22,6 +26,9 @@ class ActingScreen(Screen[None]):
 
     engine: Engine
     service: Ref | None
+    services: ServiceList
+    merged: tuple[Ref, ...]
+    """The marked services, in the order in which they were marked."""
 
     @abstractmethod
     def say(self, text: str, style: str = "notice") -> None:
@@ -93,7 +100,7 @@ class ActingScreen(Screen[None]):
         if isinstance(key, Ref) and (deployment := self.engine.store.deployment(key)):
             self._confirm(Verb.ROLLBACK, service, deployment)
 
-    def _confirm(self, verb: Verb, service: Service, deployment: Deployment | None) -> None:
+    def _confirm(self, verb: Verb, service: Service, deployment: Deployment | None, *, takes_back: str = "") -> None:
         from tui.screens.confirm import ConfirmScreen
 
         actions = self.engine.actions
@@ -102,7 +109,7 @@ class ActingScreen(Screen[None]):
             return
         intent = actions.intent(verb, service, deployment)
         title = self.engine.store.accounts[service.account].title
-        sheet = ConfirmScreen(intent, title, actions, self.engine.store)
+        sheet = ConfirmScreen(intent, title, actions, self.engine.store, takes_back=takes_back)
         self.app.push_screen(sheet, self._confirmed)
 
     def _confirmed(self, intent: Intent | None) -> None:
@@ -111,3 +118,115 @@ class ActingScreen(Screen[None]):
         else:
             self.say("")
             self.engine.actions.start(intent)
+
+    # What is under way
+
+    def action_cancel_rollout(self) -> None:
+        """The sheet that stops a batch's rest, or cancels what an action made, or the selected service's rollout."""
+        batch = self.engine.actions.batch
+        if batch is not None and batch.waiting and not batch.ended:
+            from tui.screens.confirm_many import StopRestScreen
+
+            self.app.push_screen(StopRestScreen(batch, self.engine), self._rest_stopped)
+            return
+        action = self._to_cancel()
+        if action is None:
+            if (chosen := self._chosen()) is not None:
+                self._confirm(Verb.CANCEL, chosen[0], acted_upon(Verb.CANCEL, *chosen))
+            return
+        if (service := self.engine.store.service(action.intent.service.ref)) is None:
+            self.say(f"{action.intent.service.path} is not there any more.", "alert")
+        elif action.deployment is None:
+            self.say(
+                f"No cancel of {service.name}: the deployment that its {action.intent.verb} makes is not seen yet."
+            )
+        else:
+            deployment = self.engine.store.deployment(action.deployment) or acted_upon(Verb.CANCEL, service)
+            self._confirm(Verb.CANCEL, service, deployment)
+
+    def _to_cancel(self) -> Action | None:
+        """The selected service's action; where it has none and nothing in flight, the newest one under way."""
+        actions = self.engine.actions
+        if self.service is not None and (action := actions.running.get(self.service)) is not None:
+            return action
+        service = self.engine.store.service(self.service) if self.service else None
+        if service is not None and service.latest is not None and service.latest.status.in_flight:
+            return None
+        return next(iter(actions.under_way), None)
+
+    def _rest_stopped(self, stop: bool | None) -> None:
+        batch = self.engine.actions.batch
+        if stop and batch is not None:
+            batch.stop("by hand")
+            self.say("")
+            self.engine.store.touch()
+
+    # Taking back
+
+    def action_undo(self) -> None:
+        """The sheet that takes back the selected service's last action, or the last one of all."""
+        from tui.engine.undo import Done
+
+        recent = self.engine.actions.recent
+        mine = [action for action in recent if action.intent.service.ref == self.service]
+        action = next(iter(mine or recent), None)
+        if action is None:
+            self.say("Nothing was done from here that could be taken back.")
+        else:
+            self.take_back(Done.of(action))
+
+    def take_back(self, done: Done | None) -> None:
+        """Opens the sheet that would, or says why there is none."""
+        from tui.engine.undo import undo_of
+
+        if done is None:
+            return
+        name = done.target.rpartition("/")[2]
+        found = undo_of(done, self.engine.actions, self.engine.store)
+        if isinstance(found, str):
+            timeline = self.engine.store.timeline(done.service) if done.service else None
+            if done.service is not None and timeline is not None and timeline.observed_at is None:
+                self.engine.timeline(done.service)
+                found = "its deployments are being read; ask again"
+            self.say(f"No way back from {done.verb} of {name}: {found}.", "alert")
+        else:
+            self._confirm(found.verb, found.service, found.deployment, takes_back=f"{done.verb} of {name}")
+
+    # Several at once
+
+    def action_act_marked(self) -> None:
+        from tui.screens.choose import ManyActionsSheet
+        from tui.screens.confirm_many import candidates
+
+        if not self.merged:
+            self.say("No service is marked: m in the services marks one, M all that changed lately.")
+            return
+        for ref in self.merged:
+            self.engine.timeline(ref)
+        verbs = {verb: [each.reason for each in candidates(self.engine, verb, self.merged)] for verb in Verb}
+        self.app.push_screen(ManyActionsSheet(verbs, self.engine.clock.now(), self._hidden()), self._verb_of_many)
+
+    def _hidden(self) -> int:
+        """How many of the marked the list does not show."""
+        shown = {self.services.key(item) for item in self.services.items}
+        return sum(ref not in shown for ref in self.merged)
+
+    def _verb_of_many(self, verb: Hashable | None) -> None:
+        from tui.screens.confirm_many import ConfirmManyScreen, candidates
+
+        if isinstance(verb, Verb):
+            found = candidates(self.engine, verb, self.merged)
+            self.app.push_screen(
+                ConfirmManyScreen(self.engine, verb, found, hidden=self._hidden()), self._many_confirmed
+            )
+
+    def _many_confirmed(self, intents: tuple[Intent, ...] | None) -> None:
+        if not intents:
+            self.say("Kept: nothing was done.")
+            return
+        try:
+            self.engine.actions.start_many(intents)
+        except Refused as error:
+            self.say(error.message, "alert")
+        else:
+            self.say("")

@@ -27,6 +27,7 @@ from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.screens import words
 from tui.screens.handing_over import HandingOver
+from tui.screens.instant import InstantScreen
 from tui.screens.log_pane import KINDS, LogPane
 from tui.widgets.bars import Bar
 from tui.widgets.line_table import Chosen, Moved
@@ -50,7 +51,7 @@ def _keys(action: Action) -> str:
     return ",".join("comma" if key == "," else key for key in action.keys)
 
 
-class Board(HandingOver):
+class Board(HandingOver, InstantScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -137,7 +138,7 @@ class Board(HandingOver):
         engine, store = self.engine, self.engine.store
         now = engine.clock.now()
         services = store.services()
-        self.services.busy = words.busy(engine.actions)
+        self.services.busy = words.busy(engine.actions, now)
         width = max(20, self.services.size.width - 2)
         rows: list[ServiceRow] = with_headings(
             services,
@@ -150,6 +151,7 @@ class Board(HandingOver):
         waiting = words.no_services(store, now)
         self.services.show(rows, now, [line for part in waiting for line in textwrap.wrap(part, width)])
         self._draw_timeline()
+        self.seek_in_timeline()
         self._draw_bars()
         self._tick()
 
@@ -192,7 +194,7 @@ class Board(HandingOver):
             base="head-focused" if focused is self.services else "",
         )
         self.timeline_head.show(
-            *words.timeline_head(service, timeline, now, focused=focused is self.timeline),
+            *words.timeline_head(service, timeline, now, focused=focused is self.timeline, instant=self.instant),
             base="head-focused" if focused is self.timeline else "",
         )
         self._draw_log()
@@ -285,6 +287,7 @@ class Board(HandingOver):
         self.engine.focus(self.service)
         self._draw_timeline()
         self._log_soon()
+        self.service_changed()
         self._draw_bars()
         self._paint_now()
 
@@ -308,6 +311,7 @@ class Board(HandingOver):
         known = self.engine.store.service(service)
         if known is not None:
             self.logs.open(self.kind, [known], pinned)
+            self.log_opened(pinned)
             self._draw_bars()
 
     def open_selected_log(self) -> None:
@@ -353,6 +357,8 @@ class Board(HandingOver):
         self.pane().first()
 
     def action_last(self) -> None:
+        if self.pane() is self.log_view:
+            self.back_to_now()
         self.pane().last()
 
     def action_sideways(self, step: int) -> None:
@@ -412,7 +418,7 @@ class Board(HandingOver):
         elif self.log_view.has_focus and self.logs.sought:
             self.logs.seek("")
         elif self.log_view.has_focus and not self.log_view.following:
-            self.log_view.follow()
+            self.action_follow()
         elif not self.services.has_focus:
             self.set_focus(self.services)
         else:
@@ -423,7 +429,7 @@ class Board(HandingOver):
             self.app.exit()
             return
         self._pressed_to_quit = True
-        running = len(self.engine.actions.running)
+        running = len(self.engine.actions.under_way)
         under_way = f" {running} action under way: it goes on at the platform, unfollowed." if running else ""
         self.say(f"Press {key or 'it'} again to leave.{under_way}", "alert")
         self.set_timer(_TWICE_S, self._forget_quit)
@@ -452,4 +458,4 @@ class Board(HandingOver):
     def action_audit(self) -> None:
         from tui.screens.audit import AuditScreen
 
-        self.app.push_screen(AuditScreen(self.engine))
+        self.app.push_screen(AuditScreen(self.engine), self.take_back)

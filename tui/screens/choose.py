@@ -15,7 +15,7 @@ from tui.model.action import Verb
 from tui.model.entities import Deployment, Service
 from tui.screens.sheet import TableSheet
 from tui.targets import previous_good
-from tui.widgets.format import LOOKS, age, fit, status_word, when
+from tui.widgets.format import LOOKS, age, fit, plural, status_word, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
@@ -81,17 +81,10 @@ class ChooseSheet(TableSheet[Hashable]):
         self.dismiss(offer.key)
 
 
-class ActionsSheet(ChooseSheet):
-    """All verbs on one service, each with its second stroke; greyed with the reason where it is not possible."""
+class VerbsSheet(ChooseSheet):
+    """Verbs, each with its second stroke."""
 
     foot = "press the letter, or enter · esc back"
-
-    def __init__(self, service: Service, verbs: Mapping[Verb, str | None], now: datetime) -> None:
-        offers = [
-            Offer(verb, ((f" {MENU_KEYS[verb]}  ", "key"), (f"{verb:<11}", "")), reason)
-            for verb, reason in verbs.items()
-        ]
-        super().__init__(f"Actions on {service.name}", offers, now)
 
     def on_key(self, event: events.Key) -> None:
         verb = next((verb for verb, key in MENU_KEYS.items() if key == event.character), None)
@@ -99,6 +92,40 @@ class ActionsSheet(ChooseSheet):
             event.stop()
             event.prevent_default()
             self.take(verb)
+
+
+class ActionsSheet(VerbsSheet):
+    """All verbs on one service; greyed with the reason where it is not possible."""
+
+    def __init__(self, service: Service, verbs: Mapping[Verb, str | None], now: datetime) -> None:
+        offers = [_verb_offer(verb, reason) for verb, reason in verbs.items()]
+        super().__init__(f"Actions on {service.name}", offers, now)
+
+
+class ManyActionsSheet(VerbsSheet):
+    """All verbs on the marked services: of how many it can be asked; of how many not, and the first's reason.
+
+    `verbs`: of each service, in their order, the reason why not, or None.
+    """
+
+    def __init__(self, verbs: Mapping[Verb, Sequence[str | None]], now: datetime, hidden: int = 0) -> None:
+        marked = len(next(iter(verbs.values())))
+        offers = [_many_offer(verb, reasons) for verb, reasons in verbs.items()]
+        intro = f"{hidden} of them not shown in the list now." if hidden else ""
+        super().__init__(f"Actions on {plural(marked, 'marked service')}", offers, now, intro)
+
+
+def _verb_offer(verb: Verb, reason: str | None, more: Sequence[Span] = ()) -> Offer:
+    return Offer(verb, ((f" {MENU_KEYS[verb]}  ", "key"), (f"{verb:<11}", ""), *more), reason)
+
+
+def _many_offer(verb: Verb, reasons: Sequence[str | None]) -> Offer:
+    against = [reason for reason in reasons if reason is not None]
+    can = len(reasons) - len(against)
+    if not can:
+        return _verb_offer(verb, f"none can: {against[0]}" if against else "none is marked")
+    not_all = (f" · {len(against)} cannot: {against[0]}", "approval") if against else ("", "")
+    return _verb_offer(verb, None, ((f"{can} can", "live"), not_all))
 
 
 def rollback_offers(

@@ -361,9 +361,10 @@ class LogPane(Vertical):
             return "There are no lines to go to."
         first = self.rows.first
         held_from = None if first is None else self.rows.time_us(first)
+        at_time = words.clock(at, self.engine.clock.now())
         if held_from is not None and held_from > microseconds(at):
-            return f"What is held of this log begins later than {words.clock(at)}: this is its oldest line."
-        return f"At {words.clock(at)}"
+            return f"What is held of this log begins later than {at_time}: this is its oldest line."
+        return f"At {at_time}"
 
     def same_instant(self) -> str:
         """In this log, to where one stood in the log that was left."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from tui.engine.log_rows import Source
 from tui.model.entities import Deployment, Ref
 from tui.model.log import LogKind
-from tui.model.moment import moment
 from tui.screens import take_away
 from tui.screens.acting import ActingScreen
 from tui.screens.log_pane import LogPane
@@ -245,19 +244,6 @@ class ReadingScreen(ActingScreen):
 
     def _sift(self, typed: str) -> str:
         return self.logs.sift(typed, self.engine.clock.now())
-
-    def action_go_to_time(self) -> None:
-        self._ask("go to a time: 02:40, -35m, 2026-08-22T02:40", self._go_to_time)
-
-    def _go_to_time(self, typed: str | None) -> None:
-        if not typed:
-            return
-        try:
-            at = moment(typed.removeprefix("-"), self.engine.clock.now())
-        except ValueError as error:
-            self.say(str(error), "alert")
-            return
-        self.say(self.logs.go_to_time(at))
 
     # Taking away
 

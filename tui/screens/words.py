@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.engine.actions import Action, ActionPhase, ActionService
+from tui.engine.audit import AuditEntry
+from tui.engine.batch import Batch
 from tui.engine.store import AccountState, Phase, Store, Timeline
+from tui.engine.undo import Done, undo_of
 from tui.keys import ACTIONS
 from tui.model.entities import Ref, Service
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 Spans = list[Span]
+
+TOLD_S = 120.0
+"""How long the bottom line tells of an action that has ended."""
+_ENDED: Mapping[bool | None, Span] = {True: ("✓", "live"), False: ("✗", "bad"), None: ("?", "approval")}
 
 
 def is_old(account: AccountState, now: datetime) -> bool:
@@ -88,37 +95,91 @@ def no_deployments(timeline: Timeline, service: Service) -> list[str]:
     return [f"{service.name} was never deployed. a d deploys it."]
 
 
-def busy(actions: ActionService) -> Mapping[Ref, str]:
+def busy(actions: ActionService, now: datetime) -> Mapping[Ref, str]:
     """A word for each service's row on which an action from here is under way."""
-    return {lease: f"{action.intent.verb} {_phase_word(action)}" for lease, action in actions.running.items()}
+    return {lease: _row_word(action, now) for lease, action in actions.running.items()}
 
 
-def _phase_word(action: Action) -> str:
+def _row_word(action: Action, now: datetime) -> str:
+    word = _phase_word(action, now)
+    return f"› {word}" if action.status is not None else f"{action.intent.verb} {word}"
+
+
+def _phase_word(action: Action, now: datetime) -> str:
     if action.phase is ActionPhase.UNKNOWN:
-        return "unknown?"
+        return "unknown"
+    if action.settles_at is not None:
+        return f"settling {_countdown(action.settles_at, now)}"
     if action.status is not None and action.phase is ActionPhase.ACCEPTED:
-        return f"› {status_word(action.status, '')}"
+        return status_word(action.status, "")
     return str(action.phase)
 
 
+def _countdown(at: datetime, now: datetime) -> str:
+    left_s = max(0, round((at - now).total_seconds()))
+    return f"{left_s // 60}:{left_s % 60:02}"
+
+
 def action_line(engine: Engine, now: datetime) -> Spans:
-    """The action under way, or the last one that ended a short while ago."""
+    """The newest action under way and how many more there are; or the last one that ended a short while ago."""
     actions = engine.actions
+    batch = actions.batch
+    is_last = batch is not None and (not batch.ended or actions.recent[0].intent in batch.intents)
+    if batch is not None and is_last and (told := _batch_line(batch, now)):
+        return told
     if not actions.recent:
-        return []
-    action = next(iter(actions.running.values()), actions.recent[0])
-    more = f" (+{len(actions.running) - 1} more)" if len(actions.running) > 1 else ""
+        return _earlier(engine.recheck.told, now)
+    under_way = actions.under_way
+    action = under_way[0] if under_way else actions.recent[0]
+    more = f" +{len(under_way) - 1}" if len(under_way) > 1 else ""
     what = f"{action.intent.verb} {action.intent.service.name}"
     if action.ended_at is not None:
-        if (now - action.ended_at).total_seconds() > 120:
+        if (now - action.ended_at).total_seconds() > TOLD_S:
             return []
-        sign, style = ("✓", "live") if action.ok else ("?", "approval") if action.ok is None else ("✗", "bad")
-        return [(f" {sign} {what}: {action.message or action.phase} ", style)]
+        sign, style = _ENDED[action.ok]
+        return [(f" {sign} {what}: {action.message or action.phase} ", style), *_undo_offer(engine, action)]
     taken = duration((now - action.asked_at).total_seconds())
-    told = _phase_word(action)
-    style = "approval" if action.phase is ActionPhase.UNKNOWN else "flight"
+    if action.phase is ActionPhase.UNKNOWN:
+        return [(f" ? {what}: unknown: the answer was lost; watching {taken}{more} ", "approval")]
+    made = f" {action.deployment.id[:12]}" if action.deployment is not None and action.status is not None else ""
     message = f" {action.message}" if action.message and action.status is None else ""
-    return [(f" ▹ {what}: {told}{message} {taken}{more} ", style)]
+    return [(f" ▹ {what}: {_phase_word(action, now)}{made}{message} {taken}{more} ", "flight")]
+
+
+def _earlier(told: Sequence[AuditEntry], now: datetime) -> Spans:
+    """What became of what an earlier session left open, for a while after the start."""
+    if not told or (now - told[-1].at).total_seconds() > TOLD_S:
+        return []
+    entry = next((each for each in told if not each.ok), told[-1])
+    sign, style = _ENDED[entry.ok]
+    more = f" +{len(told) - 1}, A tells" if len(told) > 1 else ""
+    return [(f" {sign} {entry.verb} {entry.target.rpartition('/')[2]} of before: {entry.message}{more} ", style)]
+
+
+def _undo_offer(engine: Engine, action: Action) -> Spans:
+    """While there is a way back."""
+    if isinstance(undo_of(Done.of(action), engine.actions, engine.store), str):
+        return []
+    return [(" U", "key"), (" takes it back ", "dim")]
+
+
+def _batch_line(batch: Batch, now: datetime) -> Spans:
+    """How far those confirmed together are: the board's one line for all of them."""
+    ended = max((each.ended_at for each in batch.actions if each.ended_at), default=None)
+    if batch.ended and (ended is None or (now - ended).total_seconds() > TOLD_S):
+        return []
+    parts = [f"{len(batch.done)}/{len(batch.intents)} done"]
+    if batch.running:
+        parts.append(f"{len(batch.running)} running")
+    if batch.waiting:
+        parts.append(f"{batch.waiting} to ask")
+    if batch.stopped:
+        left = len(batch.intents) - len(batch.actions)
+        parts.append(f"stopped: {batch.stopped}" + (f", {left} not asked" if left else ""))
+    bad = bool(batch.stopped)
+    sign = "▹" if not batch.ended else "✗" if bad else "✓"
+    style = "flight" if not batch.ended else "bad" if bad else "live"
+    return [(f" {sign} {batch.verb} {', '.join(parts)} ", style)]
 
 
 def status_bar(engine: Engine, now: datetime, width: int) -> tuple[Spans, Spans]:
@@ -148,7 +209,7 @@ def services_head(services: int, *, focused: bool) -> tuple[Spans, Spans]:
 
 
 def timeline_head(
-    service: Service | None, timeline: Timeline | None, now: datetime, *, focused: bool
+    service: Service | None, timeline: Timeline | None, now: datetime, *, focused: bool, instant: datetime | None = None
 ) -> tuple[Spans, Spans]:
     left = _head(2, "Timeline", focused=focused)
     if service is None:
@@ -164,6 +225,8 @@ def timeline_head(
             right = [(f"read {age(timeline.observed_at, now)} ago ", "alert")]
         else:
             right = [(f"{count(len(timeline.deployments))}{'+' if timeline.next else ''} ", "dim")]
+    if instant is not None:
+        right = [(f"at {clock(instant, now)}, f: now ", "notice"), *right]
     return left, right
 
 
@@ -180,6 +243,10 @@ def keys_bar(width: int) -> Spans:
     return spans
 
 
-def clock(at: datetime) -> str:
-    """A time of day here."""
-    return f"{at.astimezone():%H:%M:%S}"
+def clock(at: datetime, now: datetime | None = None) -> str:
+    """A time of day here; where `now` is given, '02:40', '02:40:07', or '21 Aug 02:40' when it was on another day."""
+    here = at.astimezone()
+    if now is None:
+        return f"{here:%H:%M:%S}"
+    day = "" if here.date() == now.astimezone().date() else f"{here.day} {here:%b} "
+    return f"{day}{here:%H:%M:%S}" if here.second else f"{day}{here:%H:%M}"

@@ -42,7 +42,14 @@ class Api:
     def __init__(self, connection: Connection, title: str, *, meter: Meter, clock: Clock) -> None:
         self.account = connection.account
         self.clock = clock
-        self.peer = Peer(connection.account, title, address(connection.url or URL), CREDENTIAL, connection.token)
+        self.peer = Peer(
+            connection.account,
+            title,
+            address(connection.url or URL),
+            CREDENTIAL,
+            connection.token,
+            connection.read_only,
+        )
         self._throttle = Throttle(clock)
         self._warnings: dict[str, None] = {}
         self.rest = Rest(

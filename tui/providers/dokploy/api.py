@@ -31,7 +31,9 @@ class Api:
         self.ca_file = connection.ca_file
         self.meter = meter
         self.clock = clock
-        self.peer = Peer(connection.account, title, f"{self.root}/api", CREDENTIAL, connection.token)
+        self.peer = Peer(
+            connection.account, title, f"{self.root}/api", CREDENTIAL, connection.token, connection.read_only
+        )
         self.headers = {"x-api-key": connection.token.reveal()}
         self._judge = Judge(self.peer, meter, clock)
         self._missing: set[str] = set()

@@ -41,7 +41,14 @@ class Api:
     def __init__(self, connection: Connection, title: str, *, meter: Meter, clock: Clock) -> None:
         self.account = connection.account
         self.clock = clock
-        peer = Peer(connection.account, title, address(connection.url or URL), CREDENTIAL, connection.token)
+        peer = Peer(
+            connection.account,
+            title,
+            address(connection.url or URL),
+            CREDENTIAL,
+            connection.token,
+            connection.read_only,
+        )
         self.rest = Rest(
             peer,
             meter=meter,

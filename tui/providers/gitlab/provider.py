@@ -29,6 +29,7 @@ class GitLabProvider(Provider):
     title: ClassVar[str] = "GitLab"
     log_kinds: ClassVar[frozenset[LogKind]] = frozenset({LogKind.BUILD})
     lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
+    redeploys_as_it_was: ClassVar[bool] = True
     polling: ClassVar[Polling] = POLLING
 
     def __init__(self, connection: Connection, *, meter: Meter, clock: Clock) -> None:

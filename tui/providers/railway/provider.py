@@ -42,10 +42,11 @@ class RailwayProvider(Provider):
     title: ClassVar[str] = "Railway"
     log_kinds: ClassVar[frozenset[LogKind]] = frozenset(LogKind)
     lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
+    redeploys_as_it_was: ClassVar[bool] = True
 
     def __init__(self, connection: Connection, *, meter: Meter, clock: Clock, patience: Patience | None = None) -> None:
         url = _address(connection.url or URL)
-        peer = Peer(connection.account, self.title, url, CREDENTIAL, connection.token)
+        peer = Peer(connection.account, self.title, url, CREDENTIAL, connection.token, connection.read_only)
         host = peer.host
         pages = Pages(on_railway=host == "railway.com" or host.endswith(".railway.com"))
         self._account = connection.account
