@@ -146,8 +146,8 @@ class _Writer:
         told = [(each.at, str(each.phase)) for each in action.steps[1:-1]]
         life = [(step.at, step.what) for step in last.steps[1:]] or told
         rows = [f"{self._local(at):%H:%M:%S} {_cell(what, _TEXT)}" for at, what in life[-STEPS:]]
-        if len(action.steps) > 1:
-            words = last.message or last.status or ""
+        words = last.message or last.status or ""
+        if len(action.steps) > 1 and not (last.ok and life and words in life[-1][1]):
             good = last.phase is ActionPhase.ACCEPTED or (last.phase is ActionPhase.FINAL and last.ok is not False)
             end = str(last.phase) if good else f"**{last.phase}**"
             rows.append(f"{self._local(last.at):%H:%M:%S} {end}" + (f": {_cell(words, _TEXT)}" if words else ""))
