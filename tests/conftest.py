@@ -14,6 +14,9 @@ from tui.demo.serve import serve
 from tui.demo.story import frozen_world
 from tui.demo.world import World
 
+settings.register_profile("loaded machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded machine")
+
 # A shell that runs the tests in the background has SIGINT ignored, and so would every program started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

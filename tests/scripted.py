@@ -69,6 +69,7 @@ class ScriptedProvider(Provider):
         self.changes_error: ProviderError | None = None
         self.changes_gate: asyncio.Event | None = None  # as `gate`, of the changes
         self.history_error: ProviderError | None = None
+        self.history_gate: asyncio.Event | None = None  # as `gate`, of the timelines
         self.gate: asyncio.Event | None = None  # while it is set and not open, no snapshot answers
         self.performed: list[Intent] = []
         self.reply: ProviderError | None = None
@@ -102,6 +103,8 @@ class ScriptedProvider(Provider):
         )
 
     async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
+        if self.history_gate is not None:
+            await self.history_gate.wait()
         if self.history_error is not None:
             raise self.history_error
         return Page(tuple(self.history.get(service.ref, [d for d in (service.latest,) if d is not None])))

@@ -104,6 +104,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("undo", ("U",), "undo", "take back what was done last here, where there is a way back", "act"),
     Action("act_marked", ("*",), "act on marked", "all actions on the marked services, in one question", "act"),
     Action("audit", ("A",), "audit", "what was done from here, and what became of it", "look"),
+    Action("handover", ("H",), "hand-over", "write the last hours to a file, for the next shift", "look"),
     Action("refresh_now", ("ctrl+r", "f5"), "refresh", "ask the platforms now", "look"),
     Action("app.command_palette", (":", "ctrl+p"), "palette", "every action by name", "look"),
     Action("help", ("?", "f1"), "help", "keys, and why an action is not possible here", "look", footer=True),

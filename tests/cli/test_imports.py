@@ -41,7 +41,10 @@ def test_what_needs_no_platform_loads_neither_network_nor_screen(deckwatch: Deck
 
 @pytest.mark.parametrize(
     "arguments",
-    [["services"], ["deployments"], ["logs", "worker"], ["act", "redeploy", "worker", "--yes"], ["check", "--json"]],
+    [
+        *([name] for name in ("services", "deployments", "handover")),
+        *(["logs", "worker"], ["act", "redeploy", "worker", "--yes"], ["check", "--json"]),
+    ],
 )
 def test_a_command_without_the_board_never_loads_the_screen_library(deckwatch: Deckwatch, arguments: list[str]) -> None:
     deckwatch.account("prod")

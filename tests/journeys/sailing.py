@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -22,6 +23,7 @@ from tui.demo.serve import Address, serve
 from tui.demo.world import World
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
+from tui.engine.notes import Notes
 from tui.model.clock import Clock
 from tui.model.entities import Service
 from tui.model.provider import Connection, Meter, Provider
@@ -54,6 +56,7 @@ class Voyage:
     app: DeckApp
     pilot: Pilot[Any]
     world: World
+    tokens: tuple[str, ...] = ()  # of its accounts
 
     async def until(self, condition: Callable[[], object], what: str = "it", *, step_s: float = 0.0) -> None:
         """Waits for a condition; with `step_s` the world's time goes on meanwhile, that much each look."""
@@ -105,9 +108,12 @@ async def sailing(
     size: tuple[int, int] = (120, 40),
     token: str | None = None,
     haste: float = HASTE,
+    state_dir: Path | None = None,
+    user: str = "ann",
     settle_s: float = 10.0,
 ) -> AsyncIterator[Voyage]:
-    """One account a platform of the world, called after it; the only one is called "demo"."""
+    """One account a platform of the world, called after it; the only one is called "demo". What is noted and done is
+    kept in `state_dir`, where there is one."""
     async with serve(world, rate_limit=1_000_000) as serving:
         clock: Clock = WorldTime(world, haste)
 
@@ -123,7 +129,9 @@ async def sailing(
             return Account(name, platform, TITLES[platform], connect)
 
         accounts = [account(platform, place) for platform, place in serving.addresses.items()]
-        async with Engine(accounts, clock=clock, audit=AuditLog(None), poll_s=10, settle_s=settle_s) as engine:
-            app = DeckApp(engine, terminal=TRUECOLOR, ui=UiConfig())
+        audit = AuditLog(state_dir and state_dir / "audit.jsonl")
+        notes = Notes(state_dir and state_dir / "notes.jsonl", clock, user)
+        async with Engine(accounts, clock=clock, audit=audit, notes=notes, poll_s=10, settle_s=settle_s) as engine:
+            app = DeckApp(engine, terminal=TRUECOLOR, ui=UiConfig(), state_dir=state_dir)
             async with app.run_test(size=size) as pilot:
-                yield Voyage(app, pilot, world)
+                yield Voyage(app, pilot, world, tuple(place.token for place in serving.addresses.values()))

@@ -25,6 +25,7 @@ COMMANDS = {
     "act": "tui.cli.act:act",
     "check": "tui.cli.check:check",
     "audit": "tui.cli.audit:audit",
+    "handover": "tui.cli.handover:handover",
     "config": "tui.cli.settings:config",
     "keys": "tui.cli.settings:keys",
     "completions": "tui.cli.settings:completions",

@@ -16,6 +16,7 @@ from tui.model.entities import Change, Changes, Deployment, Service
 from tui.model.log import HttpRequest, LogGap, LogKind, LogLine
 from tui.model.status import Status
 from tui.model.text import plain, without_sgr
+from tui.model.words import duration
 
 Json = Mapping[str, object]
 Reasons = Mapping[Verb, str | None]  # why not now; None: it can be tried
@@ -217,16 +218,7 @@ def age(at: datetime | None, now: datetime) -> str:
 
 
 def span(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86400}d"
+    return "-" if seconds is None else duration(max(0.0, seconds))
 
 
 def one_line(text: str | None, width: int = 60) -> str:

@@ -93,6 +93,13 @@ def deployments(
     run(options, work)
 
 
+async def between(
+    session: Session, services: list[Service], since: datetime, until: datetime
+) -> list[tuple[Service, Deployment]]:
+    """All deployments of these services that were made in that span, in any order. What cannot be read is told."""
+    return await _deployments(session, services, _Wanted(since, until, frozenset(), None))
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     since: datetime | None
@@ -180,7 +187,7 @@ async def _of_service(session: Session, service: Service, wanted: _Wanted) -> As
         if enough or page.next is None or any(wanted.is_past(deployment) for deployment in page.items):
             return
         before = page.next
-    tell(f"deckwatch: {service.path} has more; only the newest {PAGES} pages were looked through.")
+    session.warn(f"{service.path} has more; only the newest {PAGES} pages were looked through.")
 
 
 def _print_deployments(session: Session, found: list[tuple[Service, Deployment]], *, json: bool) -> None:

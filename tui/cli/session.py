@@ -14,6 +14,7 @@ from tui.cli.options import Common
 from tui.config import Config, state_dir
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Engine
+from tui.engine.notes import Notes
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import ProviderError
 from tui.model.provider import PRIORITY, Priority, Provider
@@ -27,6 +28,7 @@ class Session:
         self.config = config
         self.engine = engine
         self.failed: dict[str, ProviderError] = {}
+        self.warnings: list[str] = []
         self.partial = False  # something of an account could not be read
 
     def now(self) -> datetime:
@@ -44,9 +46,14 @@ class Session:
             tell(f"deckwatch: {account} ({self.title(account)}): {error}")
         self.failed[account] = error
 
+    def warn(self, sentence: str) -> None:
+        """What is left out."""
+        self.warnings.append(sentence)
+        tell(f"deckwatch: {sentence}")
+
     def service_fault(self, service: Service, error: ProviderError) -> None:
         """As `fault`, of one service alone: the account's others go on."""
-        tell(f"deckwatch: {service.path}: {error}")
+        self.warn(f"{service.path}: {error}")
         self.partial = True
 
     @property
@@ -130,7 +137,8 @@ class Session:
 
 
 def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: bool = False) -> None:
-    """Runs a headless command to its end and exits with its code. `records`: it acts, so the audit goes to the disk."""
+    """Runs a headless command to its end and exits with its code. `records`: with the audit and the notes on
+    the disk."""
     config = common.load()
     if not config.accounts:
         raise Fault(
@@ -139,9 +147,11 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
             ["Set RAILWAY_API_TOKEN, or run: deckwatch config init", "To look around without one: deckwatch demo"],
         )
     diagnostics.to_file()
-    audit = AuditLog(state_dir() / "audit.jsonl" if records else None)
+    folder = state_dir() if records else None
+    audit = AuditLog(folder and folder / "audit.jsonl")
+    notes = Notes(folder and folder / "notes.jsonl")
     try:
-        code = asyncio.run(_within(config, audit, common.read_only, work))
+        code = asyncio.run(_within(config, audit, notes, common.read_only, work))
     except BrokenPipeError:  # `| head` has read enough
         drop_unwritable()
         code = Exit.DONE
@@ -150,11 +160,14 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
     sys.exit(code)
 
 
-async def _within(config: Config, audit: AuditLog, read_only: bool, work: Callable[[Session], Awaitable[Exit]]) -> Exit:
+async def _within(
+    config: Config, audit: AuditLog, notes: Notes, read_only: bool, work: Callable[[Session], Awaitable[Exit]]
+) -> Exit:
     PRIORITY.set(Priority.FOCUSED)  # somebody waits for it
     async with Engine(
         [account(one, read_only=read_only) for one in config.accounts],
         audit=audit,
+        notes=notes,
         read_only=read_only,
         settle_s=config.actions.settle,
     ) as engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -29,6 +29,7 @@ from tui.engine.reviews import Reviews
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
+from tui.model.log import Cursor, LogEntry, LogSource
 from tui.model.provider import Polling, Priority, Provider
 
 if TYPE_CHECKING:
@@ -185,6 +186,10 @@ class Engine:
     async def provider(self, account: str) -> Provider:
         """Connected on first use. Raises ProviderError."""
         return await self._links[account].provider()
+
+    def logs(self, source: LogSource) -> AsyncGenerator[LogEntry, None]:
+        """Once through a log, at the priority of the task that reads it; the caller closes it. Raises ProviderError."""
+        return self._links[source.service.account].stream(lambda provider: provider.logs(source, Cursor()))
 
     async def snapshot(self, account: str) -> Snapshot:
         """One picture now, into the store too. Raises ProviderError."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -109,7 +110,7 @@ class Notes:
 
     def __init__(self, path: Path | None, clock: Clock | None = None, user: str = "") -> None:
         self.path = path
-        self.user = plain(user or current_user())[:_USER]
+        self._user = user
         self.version = 0
         self.skipped = 0  # lines that could not be understood
         self.problem = ""  # why the file cannot be read
@@ -119,6 +120,10 @@ class Notes:
         self._read_to: int | None = None  # None: the file has not been looked at
         self._seen = 0  # its size then; behind `_read_to` is what is torn, or is being written
         self._inode = 0
+
+    @cached_property
+    def user(self) -> str:
+        return kept_text(self._user or current_user(), _USER)
 
     # Reading
 

@@ -28,6 +28,7 @@ from tui.model.status import Status
 from tui.screens import words
 from tui.screens.attending import AttendingScreen
 from tui.screens.everything import EverythingScreen
+from tui.screens.handing_over import HandingOver
 from tui.screens.log_pane import KINDS, LogPane
 from tui.widgets.attention_strip import AttentionStrip
 from tui.widgets.bars import Bar
@@ -48,7 +49,7 @@ _TWICE_S = 2.0
 _RUNNING = (Status.BUILDING, Status.DEPLOYING, Status.REMOVING)
 
 
-class Board(AttendingScreen, EverythingScreen):
+class Board(AttendingScreen, EverythingScreen, HandingOver):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """The panes draw what the focus changes; Textual would repaint the whole screen."""
 
@@ -403,6 +404,8 @@ class Board(AttendingScreen, EverythingScreen):
             self.log_view.pause()
 
     def action_back(self) -> None:
+        if self.ends_handover():
+            return
         if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
         elif self.log_view.has_focus and self.log_view.selected_from is not None:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +39,25 @@ async def save(rows: LogRows, path: Path, told: Told) -> str:
     except OSError as error:
         return f"The log was not saved to {path}: {error.strerror}."
     return f"{plural(lines, 'line')} saved to {path}"
+
+
+def write_new(path: Path, text: str) -> Path:
+    """A file for the user alone, under this name or, where that is taken, one with a number. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number in count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            descriptor = os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+        except OSError:
+            free.unlink()
+            raise
+        break
+    return free
 
 
 async def to_pager(

@@ -10,6 +10,9 @@ from rich.cells import cell_len, set_cell_size
 
 from tui.model.entities import Deployment, Instance, Service
 from tui.model.status import Status
+from tui.model.words import count as count
+from tui.model.words import duration as duration
+from tui.model.words import plural as plural
 
 
 class Look(Struct, frozen=True):
@@ -87,20 +90,6 @@ def age(at: datetime | None, now: datetime) -> str:
     return f"{seconds // 86400}d"
 
 
-def duration(seconds: float | None) -> str:
-    """'8s', '2m10s', '1h05m', '3d'; '' when unknown."""
-    if seconds is None:
-        return ""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86400}d"
-
-
 def service_state(service: Service) -> tuple[Status, str]:
     """What its row says: its state, and a rollout on top of what serves ('live, building')."""
     word = status_word(service.status, service.status_raw)
@@ -123,11 +112,3 @@ def fit(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…"
-
-
-def count(number: int) -> str:
-    return f"{number:,}"
-
-
-def plural(number: int, word: str) -> str:
-    return f"{count(number)} {word}" if number == 1 else f"{count(number)} {word}s"
