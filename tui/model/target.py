@@ -25,9 +25,14 @@ def acted_upon(verb: Verb, service: Service, chosen: Deployment | None = None) -
             return None
 
 
+def has_served(deployment: Deployment) -> bool:
+    """It went live once, whatever became of it since."""
+    return deployment.status in _SERVED
+
+
 def served_before(deployment: Deployment, timeline: Sequence[Deployment]) -> Deployment | None:
     """What served until `deployment` came, as far as the timeline (newest first) goes."""
     place = next((number for number, each in enumerate(timeline) if each.ref == deployment.ref), None)
     if place is None:
         return None
-    return next((each for each in timeline[place + 1 :] if each.status in _SERVED), None)
+    return next((each for each in timeline[place + 1 :] if has_served(each)), None)

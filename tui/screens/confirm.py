@@ -18,7 +18,7 @@ from tui.engine.store import Store
 from tui.model.action import Danger, Effect, Intent, Verb, dangerous
 from tui.model.entities import Deployment
 from tui.model.errors import ProviderError
-from tui.screens.deployment import approvals_text
+from tui.screens.deployment_text import approvals_text
 from tui.screens.options import Given, OptionsSheet
 from tui.screens.sheet import GUARD_S, Sheet, field
 from tui.widgets.format import status_word
