@@ -59,6 +59,7 @@ class ScriptedProvider(Provider):
         self.services: list[Service] = []
         self.history: dict[Ref, list[Deployment]] = {}
         self.taken: dict[Ref, tuple[Step, ...]] = {}
+        self.steps_asked: list[str] = []  # ids of deployments
         self.brought: dict[Ref, Changes] = {}  # what a deployment not named here brought is the port's own answer
         self.compared: list[tuple[str, str | None]] = []  # the deployments whose changes were asked for, over which
         self.lines: dict[tuple[Ref, LogKind], list[LogEntry]] = {}
@@ -117,6 +118,7 @@ class ScriptedProvider(Provider):
         raise NotFound(f"There is no deployment {ref.id}.")
 
     async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
+        self.steps_asked.append(deployment.id)
         return self.taken.get(deployment.ref, ())
 
     async def changes(self, deployment: Deployment, before: Deployment | None) -> Changes:

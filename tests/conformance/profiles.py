@@ -15,6 +15,7 @@ from tui.demo.cast import PEOPLE, new_commit
 from tui.demo.entities import Deployment, Phase, Service
 from tui.demo.lifecycle import record, stop
 from tui.demo.serve import Serving, serve
+from tui.demo.story import frozen_world
 from tui.demo.world import World
 from tui.model.action import Verb
 from tui.model.clock import Clock
@@ -230,6 +231,16 @@ DOKPLOY = Profile(
 )
 
 PROFILES = (RAILWAY, GITLAB, CLOUD66, DOKPLOY)
+
+
+def prepared(profile: Profile, order: Order) -> tuple[World, Deployment | None]:
+    """A world in which the order can be given, and what it is given on; None: the service is enough."""
+    world = frozen_world(platforms=(profile.name,))
+    service = world.service(order.service)
+    if order.before is None:
+        return world, order.target(world, service)
+    order.before(world, service)
+    return world, order.target(world, service) if order.verb is not Verb.START else service.recent[0]
 
 
 @asynccontextmanager

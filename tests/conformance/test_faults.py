@@ -42,6 +42,7 @@ FAULTS = [
     ("drop", "", (Unreachable,)),
     ("unauthorized", "", (Unauthorized, RateLimited)),
     ("problem", "", (Unreachable, Refused, UnexpectedReply)),
+    ("refused", "", (Refused,)),
 ]
 
 

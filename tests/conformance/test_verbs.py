@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.profiles import ACCOUNT, PROFILES, Order, Profile, named, provided, served
+from tests.conformance.profiles import (
+    ACCOUNT,
+    PROFILES,
+    Order,
+    Profile,
+    named,
+    prepared,
+    provided,
+    served,
+)
 from tui.demo.entities import Deployment as WorldDeployment
 from tui.demo.serve import Serving
 from tui.demo.story import frozen_world
 from tui.demo.world import World
-from tui.model.action import Intent, Outcome, Verb
+from tui.model.action import Intent, Outcome
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import Forbidden, OutcomeUnknown, Refused
 from tui.model.provider import Provider
@@ -18,16 +27,6 @@ ORDERS = [(profile, order) for profile in PROFILES for order in profile.orders]
 each_order = pytest.mark.parametrize(
     ("profile", "order"), ORDERS, ids=[f"{profile.name}-{order.verb}" for profile, order in ORDERS]
 )
-
-
-def prepared(profile: Profile, order: Order) -> tuple[World, WorldDeployment | None]:
-    world = frozen_world(platforms=(profile.name,))
-    service = world.service(order.service)
-    target = order.target(world, service) if order.before is None else None
-    if order.before is not None:
-        order.before(world, service)
-        target = order.target(world, service) if order.verb is not Verb.START else service.recent[0]
-    return world, target
 
 
 async def intent_of(

@@ -121,3 +121,24 @@ async def test_what_a_platform_has_no_log_of_is_said_with_what_to_do_instead() -
         while "[runtime]" not in screen_text(voyage.app):
             await voyage.pilot.press("right_square_bracket")
         await voyage.sees("Cloud 66", "runtime log")
+
+
+@pytest.mark.parametrize(
+    ("platform", "path", "log", "error"),
+    [
+        ("railway", "shop/production/search", "Build log", "shard.go:88:17: undefined:"),
+        ("railway", "shop/production/emails", "Runtime log", "KeyError: 'SMTP_SIGNING_KEY'"),
+        ("gitlab", "payments/production/fraud", "Build log", "ERROR: failed to build"),
+        ("cloud66", "outlet/staging/backoffice", "Build log", "Healthcheck failed!"),
+        ("dokploy", "tools/staging/wiki", "Build log", "Type error: Property 'facets'"),
+        ("dokploy", "tools/production/deploy-bot", "Runtime log", "KeyError: 'SMTP_SIGNING_KEY'"),
+    ],
+)
+async def test_enter_on_what_failed_shows_why_on_the_smallest_terminal(
+    platform: str, path: str, log: str, error: str
+) -> None:
+    async with sailing(frozen_world(platforms=(platform,)), size=(80, 24), haste=10) as voyage:
+        await voyage.goes_to(path)
+        await voyage.until(lambda: len(voyage.selected_timeline) > 1, "its deployments")
+        await voyage.pilot.press("2", "g", "enter")
+        await voyage.sees(f"{log}  first error", "▶ ", error)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.pilot import Pilot
 
 from tests.entities import NOW, deployment, service
 from tests.screens.running import running, screen_text, sees, until
 from tests.scripted import ScriptedProvider, scripted
 from tui.engine.engine import Account
-from tui.model.entities import Change, ChangeKind, Changes, Instance, Kind, Ref
-from tui.model.errors import Unreachable
+from tui.model.entities import Change, ChangeKind, Changes, Instance, Kind, Ref, Step
+from tui.model.errors import Refused, Unreachable
+from tui.model.log import LogKind, LogLine
 from tui.model.status import Status
+from tui.screens.deployment import DeploymentScreen
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
@@ -138,3 +143,116 @@ async def test_an_older_deployment_does_not_show_what_runs_now() -> None:
         await pilot.press("2", "j", "j", "enter")
         await sees(pilot, "(SUPERSEDED)", "Scripted tells only the commit")
         assert "Instances" not in screen_text(app)
+
+
+def failing(status: Status = Status.FAILED, *lines: str) -> tuple[Account, ScriptedProvider]:
+    """The newest one failed after 12 s; those before it took 75 s; its log says `lines`."""
+    bad = deployment("bad", status, ago_s=300, took_s=12, note="exit code 1")
+    live = deployment("old", ago_s=9000)
+    account, platform = scripted(service("api", status, latest=bad, live=live))
+    api = platform.services[0].ref
+    platform.history[api] = [bad, live, *(deployment(f"h{n}", Status.SUPERSEDED, ago_s=9000 * n) for n in (2, 3, 4))]
+    kind = LogKind.RUNTIME if status is Status.CRASHED else LogKind.BUILD
+    platform.log(api, kind, [LogLine(NOW, line, deployment="bad") for line in lines])
+    return account, platform
+
+
+async def _opens_it(pilot: Pilot[Any]) -> None:
+    await sees(pilot, "replaced")
+    await pilot.press("2", "enter")
+    await sees(pilot, "Deployment of api")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CRASHED])
+async def test_the_first_error_of_what_failed_is_seen_without_another_key(
+    status: Status, size: tuple[int, int]
+) -> None:
+    said = [f"step {n}" for n in range(60)]
+    account, _ = failing(status, *said, "ERROR: no such file: cart.py", *said)
+    async with running(account, size=size) as (app, pilot):
+        await _opens_it(pilot)
+        name = "Runtime log" if status is Status.CRASHED else "Build log"
+        await sees(
+            pilot,
+            f"{name}  first error",
+            "step 59",
+            f"{NOW.astimezone():%H:%M:%S} ERROR: no such file: cart.py",
+            "step 0",
+        )
+        assert "step 30" not in screen_text(app)
+
+
+async def test_how_long_it_took_is_told_with_what_is_usual() -> None:
+    account, _ = failing()
+    async with running(account) as (_, pilot):
+        await _opens_it(pilot)
+        await sees(pilot, "12s until it failed, usually 1m15s (of 4)")
+        await pilot.press("escape", "j", "enter")
+        await sees(pilot, "1m15s, as usual (1m15s, of 3)")
+        await pilot.press("escape", "j", "j", "enter")
+        await sees(pilot, "1m15s (usual not known: only 1 before it told its times)")
+
+
+async def test_what_is_under_way_is_told_with_what_is_usual_and_its_steps_come_first() -> None:
+    account, platform = failing()
+    building = deployment("new", Status.BUILDING, ago_s=80)
+    platform.replace_service(service("api", latest=building, live=deployment("old", ago_s=9000)))
+    platform.history[building.service].insert(0, building)
+    begun = NOW - timedelta(seconds=80)
+    platform.taken[building.ref] = (
+        Step("Snapshot", Status.LIVE, begun, begun + timedelta(seconds=20)),
+        Step("Build image", Status.BUILDING, begun + timedelta(seconds=20)),
+    )
+    async with running(account) as (app, pilot):
+        await _opens_it(pilot)
+        await sees(pilot, "1m20s so far, usually 1m15s (of 4)", "snapshot", "25%", "build image", "1m00s", "75%")
+        text = screen_text(app)
+        assert text.index("build image") < text.index("revision")
+
+
+async def test_a_log_that_cannot_be_read_says_why() -> None:
+    account, platform = failing()
+    platform.log_error = Refused("Scripted keeps no log of it.", remedy="Look at its page.")
+    async with running(account) as (_, pilot):
+        await _opens_it(pilot)
+        await sees(pilot, "Build log", "Scripted keeps no log of it. Look at its page.")
+
+
+async def test_a_log_that_the_platform_does_not_have_says_what_to_do_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScriptedProvider, "log_kinds", frozenset({LogKind.BUILD}))
+    monkeypatch.setattr(
+        ScriptedProvider, "lacks", {**ScriptedProvider.lacks, LogKind.RUNTIME: "Scripted has none. Use its shell."}
+    )
+    account, _ = failing(Status.CRASHED)
+    async with running(account) as (_, pilot):
+        await _opens_it(pilot)
+        await sees(pilot, "Runtime log", "Scripted has none. Use its shell.")
+
+
+async def test_its_steps_changes_and_log_are_read_once_and_the_log_is_closed_with_it() -> None:
+    account, platform = failing(Status.FAILED, "ERROR: no such file")
+    async with running(account) as (app, pilot):
+        await _opens_it(pilot)
+        await sees(pilot, "first error", "Scripted tells only the commit")
+        screen = app.screen
+        assert isinstance(screen, DeploymentScreen)
+        assert screen.failing is not None
+        polled = app.engine.store.heartbeat
+        await until(pilot, lambda: app.engine.store.heartbeat > polled + 3, "more polls")
+        assert platform.compared == [("bad", "old")]
+        assert platform.steps_asked.count("bad") <= 2, "the board's own, and the page's"
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.failing is None, "the log closed")
+
+
+async def test_a_deployment_that_fails_while_it_is_looked_at_shows_why() -> None:
+    account, platform = failing(Status.BUILDING, "step 1", "ERROR: no such file")
+    async with running(account) as (app, pilot):
+        await _opens_it(pilot)
+        await sees(pilot, "so far")
+        assert "first error" not in screen_text(app)
+        bad = deployment("bad", Status.FAILED, ago_s=300, took_s=12)
+        platform.history[bad.service][0] = bad
+        platform.replace_service(service("api", Status.FAILED, latest=bad, live=deployment("old", ago_s=9000)))
+        await sees(pilot, "first error", "ERROR: no such file")

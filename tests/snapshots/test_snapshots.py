@@ -11,15 +11,16 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import sees
+from tests.screens.running import sees, until
 from tests.scripted import FrozenClock, ScriptedProvider, scripted
 from tests.snapshots.showing import SIZES, Before, Compare, pressed, shown, utc
 from tui.engine.engine import Account
 from tui.model.action import Verb
-from tui.model.entities import Approval, ApprovalRule, Kind, Ref, Step
+from tui.model.entities import Approval, ApprovalRule, Deployment, Kind, Ref, Step
 from tui.model.errors import Refused, Unauthorized, Unreachable
 from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
+from tui.screens.deployment import DeploymentScreen
 
 __all__ = ["utc"]
 
@@ -191,7 +192,76 @@ def _approval(platform: ScriptedProvider, clock: FrozenClock) -> Before:
     return _keys("slash", *"gate", "enter", "a", "y", then=("Approve gate", "waits for 2 more"))
 
 
+def _page(platform: ScriptedProvider, latest: Deployment, *steps: Step, then: str) -> Before:
+    """The page of web's newest deployment, before which four took a minute and a quarter each."""
+    live = deployment("w0", service="web", ago_s=9000)
+    older = [deployment(f"w{n}", Status.SUPERSEDED, service="web", ago_s=9000 * (n + 1)) for n in (1, 2, 3)]
+    platform.replace_service(service("web", latest.status, latest=latest, live=latest if latest.is_live else live))
+    platform.history[live.service] = [latest, live, *older]
+    platform.taken[latest.ref] = steps
+    opened = _keys("slash", *"web", "enter", "2", "enter", then=("Deployment of web", then))
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await opened(pilot)
+        page = pilot.app.screen
+        assert isinstance(page, DeploymentScreen)
+        await until(pilot, lambda: "tells only the commit" in page.text().plain, "what it brought")
+        await until(pilot, lambda: all(step.name in _told(page) for step in steps), "its steps")
+        page.reread()
+        await pilot.pause()
+
+    return before
+
+
+def _told(page: DeploymentScreen) -> str:
+    return page.text().plain.upper().replace(" ", "_")
+
+
+def _steps(failed: bool) -> tuple[Step, ...]:
+    begun = NOW - timedelta(seconds=100)
+    end = begun + timedelta(seconds=80) if failed else None
+    status = Status.FAILED if failed else Status.BUILDING
+    error = "The build did not succeed." if failed else ""
+    build = Step("BUILD_IMAGE", status, begun + timedelta(seconds=8), end, error=error)
+    return Step("SNAPSHOT_CODE", Status.LIVE, begun, begun + timedelta(seconds=8)), build
+
+
+def _page_failed(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    bad = deployment("bad", Status.FAILED, service="web", ago_s=100, took_s=80, note="build failed: exit code 1")
+    said = [f"#{n} [build {n}/9] RUN make part-{n}" for n in range(9)]
+    said += ["src/cart.ts:41:7 - \x1b[31merror\x1b[0m TS2304: Cannot find name 'totl'.", "", "41   return totl(items)"]
+    said += ["Found 1 error.", '\x1b[31mERROR:\x1b[0m process "make" did not complete: exit code: 2']
+    platform.log(bad.service, LogKind.BUILD, [LogLine(NOW, line, deployment="bad") for line in said])
+    return _page(platform, bad, *_steps(True), then="first error")
+
+
+def _page_crashed(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    bad = deployment("bad", Status.CRASHED, service="web", ago_s=300, note="2/2 replicas crashed", is_live=True)
+    said = ["Starting Container", "connecting to smtp.acme.example:587", "Traceback (most recent call last):"]
+    said += ['  File "/app/mailer.py", line 41, in <module>', "    main()", "KeyError: 'SMTP_SIGNING_KEY'"]
+    lines = [LogLine(NOW, line, deployment="bad") for line in [*said, "Stopping Container", *said]]
+    platform.log(bad.service, LogKind.RUNTIME, lines)
+    return _page(platform, bad, then="first error")
+
+
+def _page_in_flight(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    building = deployment("new", Status.BUILDING, service="web", ago_s=100)
+    return _page(platform, building, *_steps(False), then="so far")
+
+
+def _page_waits(platform: ScriptedProvider, clock: FrozenClock) -> Before:
+    rules = (ApprovalRule("release-managers", 2, (Approval("Mei Tanaka", True, NOW, "checked the migration"),)),)
+    waiting = deployment(
+        "wait", Status.NEEDS_APPROVAL, service="web", ago_s=660, took_s=None, message="Settle in batches of 500"
+    )
+    return _page(platform, replace(waiting, approvals=rules), then="Mei Tanaka approved")
+
+
 STATES = {
+    "page-failed": _page_failed,
+    "page-crashed": _page_crashed,
+    "page-in-flight": _page_in_flight,
+    "page-waits": _page_waits,
     "options": _options,
     "approval": _approval,
     "loading": _loading,

@@ -22,6 +22,7 @@ class FaultKind(StrEnum):
     HTML_OK = "html-ok"  # a page where JSON should be, 200
     PROBLEM = "problem"  # "Problem processing request"
     UNAUTHORIZED = "unauthorized"
+    REFUSED = "refused"  # the platform says no, in its own form; nothing is done
     CLOSE = "close"  # a socket is closed in good order, in mid-stream
 
 
@@ -39,7 +40,8 @@ class Fault:
     """`operation` is an operation's name or a root field; "" any. `count` None: again and again.
 
     `after` counts what must go well first: requests, or on a socket log lines. `chance` is drawn each time.
-    `detail` is the kind's own: "text" for a 429 without JSON, a status code for 5xx, a close code for close.
+    `detail` is the kind's own: "text" for a 429 without JSON, a status code for 5xx, a close code for close, the words
+    of a refusal.
     """
 
     kind: FaultKind

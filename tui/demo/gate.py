@@ -32,6 +32,7 @@ class Words:
 
     too_many: Callable[[Fault], Response]
     unauthorized: Callable[[], Response]
+    refused: Callable[[str], Response]
     problem: Callable[[], Response] = lambda: PlainTextResponse("Internal Server Error", 500)
     block_page: str = BLOCK_PAGE
     gateway_page: str = GATEWAY_PAGE
@@ -69,6 +70,8 @@ class Gate:
             return self._words.problem()
         if self._take(FaultKind.UNAUTHORIZED, names):
             return self._words.unauthorized()
+        if (refused := self._world.faults.take(FaultKind.REFUSED, Channel.HTTP, names)) is not None:
+            return self._words.refused(refused.detail or "Not while maintenance is under way")
         return None
 
     async def behind(self, request: Request, names: set[str], answer: Response) -> Response:

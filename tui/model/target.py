@@ -26,19 +26,24 @@ def acted_upon(verb: Verb, service: Service, chosen: Deployment | None = None) -
             return None
 
 
+def has_served(deployment: Deployment) -> bool:
+    """It went live once, whatever became of it since."""
+    return deployment.status in _SERVED
+
+
 def served_before(deployment: Deployment, timeline: Sequence[Deployment]) -> Deployment | None:
     """What served until `deployment` came, as far as the timeline (newest first) goes."""
     place = next((number for number, each in enumerate(timeline) if each.ref == deployment.ref), None)
     if place is None:
         return None
-    return next((each for each in timeline[place + 1 :] if each.status in _SERVED), None)
+    return next((each for each in timeline[place + 1 :] if has_served(each)), None)
 
 
 def serving_at(at: datetime, timeline: Sequence[Deployment], *, whole: bool) -> Deployment | None:
     """What served at that time; where nothing did, the newest begun by then; the oldest of a `whole` timeline that
     begins later. None: `timeline` (newest first) does not go back that far."""
     begun = [each for each in timeline if (began := each.started_at or each.created_at) is not None and began <= at]
-    served = (each for each in begun if each.status in _SERVED and (each.finished_at or at) <= at)
+    served = (each for each in begun if has_served(each) and (each.finished_at or at) <= at)
     found = next(served, None)
     if found is not None or not whole:
         return found

@@ -8,7 +8,7 @@ from rich.text import Text
 from tui.engine.actions import ActionService
 from tui.engine.store import Store
 from tui.model.action import Danger, Intent, Verb, dangerous
-from tui.screens.deployment import approvals_text
+from tui.screens.deployment_text import approvals_text
 from tui.screens.options import Given, OptionsSheet
 from tui.screens.question import Question, effect_of, told_deployment, told_effect, what_changed
 from tui.screens.sheet import field

@@ -1,29 +1,36 @@
-"""A deployment's page: what it is, its steps, its instances, and what can be done with it."""
+"""A deployment's page: what it is and why, its steps, its instances, what it brought, and what can be done with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from tui.model.entities import Changes, Deployment, Instance, Ref, Service, Step
-from tui.model.errors import ProviderError
+from tui.engine.failing_log import Excerpt, FailingLog, failing_kind
+from tui.engine.log_tail import LogTail, TailPhase
+from tui.engine.usual import Usual, usual
+from tui.model.entities import Deployment, Ref, Step
+from tui.model.errors import NotFound
+from tui.model.log import LogKind
 from tui.model.status import Status
+from tui.model.target import has_served
+from tui.screens import deployment_text as words
 from tui.screens.review_words import review_text
-from tui.screens.sheet import ReadSheet, field
-from tui.widgets.format import LOOKS, age, approvals, duration, instances_up, plural, status_word, step_look
+from tui.screens.sheet import ReadSheet
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
-
-_UP_SHOWN = 20  # instances that are up, of each page
+_LOG_S = 0.2  # lines that come are drawn at most that often
 
 
 class DeploymentScreen(ReadSheet):
-    """Follows its deployment while it is open; what it brought is read once."""
+    """Follows its deployment while it is open; its steps, what it brought and the log of its failing are read once.
+
+    What matters stands first: of a failed one why, with the first error; of one that waits who must approve.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r,f5", "again", show=False)]
 
@@ -32,8 +39,12 @@ class DeploymentScreen(ReadSheet):
         self.engine = engine
         self.service = service
         self.deployment = deployment
+        self.failing: FailingLog | None = None  # the log that tells why, while the page is open
         self._asked = False
+        self._asked_steps = False
+        self._log_due = False
         self._unwatch: Callable[[], None] = lambda: None
+        self._unwatch_log: Callable[[], None] = lambda: None
 
     def heading(self) -> str:
         service = self.engine.store.service(self.service)
@@ -42,153 +53,138 @@ class DeploymentScreen(ReadSheet):
     def on_mount(self) -> None:
         super().on_mount()
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
-        if (known := self.engine.store.deployment(self.deployment)) is not None:
-            self.engine.reviews.want(known)
-        self._ask_for_changes()
+        self.set_interval(1.0, self._tick)
+        self._ask()
 
     def on_unmount(self) -> None:
         self._unwatch()
+        self._close_log()
 
     def reread(self) -> None:
+        if not self.is_attached:
+            return
+        self._ask()
         super().reread()
-        self._ask_for_changes()
 
-    def _ask_for_changes(self) -> None:
-        """Once, and not before the timeline tells what served until then."""
+    def _tick(self) -> None:
+        deployment = self.engine.store.deployment(self.deployment)
+        if deployment is not None and deployment.status.in_flight:
+            super().reread()
+
+    # What is read for it
+
+    def _ask(self) -> None:
+        """Each once, and not before the timeline tells what served until then."""
         timeline = self.engine.store.timeline(self.service)
-        if not self._asked and timeline is not None and (timeline.observed_at or timeline.error):
+        deployment = self.engine.store.deployment(self.deployment)
+        if deployment is None or timeline is None or not (timeline.observed_at or timeline.error):
+            return
+        if not self._asked:
             self._asked = True
             self.engine.changes(self.deployment)
+            self.engine.reviews.want(deployment)
+        if not self._asked_steps and not deployment.status.in_flight:
+            self._asked_steps = True
+            if self.deployment not in timeline.steps:
+                self.engine.steps(self.deployment)
+        self._open_log(deployment)
+
+    def _open_log(self, deployment: Deployment) -> None:
+        """The one that tells why, as soon as it failed; another one when its steps say so."""
+        service = self.engine.store.service(self.service)
+        kind = failing_kind(deployment, self._steps())
+        if service is None or kind is None or (self.failing is not None and self.failing.kind is kind):
+            return
+        self._close_log()
+        try:
+            self.failing = FailingLog(self.engine.tails, service, deployment, kind)
+        except NotFound:
+            return
+        self._unwatch_log = self.failing.watch(self._log_moved)
+
+    def _close_log(self) -> None:
+        self._unwatch_log()
+        if self.failing is not None:
+            self.failing.close()
+            self.failing = None
+
+    def _log_moved(self) -> None:
+        if not self._log_due and self.is_attached:
+            self._log_due = True
+            self.call_later(self.set_timer, _LOG_S, self._draw_log)
+
+    def _draw_log(self) -> None:
+        self._log_due = False
+        if self.is_attached:
+            super().reread()
 
     def action_again(self) -> None:
         self.engine.refresh(self.service.account)
         self.engine.changes(self.deployment)
+        self.engine.steps(self.deployment)
+
+    # What is told
 
     def text(self) -> Text:
         store = self.engine.store
         service, deployment = store.service(self.service), store.deployment(self.deployment)
         if service is None or deployment is None:
             return Text("This deployment is not in the picture any more: it or its service is gone.")
-        timeline = store.timeline(self.service)
+        now = self.engine.clock.now()
         text = Text()
-        self._about(text, service, deployment)
-        steps = timeline.steps.get(self.deployment, ()) if timeline else ()
-        if steps:
-            text.append("\nSteps\n", "bold")
-            for step in steps:
-                _step(text, step)
-        approvals_text(text, deployment)
-        _changes(text, store.changes(self.deployment))
-        _instances(text, deployment.instances or (service.instances if _has_the_place(deployment, service) else ()))
-        text.append(review_text(self.engine.reviews.of(deployment.ref)))
-        text.append("\nActions\n", "bold")
-        for verb, reason in self.engine.actions.verbs(service, deployment).items():
-            text.append(f"  {verb:<11}", "" if reason is None else "dim")
-            text.append("possible\n" if reason is None else f"{reason}\n", "" if reason is None else "dim")
+        words.state_text(text, deployment, self._usual(deployment), now)
+        self._why(text)
+        self._review(text, deployment)
+        waits = deployment.status is Status.NEEDS_APPROVAL
+        if waits:
+            words.approvals_text(text, deployment)
+        if deployment.status.in_flight:
+            words.steps_text(text, self._steps(), now)
+        if "\n\n" in text.plain:
+            text.append("\n")
+        words.about_text(text, service, deployment, now)
+        if not deployment.status.in_flight:
+            words.steps_text(text, self._steps(), now)
+        if not waits:
+            words.approvals_text(text, deployment)
+        words.changes_text(text, store.changes(self.deployment))
+        runs = words.has_the_place(deployment, service)
+        words.instances_text(text, deployment.instances or (service.instances if runs else ()))
+        words.actions_text(text, self.engine.actions.verbs(service, deployment))
         return text
 
-    def _about(self, text: Text, service: Service, deployment: Deployment) -> None:
-        now = self.engine.clock.now()
-        look = LOOKS[deployment.status]
-        word = status_word(deployment.status, deployment.status_raw)
-        serving = "  serves now" if deployment.is_live else ""
-        waiting = f"  {approvals(deployment)}" if deployment.status is Status.NEEDS_APPROVAL else ""
-        field(text, "status", f"{look.sign} {word} ({deployment.status_raw}){serving}{waiting.rstrip()}", "bold")
-        field(text, "note", deployment.note)
-        field(text, "service", service.path)
-        revision = deployment.revision
-        if revision is not None:
-            field(text, "revision", revision.sha)
-            field(text, "branch", revision.branch or "")
-            field(text, "author", revision.author or "")
-            field(text, "message", revision.message or "")
-            field(text, "commit", revision.url or "")
-        field(text, "trigger", deployment.trigger or "")
-        field(text, "by", deployment.creator or "")
-        for name, at in (
-            ("created", deployment.created_at),
-            ("started", deployment.started_at),
-            ("finished", deployment.finished_at),
-        ):
-            if at is not None:
-                ago = age(at, now)
-                field(text, name, f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}" + ("" if ago == "now" else f"  {ago} ago"))
-        field(text, "took", duration(deployment.duration_s(now)))
-        field(text, "id", deployment.id)
-        field(text, "address", deployment.url or "")
+    def _review(self, text: Text, deployment: Deployment) -> None:
+        """What its logs and requests say of it against the one before."""
+        review = self.engine.reviews.of(deployment.ref)
+        if review is not None or has_served(deployment):
+            text.append(review_text(review))
+
+    def _steps(self) -> tuple[Step, ...]:
+        timeline = self.engine.store.timeline(self.service)
+        return timeline.steps.get(self.deployment, ()) if timeline else ()
+
+    def _usual(self, deployment: Deployment) -> Usual:
+        return usual(deployment, self.engine.history.deployments(self.service))
+
+    def _why(self, text: Text) -> None:
+        """The log of its failing."""
+        failing = self.failing
+        if failing is None:
+            return
+        name = "Build log" if failing.kind is LogKind.BUILD else "Runtime log"
+        excerpt = failing.excerpt()
+        words.excerpt_text(text, name, excerpt, _missing(failing.tail, excerpt))
 
 
-def _has_the_place(deployment: Deployment, service: Service) -> bool:
-    """What runs in the service's place is of this one."""
-    return deployment.is_live or (service.live is None and service.latest == deployment)
-
-
-def approvals_text(text: Text, deployment: Deployment) -> None:
-    """Who must approve, and who has said what."""
-    if not deployment.approvals:
-        return
-    waits = deployment.awaits or "no approval is missing"
-    text.append(f"\n{approvals(deployment).capitalize()}  ", "bold")
-    text.append(waits + "\n")
-    for rule in deployment.approvals:
-        given = sum(each.approved for each in rule.given)
-        text.append(f"  {'○' if rule.missing else '●'} {rule.who}  {given} of {rule.required}\n")
-        for each in rule.given:
-            word = "approved" if each.approved else "rejected"
-            at = f" {each.at.astimezone():%Y-%m-%d %H:%M}" if each.at else ""
-            comment = f": {each.comment}" if each.comment else ""
-            text.append(f"      {each.by} {word}{at}{comment}\n", "" if each.approved else "bold")
-
-
-def _changes(text: Text, changes: Changes | ProviderError | None) -> None:
-    text.append("\nChanges\n", "bold")
-    if changes is None:
-        text.append("  being read …\n", "dim")
-        return
-    if isinstance(changes, ProviderError):
-        text.append(f"  {changes} ctrl+r tries again.\n")
-        return
-    for each in changes.items:
-        at = f"{each.at.astimezone():%Y-%m-%d %H:%M}" if each.at else ""
-        text.append(f"  {each.id:<8} {each.title}")
-        text.append("".join(f"  {told}" for told in (each.author, at) if told) + "\n", "dim")
-        if each.url:
-            text.append(f"           {each.url}\n", "dim")
-    if changes.compare_url:
-        text.append(f"  compare  {changes.compare_url}\n")
-    if changes.note:
-        text.append(f"  {changes.note}\n", "dim")
-
-
-def _instances(text: Text, instances: Sequence[Instance]) -> None:
-    """The bad ones first, then what is not up; of those that are, as many as a look takes in."""
-    if not instances:
-        return
-    text.append(f"\nInstances  {instances_up(instances)}", "bold")
-    text.append(f"{_groups(instances)}\n")
-    ordered = sorted(instances, key=lambda each: (not each.status.bad, each.status.up))
-    down = sum(not each.status.up for each in ordered)
-    for each in ordered[: down + _UP_SHOWN]:
-        text.append(f"  {LOOKS[each.status].sign} {each.name or each.ref.id}  ", "bold" if each.status.bad else "")
-        text.append(f"{each.status_raw.lower()}\n", "dim")
-    if (more := len(ordered) - down - _UP_SHOWN) > 0:
-        text.append(f"  and {plural(more, 'other')} that {'are' if more > 1 else 'is'} up\n", "dim")
-
-
-def _groups(instances: Sequence[Instance]) -> str:
-    """'  web 2/3 up, worker 1/1 up' where their names begin with what they belong to: `web · 1`."""
-    grouped: dict[str, list[Instance]] = {}
-    for each in instances:
-        grouped.setdefault(each.name.partition(" · ")[0], []).append(each)
-    if len(grouped) in (1, len(instances)):
-        return ""
-    return "  " + ", ".join(f"{name} {instances_up(group)}" for name, group in grouped.items())
-
-
-def _step(text: Text, step: Step) -> None:
-    took = ""
-    if step.started_at and step.finished_at:
-        took = duration((step.finished_at - step.started_at).total_seconds())
-    text.append(f"  {step_look(step.status)[0]} {step.name.lower().replace('_', ' '):<24}{took:>7}")
-    told = step.error or step.detail
-    text.append(f"  {told}\n" if told else "\n", "bold" if step.error else "dim")
+def _missing(tail: LogTail, excerpt: Excerpt) -> str:
+    """Why there are no lines, or not all of them; '' when there are."""
+    if tail.error is not None and tail.phase in (TailPhase.FAILED, TailPhase.RECONNECTING):
+        return str(tail.error) + (" It is tried again." if tail.phase is TailPhase.RECONNECTING else "")
+    if excerpt.gap or excerpt.entries:
+        return excerpt.gap
+    match tail.phase:
+        case TailPhase.CONNECTING:
+            return "being read …"
+        case TailPhase.LIVE:
+            return "No line came yet."
+    return "The platform has no line of it: look at the deployment's page there, by the address below."

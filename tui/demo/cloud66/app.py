@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tui.demo.cloud66 import commands, orders, reads, words
-from tui.demo.cloud66.asking import Asked, Bare, Listed, Refusal, bad_request
+from tui.demo.cloud66.asking import Asked, Bare, Listed, Refusal, bad_request, conflict
 from tui.demo.cloud66.faye import PUSH, Faye
 from tui.demo.cloud66.side import Side
 from tui.demo.cloud66.tokens import Token, Tokens
@@ -98,7 +98,7 @@ class _Endpoint:
         self._world = world
         self._tokens = tokens
         self._side = Side(world)
-        self._gate = Gate(world, Words(self._too_many, _unauthenticated), abort=abort, hang=hang)
+        self._gate = Gate(world, Words(self._too_many, _unauthenticated, _refused), abort=abort, hang=hang)
 
     async def answer(self, request: Request) -> Response:
         try:
@@ -198,3 +198,8 @@ def _listed(answer: Listed, page: str) -> dict[str, Any]:
 
 def _unauthenticated() -> Response:
     return JSONResponse({"error": "unauthenticated", "error_description": "The access token is invalid"}, 401)
+
+
+def _refused(words: str) -> Response:
+    refusal = conflict(words)
+    return JSONResponse(refusal.body, refusal.status)

@@ -15,8 +15,9 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
+from tui.demo.dokploy.asking import Refusal
 from tui.demo.dokploy.procedures import NOW, OLD
-from tui.demo.dokploy.rest import Rest, unauthorized
+from tui.demo.dokploy.rest import Rest, refused, unauthorized
 from tui.demo.dokploy.site import Site
 from tui.demo.dokploy.sockets import socket_routes
 from tui.demo.dokploy.tokens import Tokens
@@ -33,7 +34,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[BaseRoute]:
     site = Site(world)
-    gate = Gate(world, Words(_too_many, unauthorized, _problem), abort=abort, hang=hang)
+    gate = Gate(world, Words(_too_many, unauthorized, _refused, _problem), abort=abort, hang=hang)
     found: list[BaseRoute] = []
     for prefix, version in ((OLD_PREFIX, OLD), ("", NOW)):
         rest, trpc = Rest(world, site, tokens, gate, version), Trpc(world, site, tokens, gate, version)
@@ -88,6 +89,10 @@ async def _page(_request: Request) -> Response:
 def _too_many(_fault: Fault) -> Response:
     """There is no 429: a used-up limit looks like a bad key."""
     return unauthorized()
+
+
+def _refused(words: str) -> Response:
+    return refused(Refusal(400, "BAD_REQUEST", words), "")
 
 
 def _problem() -> Response:

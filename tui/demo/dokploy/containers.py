@@ -61,6 +61,8 @@ class Container:
         match found:
             case InstanceState.CREATED:
                 return "created", "Created"
+            case InstanceState.RESTARTING if one.loops_from is None:  # somebody restarts it: no container failed
+                return "created", "Created"
             case InstanceState.RESTARTING:
                 return "restarting", "Restarting (1) 2 seconds ago"
             case InstanceState.CRASHED:

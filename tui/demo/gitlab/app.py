@@ -22,6 +22,7 @@ from tui.demo.gitlab.call import Call
 from tui.demo.gitlab.errors import (
     Refused,
     bad_parameter,
+    bad_request,
     expired,
     insufficient_scope,
     no_route,
@@ -114,7 +115,7 @@ ENDPOINTS = (
 def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[BaseRoute]:
     """Of today's server, and under `/old` of one from 12.x over the same world."""
     site = Site(world)
-    gate = Gate(world, Words(lambda fault: too_many(fault, world.now), _unauthorized), abort=abort, hang=hang)
+    gate = Gate(world, Words(lambda fault: too_many(fault, world.now), _unauthorized, _refused), abort=abort, hang=hang)
     return [
         Route(f"{prefix}{_API}/{{rest:path}}", _Door(site, tokens, gate, prefix), methods=_METHODS)
         for prefix in ("", OLD)
@@ -123,6 +124,11 @@ def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[Ba
 
 def _unauthorized() -> Response:
     return JSONResponse(unauthorized().body, 401)
+
+
+def _refused(words: str) -> Response:
+    refusal = bad_request(words)
+    return JSONResponse(refusal.body, refusal.status)
 
 
 @dataclass

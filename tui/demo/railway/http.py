@@ -29,6 +29,7 @@ def _words() -> Words:
     return Words(
         too_many,
         unauthorized=lambda: _errors(NOT_AUTHORIZED),
+        refused=_errors,
         problem=lambda: _errors(PROBLEM),
         block_page=BLOCK_PAGE.replace("acme.example", "backboard.railway.com"),
         gateway_page=GATEWAY_PAGE.replace("nginx", "cloudflare"),
