@@ -18,6 +18,7 @@ from tui.model.entities import Changes, Deployment, Page, Ref, Service, Snapshot
 from tui.model.errors import NotFound, ProviderError, Refused
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.provider import Connection, Credential, Handler, Meter, Provider
+from tui.model.skew import Skew
 
 
 class FrozenClock:
@@ -188,6 +189,9 @@ def engine_of(*accounts: Account, clock: Clock | None = None, read_only: bool = 
 
 
 class _NoMeter:
+    def __init__(self) -> None:
+        self.skew = Skew()
+
     async def spend(self) -> None:
         return
 

@@ -84,7 +84,7 @@ class DeploymentScreen(ReadSheet):
         return text
 
     def _about(self, text: Text, service: Service, deployment: Deployment) -> None:
-        now = self.engine.clock.now()
+        now = self.engine.now(self.service.account)
         look = LOOKS[deployment.status]
         word = status_word(deployment.status, deployment.status_raw)
         serving = "  serves now" if deployment.is_live else ""

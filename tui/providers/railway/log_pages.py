@@ -55,7 +55,7 @@ class Pages:
         self._clock = clock
 
     def now(self) -> int:
-        return of_datetime(self._clock.now())
+        return of_datetime(self._clock.now() + self._endpoint.meter.skew.shift)
 
     async def first(self, root: Root, source: LogSource, cursor: Cursor) -> Reading:
         """The old rows that were asked for. The cursor learns where wanted rows begin, and more rows than those."""

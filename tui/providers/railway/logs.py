@@ -232,7 +232,9 @@ class Logs:
         if deployment.status.in_flight:
             return True
         made = deployment.created_at
-        return made is not None and (self._clock.now() - made).total_seconds() < _YOUNG_S
+        return (
+            made is not None and (self._clock.now() + self._endpoint.meter.skew.shift - made).total_seconds() < _YOUNG_S
+        )
 
 
 class _Silence:
