@@ -126,6 +126,22 @@ class ReadingScreen(ActingScreen):
         self.log_view.go_to(place.number)
         self.set_focus(self.log_view)
 
+    def fill_gap(self, key: int) -> None:
+        """Reads back from the platform what is missing at this row of the log."""
+        self.say("Reading back what is missing here …")
+        self.run_worker(self._filled(key), group="fill")
+
+    async def _filled(self, key: int) -> None:
+        self.say(await self.logs.fill(key))
+
+    def action_completeness(self) -> None:
+        from tui.screens.completeness import CompletenessSheet
+
+        if self.logs.tails:
+            self.app.push_screen(CompletenessSheet(self.logs))
+        else:
+            self.say("No log yet.")
+
     def action_timestamps(self) -> None:
         self.say(f"Times: {self.log_view.next_stamps()}")
 
@@ -245,7 +261,7 @@ class ReadingScreen(ActingScreen):
             self.prompt.complain("")
 
     def _sift(self, typed: str) -> str:
-        return self.logs.sift(typed, self.engine.clock.now())
+        return self.logs.sift(typed, self.logs.now)
 
     def action_go_to_time(self) -> None:
         self._ask("go to a time: 02:40, -35m, 2026-08-22T02:40", self._go_to_time)
@@ -254,7 +270,7 @@ class ReadingScreen(ActingScreen):
         if not typed:
             return
         try:
-            at = moment(typed.removeprefix("-"), self.engine.clock.now())
+            at = moment(typed.removeprefix("-"), self.logs.now)
         except ValueError as error:
             self.say(str(error), "alert")
             return

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from tui.model.entities import Ref
 from tui.model.errors import NotFound, ProviderError, Refused, Unreachable
-from tui.model.log import Cursor, LogEntry, LogGap, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, LogEntry, LogGap, LogLine, LogSource
 from tui.model.status import Status
 from tui.providers import http
 from tui.providers.dokploy.api import Api
@@ -53,7 +53,8 @@ class RuntimeLog:
                     raise
                 if not cursor.started:
                     replicas = "" if row.type == "compose" else ", of one replica"
-                    yield LogGap(None, f"{error.message} The log is asked for every few seconds instead{replicas}.")
+                    how = f"The log is asked for every few seconds instead{replicas}."
+                    yield LogGap(None, f"{error.message} {how}", kind=GapKind.NOTE)
                 async for entry in self._poll(source, cursor, row, readers):
                     yield entry
             if not _follows(source):
@@ -170,7 +171,7 @@ class RuntimeLog:
     def _back_s(self, source: LogSource, cursor: Cursor) -> int | None:
         """How far back is asked for; None: as many lines as are wanted."""
         newest = max((at for _, at in cursor.recent), default=NO_TIME)
-        return since_s(self._api.clock.now(), newest, source.since)
+        return since_s(self._api.rest.platform_now, newest, source.since)
 
     # -- by REST ----------------------------------------------------------------------------------------------
 
