@@ -426,7 +426,7 @@ class LogTail:
         self._tell()
 
     def _notice(self, text: str, *, bad: bool = False) -> None:
-        self._append(Notice(self._clock.now(), text, bad))
+        self._append(Notice(self.platform_now, text, bad))
 
     def _append(self, entry: BufferEntry) -> None:
         self.buffer.append(entry)

@@ -56,12 +56,12 @@ def _stream(text: Text, source: Source, tail: LogTail) -> None:
     gaps = list(known.gaps.values())[-_SHOWN:]
     field(text, "gaps", _gaps(tail), "bold" if known.open_count else "")
     for gap in gaps:
-        text.append(f"{'':<11}{_gap(gap)}\n")
+        text.append(f"· {_gap(gap)}\n")
     field(
         text, "cuts", f"{count(tail.reconnects)} times reconnected" if tail.reconnects else "the stream was never cut"
     )
     for cut in [*known.cuts][-_SHOWN:]:
-        text.append(f"{'':<11}{_cut(cut)}\n")
+        text.append(f"· {_cut(cut)}\n")
 
 
 def _held(source: Source, tail: LogTail) -> str:

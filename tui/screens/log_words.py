@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
-from tui.model.log import LogKind
+from tui.model.log import LogGap, LogKind
 from tui.widgets.format import age, count, duration, plural
 from tui.widgets.line_widget import Span
 from tui.widgets.log_text import Form, gap_span
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tui.screens.log_pane import LogPane
 
 Spans = list[Span]
-_WIDE = 110
+_WIDE, _MEDIUM = 140, 100
 
 
 def no_lines(pane: LogPane, service: Service | None, now: datetime, width: int) -> tuple[str, ...]:
@@ -84,24 +84,20 @@ def meter(pane: LogPane, width: int) -> Spans:
     """Whether these lines are all there are: gaps, what the platform dropped and what we did, how late they come."""
     if not pane.tails or all(tail.phase in (TailPhase.CONNECTING, TailPhase.FAILED) for tail in pane.tails):
         return []
-    wide = width >= _WIDE
     told = [tail.completeness for tail in pane.tails]
     open_ = [gap for each in told for gap in each.open]
     spans: list[str] = []
     if number := sum(each.open_count for each in told):
-        one = gap_span(open_[0], Form(pane.view.stamps)) if number == 1 and wide and open_ else ""
-        spans.append(f"gap {one}".rstrip() if number == 1 else f"{count(number)} gaps")
+        spans.append(_gaps(number, open_[0] if open_ else None, Form(pane.view.stamps), width))
     dropped, uncounted = sum(each.platform_dropped for each in told), sum(each.uncounted for each in told)
     if dropped or uncounted:
         number_of = f"{count(dropped)}{'+' if uncounted else ''}" if dropped else "?"
-        spans.append(f"{'platform dropped' if wide else 'drops'} {number_of}")
+        spans.append(f"{'platform dropped' if width >= _WIDE else 'drops'} {number_of}")
     if lost := sum(each.lost for each in told):
         spans.append(f"{count(lost)} lost")
     ours = sum(each.store.dropped for each in pane.rows.sources)
-    if ours:
-        spans.append(f"ours {count(ours)}" if wide else f"{count(ours)} dropped")
-    elif spans and wide:
-        spans.append("ours 0")
+    if ours or (spans and width >= _MEDIUM):
+        spans.append(f"ours {count(ours)}")
     if spans:
         whole: Spans = [(" · ".join(spans), "alert")]
     elif any(tail.phase is TailPhase.RECONNECTING for tail in pane.tails):
@@ -111,6 +107,16 @@ def meter(pane: LogPane, width: int) -> Spans:
     if pane.view.following and (late := _lag(pane.tails)):
         whole.append((f" · {late}", "dim"))
     return [*whole, ("  ", "")]
+
+
+def _gaps(number: int, first: LogGap | None, form: Form, width: int) -> str:
+    if number > 1 or first is None:
+        return plural(number, "gap")
+    if width >= _WIDE:
+        return f"gap {gap_span(first, form)}".rstrip()
+    if width >= _MEDIUM and first.at is not None and first.until is not None:
+        return f"gap {duration((first.until - first.at).total_seconds())}"
+    return "gap"
 
 
 def _lag(tails: tuple[LogTail, ...]) -> str:

@@ -102,7 +102,7 @@ def _gap(gap: LogGap, form: Form) -> list[Span]:
     if gap.kind is not GapKind.MISSING:
         return [(f"≈≈ {gap.reason}{lost}", "notice" if gap.kind is GapKind.NOTE else "alert")]
     parts = [f"gap {span}" if (span := gap_span(gap, form)) else "gap", *([filled] if filled else [])]
-    return [(f"≈≈ {', '.join(parts)}: {gap.reason.rstrip('.')}{lost}", "alert"), (" · enter reads it", "dim")]
+    return [(f"≈≈ {', '.join(parts)} · enter reads it · {gap.reason.rstrip('.')}{lost}", "alert")]
 
 
 def gap_span(gap: LogGap, form: Form) -> str:

@@ -156,7 +156,7 @@ class Logs:
             reading = await self._pages.missed(log_root.requests(deployment, source.search), cursor)
         except NotFound:
             return Reading([])
-        return Reading(reading.rows)
+        return reading if reading.rows else Reading([])
 
     # -- both -------------------------------------------------------------------------------------------
 
