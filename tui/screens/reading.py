@@ -170,8 +170,12 @@ class ReadingScreen(ActingScreen):
         elif self.merged:
             self._merge(())
         else:
-            since = self.engine.clock.now() - _RECENT
-            changed = [each for each in self.engine.store.services() if each.latest and _began(each.latest) > since]
+            now = self.engine.now
+            changed = [
+                each
+                for each in self.engine.store.services()
+                if each.latest and _began(each.latest) > now(each.account) - _RECENT
+            ]
             if not changed:
                 self.say("No service changed in the last hour.")
             self._merge(tuple(each.ref for each in changed))
