@@ -9,14 +9,21 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tui.engine.link import Link, at
 from tui.engine.log_store import LogStore
+from tui.model.errors import ProviderError
 from tui.model.log import Cursor, GapKind, HttpRequest, LogEntry, LogGap, LogLine, LogSource
 from tui.model.moment import from_microseconds
+from tui.model.provider import Priority
 from tui.model.structured import structured
+
+if TYPE_CHECKING:
+    from tui.engine.log_tail import LogTail
 
 MOST = 50_000  # lines of one reading
 JITTER = timedelta(seconds=5)  # a line that is so much older may come behind a younger one
@@ -49,6 +56,65 @@ class Filled(Struct, frozen=True):
     gap: LogGap
     entries: tuple[LogEntry, ...]
     told: str
+
+
+async def fill(tail: LogTail, number: int, link: Link) -> str:
+    """Reads the gap at `number` of the tail's buffer back into its place. What came of it, in a sentence."""
+    buffer = tail.buffer
+    gap = buffer[number] if buffer.first <= number < buffer.end else None
+    if not isinstance(gap, LogGap):
+        return "There is no gap here."
+    title = link.account.title
+    if (refusal := _unfillable(gap, title)) is not None:
+        return refusal
+    if tail.filling:
+        return "A gap of this log is being read back already."
+    held = edges(buffer, number, gap.until or tail.platform_now)
+    if held is None:
+        return "No line before this gap has a time: it cannot be said what is missing."
+    tail.filling = True
+    try:
+        with at(Priority.FOCUSED):
+            found = await read(
+                tail.source,
+                held,
+                gap,
+                lambda source, cursor: link.stream(lambda provider: provider.logs(source, cursor)),
+                title=title,
+            )
+    except ProviderError as error:
+        return f"The gap could not be read back: {error}"
+    finally:
+        tail.filling = False
+    return _put(tail, number, gap, found)
+
+
+def _put(tail: LogTail, number: int, gap: LogGap, found: Filled) -> str:
+    if number < tail.buffer.first or tail.buffer[number] != gap:
+        return "The gap went with the oldest lines while it was read back."
+    if not tail.buffer.fill(number, found.gap, found.entries):
+        return "The lines around this gap are on the disk already: nothing can be put between them."
+    tail.completeness.fill(number, found.gap, len(found.entries))
+    moved = {each + len(found.entries) if each > number else each: note for each, note in tail.marks.items()}
+    tail.marks.clear()
+    tail.marks.update(moved)
+    return found.told
+
+
+def _unfillable(gap: LogGap, title: str) -> str | None:
+    if gap.closed:
+        return "This gap is filled: nothing is missing here any more."
+    match gap.kind:
+        case GapKind.MISSING:
+            return None
+        case GapKind.DROPPED:
+            return f"{title} dropped these lines itself, before anybody could read them: nobody has them."
+        case GapKind.LOST:
+            return f"Nothing can be read back here. {gap.reason}"
+        case GapKind.OLDER:
+            return f"The log begins here. {gap.reason}"
+        case GapKind.NOTE:
+            return "Nothing is missing here."
 
 
 def edges(store: LogStore, number: int, now: datetime) -> Edges | None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell
 from tui.engine.completeness import Completeness, Cut
-from tui.engine.link import Link, at
+from tui.engine.link import Link
 from tui.engine.log_records import BufferEntry, Notice, Rule
 from tui.engine.log_store import LogBudget, LogLimits, LogStore
 from tui.engine.store import Store
@@ -31,7 +31,6 @@ from tui.model.status import Status
 from tui.model.structured import structured
 
 if TYPE_CHECKING:
-    from tui.engine.log_fill import Filled
     from tui.engine.log_spool import LogSpool
 
 LINES = 500  # old ones, to begin with
@@ -105,7 +104,7 @@ class LogTail:
         self._seen: set[str] = set()  # ids of the deployments whose lines came
         self._lost_at: float | None = None
         self._back: Cut | None = None  # the cut that the stream is just back from: what is missing, is so since then
-        self._filling = False
+        self.filling = False  # a gap is being read back
         self._live_since = 0.0
         self._opened_at: datetime | None = None  # what is older came as history
         self._watchers: list[Callable[[], None]] = []
@@ -159,45 +158,11 @@ class LogTail:
     async def fill(self, number: int) -> str:
         """Reads the gap at `number` of the buffer back, and puts what there is into its place. What came of it, in a
         sentence."""
-        from tui.engine import log_fill
+        from tui.engine.log_fill import fill
 
-        gap = self.buffer[number] if self.buffer.first <= number < self.buffer.end else None
-        if not isinstance(gap, LogGap):
-            return "There is no gap here."
-        if (refusal := _unfillable(gap, self._link.account.title)) is not None:
-            return refusal
-        if self._filling:
-            return "A gap of this log is being read back already."
-        edges = log_fill.edges(self.buffer, number, gap.until or self.platform_now)
-        if edges is None:
-            return "No line before this gap has a time: it cannot be said what is missing. The platform may tell more."
-        self._filling = True
-        try:
-            with at(Priority.FOCUSED):
-                found = await log_fill.read(
-                    self.source,
-                    edges,
-                    gap,
-                    lambda source, cursor: self._link.stream(lambda provider: provider.logs(source, cursor)),
-                    title=self._link.account.title,
-                )
-        except ProviderError as error:
-            return f"The gap could not be read back: {error}"
-        finally:
-            self._filling = False
-        return self._put(number, gap, found)
-
-    def _put(self, number: int, gap: LogGap, found: Filled) -> str:
-        if number < self.buffer.first or self.buffer[number] != gap:
-            return "The gap went with the oldest lines while it was read back."
-        if not self.buffer.fill(number, found.gap, found.entries):
-            return "The lines around this gap are on the disk already: nothing can be put between them."
-        self.completeness.fill(number, found.gap, len(found.entries))
-        moved = {each + len(found.entries) if each > number else each: note for each, note in self.marks.items()}
-        self.marks.clear()
-        self.marks.update(moved)
+        told = await fill(self, number, self._link)
         self._tell()
-        return found.told
+        return told
 
     def retry(self) -> None:
         """Try a failed one again, and do not wait out a backoff."""
@@ -435,22 +400,6 @@ class LogTail:
     def _tell(self) -> None:
         for callback in tuple(self._watchers):
             callback()
-
-
-def _unfillable(gap: LogGap, title: str) -> str | None:
-    if gap.closed:
-        return "This gap is filled: nothing is missing here any more."
-    match gap.kind:
-        case GapKind.MISSING:
-            return None
-        case GapKind.DROPPED:
-            return f"{title} dropped these lines itself, before anybody could read them: nobody has them."
-        case GapKind.LOST:
-            return f"Nothing can be read back here. {gap.reason}"
-        case GapKind.OLDER:
-            return f"The log begins here. {gap.reason}"
-        case GapKind.NOTE:
-            return "Nothing is missing here."
 
 
 _Key = tuple[LogKind, Ref, Ref | None]
