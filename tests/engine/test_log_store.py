@@ -136,12 +136,17 @@ class AgainstAList(RuleBasedStateMachine):
         self.store.extend(some)
         self.model += some
 
+    def on_disk(self, number: int) -> bool:
+        return False
+
     @precondition(lambda self: len(self.store) > 0)
     @rule(share=st.floats(0, 1), some=st.lists(entries, max_size=10), closed=st.booleans())
     def fill(self, share: float, some: list[BufferEntry], closed: bool) -> None:
         number = self.store.first + int(share * (len(self.store) - 1))
         gap = LogGap(START, "filled", filled=len(some), closed=closed)
-        assert self.store.fill(number, gap, some)
+        if not self.store.fill(number, gap, some):
+            assert self.on_disk(number), "only what is on the disk cannot be filled"
+            return
         self.model[number : number + 1] = [gap, *some]
         if some:
             assert self.store.inserted[-1] == (number + 1, len(some))
