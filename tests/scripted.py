@@ -19,6 +19,7 @@ from tui.model.entities import Changes, Deployment, Page, Ref, Service, Snapshot
 from tui.model.errors import NotFound, ProviderError, Refused
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.provider import Connection, Credential, Handler, Meter, Provider
+from tui.model.skew import Skew
 
 
 class FrozenClock:
@@ -209,6 +210,9 @@ def engine_of(
 
 
 class _NoMeter:
+    def __init__(self) -> None:
+        self.skew = Skew()
+
     async def spend(self) -> None:
         return
 

@@ -85,6 +85,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("volume", ("i",), "volume", "how much was logged when, errors and warnings told apart", "log"),
     Action("digest", ("r",), "patterns", "the log's patterns, new ones first; of requests the routes", "log",
            footer=True),
+    Action("completeness", ("%",), "completeness", "whether these lines are all: gaps, drops, cuts, lag, the clocks",
+           "log"),
     Action("raw", ("x",), "raw", "structured lines as they came, or as message and fields", "log"),
     Action("timestamps", ("t",), "times", "times local, UTC, relative, since the deployment, off", "log"),
     Action("copy", ("y", "c"), "copy", "copy the selected lines or row", "take away"),

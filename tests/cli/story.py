@@ -59,6 +59,9 @@ class StoryProvider(ScriptedProvider):
     async def check(self) -> Credential:
         if "down" in self.words:
             raise Unreachable("Story does not answer.", remedy="Look at its status page.")
+        if "slow-clock" in self.words:
+            now = self.clock.now()
+            self.meter.skew.observe(now - timedelta(seconds=43), now, now)
         self.meter.observe(limit=1000, remaining=877, resets_at=NOW)
         return Credential("story token", "three services", ("It expires soon.",), {Verb.STOP: "not with this token"})
 

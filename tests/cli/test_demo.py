@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import Deckwatch
 from tests.cli.terminal import Typed
+from tests.demo_process import DemoProcess
 from tui.cli.demo_world import DemoWorld
 from tui.model.errors import Unreachable
 
@@ -156,6 +157,15 @@ def test_a_fault_that_is_not_known_is_told_before_anything_starts(deckwatch: Dec
 
     assert (ended.code, ended.out) == (2, "")
     assert "there is no fault 'slwo'. There is: 429" in ended.err
+
+
+def test_a_world_with_another_clock_is_told_by_check_and_ages_go_by_it(deckwatch: Deckwatch, tmp_path: Path) -> None:
+    with DemoProcess("--fault", "skew", home=tmp_path, platforms="gitlab") as world:
+        (told,) = deckwatch("check", "--json", "--config", world.config).rows()
+        found = deckwatch("deployments", "--json", "--since", "1h", "--config", world.config).rows()
+    assert told["clock_skew_s"] == pytest.approx(-43, abs=2)
+    assert found
+    assert all(each["duration_s"] is None or each["duration_s"] >= 0 for each in found)
 
 
 async def test_a_world_that_does_not_start_is_told_with_its_last_words() -> None:

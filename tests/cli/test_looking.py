@@ -23,7 +23,7 @@ LINE = {"type", "service", "deployment", "kind", "at", "level", "text", "instanc
 REQUEST = {
     "type", "service", "deployment", "at", "id", "method", "path", "status", "duration_ms", "client_ip", "host",
 }  # fmt: skip
-CHECK = {"type", "account", "provider", "ok", "credential", "problems", "verbs", "log_kinds", "budget"}
+CHECK = {"type", "account", "provider", "ok", "credential", "problems", "verbs", "log_kinds", "clock_skew_s", "budget"}
 
 
 @pytest.fixture
@@ -323,6 +323,18 @@ def test_check_tells_the_credential_what_it_may_and_what_is_left(prod: Deckwatch
     assert (down["ok"], down["credential"]) == (False, None)
     assert down["problems"] == ["Story does not answer. Look at its status page."]
     assert True not in look["verbs"].values()
+
+
+def test_check_says_how_far_the_platforms_clock_is_from_ours(deckwatch: Deckwatch) -> None:
+    deckwatch.account("prod", ["slow-clock"])
+    deckwatch.account("other", [])
+
+    told = deckwatch("check").out
+    slow, silent = deckwatch("check", "--json").rows()
+
+    assert "  clock       42 s behind this machine's: ages and times of its things go by it" in told
+    assert "  clock       not known: no answer said what time it is there" in told
+    assert (slow["clock_skew_s"], silent["clock_skew_s"]) == (-42.5, None)
 
 
 def test_check_puts_every_verb_and_log_of_the_accounts_side_by_side(prod: Deckwatch) -> None:

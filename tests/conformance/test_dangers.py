@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.conformance.profiles import PROFILES, Order, Profile, provided, served
-from tests.conformance.test_verbs import intent_of, prepared
+from tests.conformance.profiles import PROFILES, Order, Profile, prepared, provided, served
+from tests.conformance.test_verbs import intent_of
 from tui.demo.entities import Deployment, Phase
 from tui.demo.story import frozen_world
 from tui.demo.world import World

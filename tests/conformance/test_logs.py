@@ -97,6 +97,8 @@ async def test_after_a_cut_no_runtime_line_is_lost_none_repeated_none_invented(p
             return bool(lines) and lines[-1].at is not None and lines[-1].at > settled
 
         await passes(world, tail, until=all_there)
+        assert tail.completeness.whole, f"a gap is invented: {tail.completeness.open}"
+        assert not any(each.lost for each in tail.completeness.cuts)
         lines = [entry for entry in tail.buffer if isinstance(entry, LogLine) and entry.at and entry.at <= settled]
     shown = Counter(line.at for line in lines)
     first = min(line.at for line in lines if line.at)

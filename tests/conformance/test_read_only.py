@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.profiles import ACCOUNT, PROFILES, Profile, made, provided, served
-from tests.conformance.test_verbs import intent_of, prepared
+from tests.conformance.profiles import ACCOUNT, PROFILES, Profile, made, prepared, provided, served
+from tests.conformance.test_verbs import intent_of
 from tests.journeys.sailing import WorldTime
 from tests.providers.loopback import Ledger
 from tui.engine.audit import AuditLog

@@ -351,6 +351,21 @@ async def test_a_redeploy_is_followed_through_the_deployment_it_made() -> None:
         assert (final.status, final.from_, final.to) == ("live", "sha-d1", "sha-d1")
 
 
+async def test_what_it_made_is_known_by_the_platforms_clock_however_far_that_is_behind() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        behind = timedelta(minutes=10)
+        engine.skew("prod").observe(world.clock.now() - behind, world.clock.now(), world.clock.now())
+        action = engine.actions.start(intend(world, Verb.REDEPLOY))
+        await world.clock.advance(3)
+        made = deployment("d2", Status.BUILDING, created_at=world.clock.now() - behind)
+        world.platform.put(made, LIVE)
+        await world.clock.advance(3)
+        assert action.deployment == made.ref
+        assert engine.now("prod") == world.clock.now() - behind + timedelta(seconds=0.5)
+
+
 async def test_the_deployment_that_the_receipt_names_is_the_one_followed() -> None:
     world = World()
     made = deployment("d2", Status.FAILED, minutes_ago=0)

@@ -70,6 +70,9 @@ class WithASpool(AgainstAList):
         self.store = LogStore(LogLimits(lines=HELD), elsewhere=self.elsewhere, spool=self.spool)
         self.most = 10_000
 
+    def on_disk(self, number: int) -> bool:
+        return self.store._index(number) < self.store._spooled
+
     def teardown(self) -> None:
         self.spool.close()
         self.folder.cleanup()

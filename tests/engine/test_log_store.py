@@ -92,7 +92,7 @@ def level_of(entry: BufferEntry) -> Level | None:
 
 
 def badness(entry: BufferEntry) -> Level | None:
-    if isinstance(entry, LogGap) or (isinstance(entry, Notice) and entry.bad):
+    if (isinstance(entry, LogGap) and not entry.closed) or (isinstance(entry, Notice) and entry.bad):
         return Level.ERROR
     return level_of(entry)
 
@@ -135,6 +135,21 @@ class AgainstAList(RuleBasedStateMachine):
     def extend(self, some: list[BufferEntry]) -> None:
         self.store.extend(some)
         self.model += some
+
+    def on_disk(self, number: int) -> bool:
+        return False
+
+    @precondition(lambda self: len(self.store) > 0)
+    @rule(share=st.floats(0, 1), some=st.lists(entries, max_size=10), closed=st.booleans())
+    def fill(self, share: float, some: list[BufferEntry], closed: bool) -> None:
+        number = self.store.first + int(share * (len(self.store) - 1))
+        gap = LogGap(START, "filled", filled=len(some), closed=closed)
+        if not self.store.fill(number, gap, some):
+            assert self.on_disk(number), "only what is on the disk cannot be filled"
+            return
+        self.model[number : number + 1] = [gap, *some]
+        if some:
+            assert self.store.inserted[-1] == (number + 1, len(some))
 
     @precondition(lambda self: self.jobs)
     @rule()

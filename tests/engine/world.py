@@ -121,6 +121,11 @@ class Stream:
             self.closed = True
 
 
+def _is_between(line: LogLine, source: LogSource) -> bool:
+    since, until = source.since, source.until
+    return line.at is None or ((since is None or line.at >= since) and (until is None or line.at <= until))
+
+
 class Platform(Provider):
     """`services` and `lists` are its truth; `errors[what]` are raised, once each, by the next such request."""
 
@@ -142,6 +147,7 @@ class Platform(Provider):
         self.errors: dict[str, list[Exception]] = defaultdict(list)
         self.requests: list[Request] = []
         self.streams: list[Stream] = []
+        self.kept: list[LogLine] = []  # what it gives of the past
         self.watches: list[Stream] = []
         self.can_watch = False
         self.page_size = 50
@@ -231,6 +237,9 @@ class Platform(Provider):
         self.streams.append(stream)
         if self.errors["logs"]:
             raise self.errors["logs"].pop(0)
+        if not source.follow:
+            stream.send(*(each for each in self.kept if _is_between(each, source)))
+            stream.end()
         async with aclosing(stream.entries()) as entries:
             async for entry in entries:
                 yield entry

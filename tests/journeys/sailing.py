@@ -34,15 +34,16 @@ HASTE = 50.0  # waiting is that much shorter than it says
 
 class WorldTime:
     """The engine's clock: the hour is the world's, and what passes there passes here; waits are real and short, so
-    that polls come quickly."""
+    that polls come quickly. The machine's clock is wrong by `ahead_s`."""
 
-    def __init__(self, world: World, haste: float = HASTE) -> None:
+    def __init__(self, world: World, haste: float = HASTE, ahead_s: float = 0.0) -> None:
         self.world = world
+        self._ahead_s = ahead_s
         self._haste = haste
         self._began = world.clock.now()
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.world.clock.now() / 1e9, UTC)
+        return datetime.fromtimestamp(self.world.clock.now() / 1e9 + self._ahead_s, UTC)
 
     def monotonic(self) -> float:
         return time.monotonic() * self._haste + (self.world.clock.now() - self._began) / 1e9
@@ -111,11 +112,12 @@ async def sailing(
     state_dir: Path | None = None,
     user: str = "ann",
     settle_s: float = 10.0,
+    ahead_s: float = 0.0,
 ) -> AsyncIterator[Voyage]:
     """One account a platform of the world, called after it; the only one is called "demo". What is noted and done is
     kept in `state_dir`, where there is one."""
     async with serve(world, rate_limit=1_000_000) as serving:
-        clock: Clock = WorldTime(world, haste)
+        clock: Clock = WorldTime(world, haste, ahead_s)
 
         def account(platform: str, place: Address) -> Account:
             name = "demo" if len(serving.addresses) == 1 else platform

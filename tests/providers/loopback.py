@@ -10,11 +10,14 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
+from tui.model.skew import Skew
+
 
 class Ledger:
     """The meter of a test: counts what is spent and keeps what is told."""
 
     def __init__(self) -> None:
+        self.skew = Skew()
         self.spent = 0
         self.told: list[dict[str, Any]] = []
 
@@ -28,7 +31,10 @@ class Ledger:
 @asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[tuple[uvicorn.Server, int]]:
     """The server and its port. On leaving every connection is cut and waited for."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    # Without its Date: the tests' clocks stand elsewhere.
+    config = uvicorn.Config(
+        app, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1, date_header=False
+    )
     config.load()
     runner = uvicorn.Server(config)  # without its main loop, which looks ten times a second whether to end
     runner.lifespan = config.lifespan_class(config)

@@ -34,7 +34,7 @@ from tests.providers.dokploy_server import (
 from tests.providers.loopback import Ledger, until
 from tui.model.entities import Deployment, Service
 from tui.model.errors import Forbidden, ProviderError, Refused, Unauthorized, UnexpectedReply, Unreachable
-from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.providers.dokploy import DokployProvider
 
 BUILD, RUNTIME = "listen-deployment", "docker-container-logs"
@@ -494,6 +494,44 @@ async def test_after_a_cut_nothing_is_lost_and_nothing_comes_twice_though_lines_
         assert await one.take(1) == ["line 6"]
     assert [socket.query_params["since"] for socket in server.opened] == ["all", "12s", "10s"]
     assert [socket.query_params["tail"] for socket in server.opened] == ["500", "10000", "10000"]
+
+
+async def test_lines_that_docker_has_let_go_of_while_we_were_away_are_a_gap() -> None:
+    server, clock = shop(), Hasty(START + timedelta(seconds=10))
+    server.streams[RUNTIME] = one_after_the_other(sends(line(0), line(1), then=cut), sends(line(7)))
+    async with provided(server, clock) as provider:
+        one = await reader(provider, LogKind.RUNTIME)
+        await one.broken()
+        assert await one.take(2) == ["<LogGap>", "line 7"]
+    gap = one.entries[-2]
+    assert isinstance(gap, LogGap)
+    assert gap.is_open
+    assert "no longer has" in gap.reason
+
+
+async def test_a_span_of_which_docker_gives_only_the_newest_lines_says_where_they_begin() -> None:
+    server, clock = shop(), Hasty(START + timedelta(days=1))
+    server.streams[RUNTIME] = sends("".join(line(n) for n in range(100, 100 + 10_000)))
+    async with provided(server, clock) as provider:
+        one = await reader(provider, LogKind.RUNTIME, since=START, follow=False)
+        await one.all()
+    gap = one.entries[0]
+    assert isinstance(gap, LogGap)
+    assert (gap.kind, gap.at) == (GapKind.OLDER, START + timedelta(seconds=100))
+    assert len(one.entries) == 10_001
+
+
+async def test_how_far_back_docker_is_asked_is_by_its_own_clock() -> None:
+    """A minute ahead of ours: by ours the second question would begin after the last line."""
+    server, clock, meter = shop(), Hasty(START), Ledger()
+    server.streams[RUNTIME] = one_after_the_other(sends(line(55), then=cut), sends(line(55) + line(56)))
+    now = clock.now()
+    meter.skew.observe(now + timedelta(seconds=59.5), now, now)
+    async with provided(server, clock, meter=meter) as provider:
+        one = await reader(provider, LogKind.RUNTIME)
+        await one.broken()
+        assert await one.take(1) == ["line 56"]
+    assert [socket.query_params["since"] for socket in server.opened] == ["all", "10s"]
 
 
 async def test_a_silent_socket_is_doubted_and_opened_again_when_there_are_newer_lines() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from tests.providers.loopback import Ledger
+from tests.providers.loopback import Ledger, running
 from tests.providers.railway_rows import TOKEN
+from tests.scripted import FrozenClock
 from tui.credentials import Secret
 from tui.model.errors import (
     Forbidden,
@@ -23,6 +30,7 @@ from tui.model.errors import (
 )
 from tui.providers import http
 from tui.providers.http import Peer
+from tui.providers.rest import Rest
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
 PEER = Peer("prod", "Railway", "https://backboard.example/graphql", "Make a new token.", Secret(TOKEN))
@@ -60,6 +68,37 @@ def test_what_an_answer_says_of_the_budget_is_told() -> None:
     http.observe(meter, headers, NOW)
     http.observe(meter, {}, NOW)
     assert meter.told == [{"limit": 1000, "remaining": 998, "resets_at": NOW + timedelta(seconds=60), "retry_at": None}]
+
+
+def test_what_they_date_by_their_clock_is_told_by_ours() -> None:
+    meter = Ledger()
+    meter.skew.observe(NOW + timedelta(seconds=600), NOW, NOW)
+    http.observe(meter, {"ratelimit-reset": f"{(NOW + timedelta(seconds=660)).timestamp():.0f}"}, NOW)
+    http.observe(meter, {"ratelimit-reset": "60"}, NOW)
+    assert [told["resets_at"] - NOW for told in meter.told] == [timedelta(seconds=59.5), timedelta(seconds=60)]
+
+
+@pytest.mark.parametrize(("headers", "seconds"), [({}, -42.5), ({"Age": "7"}, None)])
+async def test_an_answers_date_tells_how_far_their_clock_is_from_ours(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    """A cache's answer tells when it was first given, and nothing of the time."""
+
+    async def dated(_request: Request) -> Response:
+        date = format_datetime(NOW - timedelta(seconds=43), usegmt=True)
+        return Response(b"{}", headers={"Date": date, **headers})
+
+    meter = Ledger()
+    async with running(Starlette(routes=[Route("/", dated)])) as (_, port):
+        peer = replace(PEER, url=f"http://127.0.0.1:{port}")
+        clock = FrozenClock(NOW)
+        rest = Rest(peer, meter=meter, clock=clock, classify=lambda _answer, _mutation: None, headers={})
+        try:
+            await rest.get("/")
+        finally:
+            await rest.aclose()
+        assert meter.skew.seconds == seconds
+        assert rest.platform_now == NOW + timedelta(seconds=seconds or 0)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.providers.railway_rows import (
 from tests.providers.server import GraphQLServer, Json, Stream, errors, refusal, serve
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import NotFound, ProviderError, UnexpectedReply, Unreachable
-from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.status import Status
 from tui.providers.railway import RailwayProvider
 from tui.providers.railway.logs import Patience
@@ -418,7 +418,7 @@ async def test_what_railway_says_it_dropped_is_a_gap_after_the_line() -> None:
         assert said.endswith("Messages dropped: 37")
         assert gap == "<LogGap>"
         assert isinstance(reader.entries[1], LogGap)
-        assert reader.entries[1].lines == 37
+        assert (reader.entries[1].lines, reader.entries[1].kind) == (37, GapKind.DROPPED)
         await provider.aclose()
 
 

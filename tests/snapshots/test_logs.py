@@ -14,7 +14,7 @@ from tests.screens.running import sees
 from tests.scripted import scripted
 from tests.snapshots.showing import SIZES, Before, Compare, pressed, shown, utc
 from tui.engine.engine import Account
-from tui.model.log import HttpRequest, Level, LogEntry, LogKind, LogLine
+from tui.model.log import GapKind, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
 
 __all__ = ["utc"]
@@ -75,6 +75,22 @@ def _request(n: int) -> LogEntry:
     )
 
 
+def with_gaps() -> Account:
+    """A log that is not whole: what the platform dropped, a cut that left a gap, one that was read back."""
+    live = deployment("api-1", ago_s=90_000)
+    account, platform = scripted(service("api", latest=live, live=live))
+    lines: list[LogEntry] = [LogLine(_at(4 * n), f"GET /v1/orders/{n:04x} 200", deployment="api-1") for n in range(440)]
+    lines[-4:-4] = [LogGap(_at(1744), "more than Scripted keeps came while we were away", None, until=_at(1768))]
+    lines[-8:-8] = [LogGap(_at(1728), "more came than it takes", 312, GapKind.DROPPED)]
+    lines[-12:-12] = [LogGap(_at(1712), "cut", until=_at(1713), filled=41, closed=True)]
+    platform.log(platform.services[0].ref, LogKind.RUNTIME, lines)
+    return account
+
+
+async def _gaps(pilot: Pilot[Any]) -> None:
+    await sees(pilot, "01b7", "enter reads it")
+
+
 async def _api(pilot: Pilot[Any]) -> None:
     await sees(pilot, "01c1")
 
@@ -107,3 +123,15 @@ SCREENS: dict[str, Before] = {
 @pytest.mark.parametrize("name", SCREENS)
 def test_log(name: str, size: tuple[int, int], snap_compare: Compare) -> None:
     assert snap_compare(shown(world()), terminal_size=size, run_before=SCREENS[name])
+
+
+GAPS: dict[str, Before] = {
+    "gaps": pressed("3", "E", then=("enter reads it", "paused"), start=_gaps),
+    "completeness": pressed("3", "percent_sign", then=("Completeness of the runtime log", "312"), start=_gaps),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", GAPS)
+def test_gaps(name: str, size: tuple[int, int], snap_compare: Compare) -> None:
+    assert snap_compare(shown(with_gaps()), terminal_size=size, run_before=GAPS[name])

@@ -195,7 +195,7 @@ async def _emit_deployment(session: Session, service: Service, ref: Ref) -> None
         return
     service = session.engine.store.service(service.ref) or service
     reasons = session.engine.actions.verbs(service, deployment)
-    output.emit(output.deployment_json(deployment, service, session.now(), reasons))
+    output.emit(output.deployment_json(deployment, service, session.engine.now(service.account), reasons))
 
 
 def _ended(action: Action) -> str:

@@ -44,7 +44,9 @@ def _faults(context: click.Context, parameter: click.Parameter, value: str | Non
 
 @click.command()
 @click.option("--seed", type=int, metavar="N", help="Another world; the same number gives the same one.")
-@click.option("--fault", callback=_faults, metavar="LIST", help="Of the platform: 429,5xx,slow,drop,malformed,silent.")
+@click.option(
+    "--fault", callback=_faults, metavar="LIST", help="Of the platform: 429,5xx,slow,drop,malformed,silent,skew."
+)
 @click.option("--log-rate", type=click.IntRange(1), metavar="N", help="Runtime lines a second in all.")
 @click.option("--services", type=click.IntRange(1), metavar="N", help="Size of the world.")
 @click.option("--serve-only", is_flag=True, help="No board: serve till SIGINT or SIGTERM; addresses in the first line.")

@@ -15,6 +15,7 @@ from tui.model.action import Verb
 from tui.model.errors import ProviderError
 from tui.model.log import LogKind
 from tui.model.provider import Credential, Provider
+from tui.model.skew import SAID_S
 
 
 @click.command()
@@ -131,6 +132,7 @@ def _check_json(session: Session, result: _Check) -> output.Json:
         "problems": list(result.problems),
         "verbs": _or_true(_verbs(session, result)),
         "log_kinds": _or_true(_log_kinds(result)),
+        "clock_skew_s": _skew(session, result),
         "budget": {
             "limit": budget.limit,
             "remaining": budget.remaining,
@@ -152,8 +154,22 @@ def _tell_check(session: Session, result: _Check) -> None:
     if budget.limit is not None:
         until = f", until {output.utc(budget.resets_at):%H:%M} UTC" if budget.resets_at else ""
         lines.append(f"  budget      {budget.remaining} of {budget.limit} requests left{until}")
+    seconds = _skew(session, result)
+    if seconds is None:
+        lines.append("  clock       not known: no answer said what time it is there")
+    elif abs(seconds) > SAID_S:
+        way = "ahead of" if seconds > 0 else "behind"
+        lines.append(f"  clock       {abs(seconds):.0f} s {way} this machine's: ages and times of its things go by it")
+    else:
+        lines.append("  clock       agrees with this machine's")
     for line in lines:
         output.line(line)
+
+
+def _skew(session: Session, result: _Check) -> float | None:
+    """Seconds; positive: the platform's clock is ahead."""
+    seconds = session.engine.skew(result.account).seconds
+    return None if seconds is None else round(seconds, 1)
 
 
 def _can(what: str, reasons: Mapping[str, str | None]) -> list[str]:

@@ -6,10 +6,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from tui.cli import output
 from tui.cli.exits import Exit, Fault, tell
 from tui.model.entities import Service
-from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, HttpRequest, LogEntry, LogGap, LogLine, LogSource
 from tui.model.log_filter import LogFilter
 from tui.model.provider import Provider
 from tui.model.structured import structured
@@ -29,9 +31,17 @@ class Stream:
     last: datetime | None = None  # time of a line
     broken: bool = False
 
+    _bounded: LogFilter | None = None
+
     @property
     def service(self) -> Service:
         return self.source.service
+
+    def bounded(self, wanted: LogFilter) -> LogFilter:
+        """Between the times that are this stream's: so long ago is another time by each platform's clock."""
+        if self._bounded is None:
+            self._bounded = replace(wanted, since=self.source.since, until=self.source.until)
+        return self._bounded
 
 
 class Printer:
@@ -50,7 +60,8 @@ class Printer:
         """Raises Fault when the filter takes too long."""
         if isinstance(entry, LogGap):
             lines = "Lines" if entry.lines is None else f"{entry.lines} lines"
-            tell(f"deckwatch: {stream.label}: {lines} are missing here: {entry.reason}")
+            what = "" if entry.kind is GapKind.NOTE else f"{lines} are missing here: "
+            tell(f"deckwatch: {stream.label}: {what}{entry.reason}")
             if self._json:
                 output.emit(output.gap_json(entry, stream.service, stream.source.kind))
             return
@@ -77,7 +88,7 @@ class Printer:
 
     def _holds(self, stream: Stream, entry: Line) -> bool:
         try:
-            return self._wanted.holds(entry, stream.service)
+            return stream.bounded(self._wanted).holds(entry, stream.service)
         except TooSlow as error:
             raise Fault(f"The search is ended: {error}.", Exit.USAGE) from None
 

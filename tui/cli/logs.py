@@ -27,6 +27,7 @@ from tui.model.clock import Clock
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
 from tui.model.log import Level, LogEntry, LogKind, LogSource
 from tui.model.log_filter import HELP, FilterError, LogFilter, parse
+from tui.model.moment import by_clock
 from tui.model.text import plain
 from tui.model.text_match import BadExpression, expression
 
@@ -116,10 +117,6 @@ def _wanted(
             where = f"\n  {plain(text)}\n  {' ' * error.position}^"
             raise click.BadParameter(f"{error}{where}", param_hint="--filter") from None
         terms.append(text)
-    if since:
-        terms.append(f"since:{since.isoformat()}")
-    if until:
-        terms.append(f"until:{until.isoformat()}")
     if level:
         terms.append(f"level>={level}")
     if context:
@@ -130,7 +127,12 @@ def _wanted(
         except BadExpression as error:
             raise click.BadParameter(f"{error}.", param_hint="--grep") from None
         terms.append("/" + re.sub(r"(\\.)|/", lambda found: found[1] or r"\/", grep, flags=re.DOTALL) + "/")
-    return parse(" ".join(terms), now)
+    wanted = parse(" ".join(terms), now)
+    return replace(
+        wanted,
+        since=max((at for at in (wanted.since, since) if at), default=None),
+        until=min((at for at in (wanted.until, until) if at), default=None),
+    )
 
 
 async def _streams(
@@ -145,9 +147,9 @@ async def _streams(
             raise Fault(provider.lacks.get(kind, f"{provider.title} has no {kind} log."), Exit.REFUSED)
         deployment = await session.deployment(service, selector) if selector else None
         search = provider.search_of(wanted, kind)
-        source = LogSource(
-            kind, service, deployment, tail=tail, since=wanted.since, until=wanted.until, search=search, follow=False
-        )
+        shift = session.engine.skew(service.account).shift
+        since, until = by_clock(wanted.since, shift), by_clock(wanted.until, shift)
+        source = LogSource(kind, service, deployment, tail=tail, since=since, until=until, search=search, follow=False)
         label = service.name if names.count(service.name) == 1 else service.path
         streams.append(Stream(source, label, provider))
     return streams
@@ -251,7 +253,7 @@ async def _go_on(session: Session, stream: Stream, merged: _Merged, began: datet
     """New lines till the platform ends the log. A break is told, and taken up with the same cursor."""
     source = replace(stream.source, follow=True)
     if not stream.cursor.started:  # nothing old was there, or wanted; what came since the look is new
-        source = replace(source, tail=TAIL, since=began)
+        source = replace(source, tail=TAIL, since=session.engine.now(stream.service.account) - (session.now() - began))
     backoff = Backoff(random.Random())
     broke_at: datetime | None = None
     while True:

@@ -42,9 +42,14 @@ def utc(at: datetime | None) -> datetime | None:
 
 
 def service_json(
-    service: Service, provider: str, observed_at: datetime, now: datetime, reasons: Mapping[str, Reasons]
+    service: Service,
+    provider: str,
+    observed_at: datetime,
+    stale_s: float,
+    now: datetime,
+    reasons: Mapping[str, Reasons],
 ) -> Json:
-    """`reasons` of the deployments it holds, by their id."""
+    """`reasons` of the deployments it holds, by their id; `now` by the platform's clock."""
     return {
         "type": "service",
         "ref": str(service.ref),
@@ -64,7 +69,7 @@ def service_json(
             for each in service.instances
         ],
         "observed_at": utc(observed_at),
-        "stale_s": round(max(0.0, (now - observed_at).total_seconds()), 1),
+        "stale_s": round(stale_s, 1),
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import click
 
@@ -16,6 +16,7 @@ from tui.cli.session import Session, run
 from tui.engine.history import EVER, PAGES
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import ProviderError, RateLimited, Unauthorized, Unreachable
+from tui.model.moment import by_clock
 from tui.model.status import Status
 
 DEPLOYMENTS = 30  # shown when neither --limit nor --since says how many
@@ -31,14 +32,13 @@ def services(options: Common, *, json: bool) -> None:
 
     async def work(session: Session) -> Exit:
         found = await session.services(whole=True)
-        now = session.now()
         if json:
             for service in found:
-                output.emit(_service_json(session, service, now))
+                output.emit(_service_json(session, service))
         elif found:
             output.columns(
                 ("TARGET", "STATUS", "DEPLOYED", "REVISION", "AUTHOR", "WHAT"),
-                [_service_row(service, now) for service in found],
+                [_service_row(service, session.engine.now(service.account)) for service in found],
                 [service.status for service in found],
             )
         elif not session.failed:
@@ -140,6 +140,9 @@ class _Wanted:
         ended = latest.finished_at or _made(latest)
         return self.since is None or latest.status.in_flight or ended is None or ended >= self.since
 
+    def by_clock(self, shift: timedelta) -> _Wanted:
+        return replace(self, since=by_clock(self.since, shift), until=by_clock(self.until, shift))
+
     def is_past(self, deployment: Deployment) -> bool:
         """Neither it nor what is older can be wanted."""
         return self.since is not None and deployment.created_at is not None and deployment.created_at < self.since
@@ -171,6 +174,7 @@ async def _deployments(session: Session, services: list[Service], wanted: _Wante
 async def _of_service(session: Session, service: Service, wanted: _Wanted) -> AsyncIterator[Deployment]:
     """Page by page, as far back as is wanted."""
     provider = await session.provider(service)
+    wanted = wanted.by_clock(session.engine.skew(service.account).shift)
     seen: set[Ref] = set()  # pages drift while something new comes
     matching = 0
     before: str | None = None
@@ -191,15 +195,15 @@ async def _of_service(session: Session, service: Service, wanted: _Wanted) -> As
 
 
 def _print_deployments(session: Session, found: list[tuple[Service, Deployment]], *, json: bool) -> None:
-    now = session.now()
+    now = session.engine.now
     if json:
         for service, deployment in found:
             reasons = session.engine.actions.verbs(service, deployment)
-            output.emit(output.deployment_json(deployment, service, now, reasons))
+            output.emit(output.deployment_json(deployment, service, now(service.account), reasons))
     elif found:
         output.columns(
             ("ID", "TARGET", "STATUS", "MADE", "TOOK", "REVISION", "AUTHOR", "WHAT"),
-            [_deployment_row(service, deployment, now) for service, deployment in found],
+            [_deployment_row(service, deployment, now(service.account)) for service, deployment in found],
             [deployment.status for _, deployment in found],
         )
     elif not session.failed:
@@ -210,14 +214,17 @@ def _made(deployment: Deployment) -> datetime | None:
     return deployment.created_at or deployment.started_at or deployment.finished_at
 
 
-def _service_json(session: Session, service: Service, now: datetime) -> output.Json:
+def _service_json(session: Session, service: Service) -> output.Json:
     state = session.engine.store.accounts[service.account]
     assert state.snapshot is not None  # the service comes from it
     verbs = session.engine.actions.verbs
     reasons: Mapping[str, output.Reasons] = {
         deployment.id: verbs(service, deployment) for deployment in (service.latest, service.live) if deployment
     }
-    return output.service_json(service, state.provider, service.observed_at or state.snapshot.observed_at, now, reasons)
+    observed_at = service.observed_at or state.snapshot.observed_at
+    stale_s = max(0.0, (session.now() - observed_at).total_seconds())
+    now = session.engine.now(service.account)
+    return output.service_json(service, state.provider, observed_at, stale_s, now, reasons)
 
 
 def _service_row(service: Service, now: datetime) -> tuple[str, ...]:

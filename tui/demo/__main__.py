@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tui.demo.clock import WorldClock
-from tui.demo.faults import FaultKind
+from tui.demo.faults import SKEW_S, FaultKind
 from tui.demo.parts import PLATFORMS
 from tui.demo.serve import Address, access, address, listen, serve
 from tui.demo.story import FROZEN_AT, new_world
@@ -28,7 +28,8 @@ PAST = 65  # with 200 services, of which Dokploy's keep ten, some 10,000 deploym
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    clock = WorldClock(FROZEN_AT, frozen=True) if options.frozen else WorldClock()
+    behind_s = SKEW_S if FaultKind.SKEW in options.fault else 0.0
+    clock = WorldClock(FROZEN_AT, frozen=True) if options.frozen else WorldClock(behind_s=behind_s)
     platforms = tuple(options.platforms)
     world = new_world(
         options.seed,

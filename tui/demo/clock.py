@@ -13,13 +13,13 @@ DAY = 24 * HOUR
 
 
 class WorldClock:
-    """Real time since it was made, or a fixed instant; `advance` adds to either.
+    """Real time since it was made, `behind_s` behind the machine's, or a fixed instant; `advance` adds to either.
 
     Counted on the monotonic clock, so that setting the machine's clock does not shake the world.
     """
 
-    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
-        self._start = time.time_ns() if start is None else nanoseconds(start)
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False, behind_s: float = 0.0) -> None:
+        self._start = time.time_ns() - round(behind_s * SECOND) if start is None else nanoseconds(start)
         self._anchor = None if frozen else time.monotonic_ns()
         self._added = 0
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from tui.demo.clock import SECOND
 
+SKEW_S = 43.0
+
 
 class FaultKind(StrEnum):
     RATE_LIMIT = "429"
@@ -24,6 +26,7 @@ class FaultKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     REFUSED = "refused"  # the platform says no, in its own form; nothing is done
     CLOSE = "close"  # a socket is closed in good order, in mid-stream
+    SKEW = "skew"  # the world's clock is behind the machine's, from the start: its answers' Date and all its times
 
 
 _OF_SOCKETS = frozenset({FaultKind.RATE_LIMIT, FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
@@ -90,6 +93,8 @@ class Faults:
         A socket has a chance with every frame, and would have no peace without a pause.
         """
         for kind in kinds:
+            if kind == FaultKind.SKEW:  # the clock has it
+                continue
             chance = 0.5 if kind == FaultKind.SLOW else 0.1
             self.add(kind, channel="http", count=None, chance=chance, seconds=2.0)
             if kind in _OF_SOCKETS:

@@ -9,12 +9,15 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tui.demo.clock import SECOND
 from tui.demo.world import World
 
 if TYPE_CHECKING:  # all of these are loaded after the addresses are known, so that a start is quick
     from starlette.requests import HTTPConnection
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PATHS = {"railway": "/graphql/v2", "gitlab": "", "cloud66": "/api/3", "dokploy": ""}
 """What an account's url has behind the host."""
@@ -135,6 +138,23 @@ def _means_something(record: logging.LogRecord) -> bool:
     return "without completing handshake" not in record.getMessage()
 
 
+class _Dated:
+    """ASGI: every answer says what time it is in the world."""
+
+    def __init__(self, application: ASGIApp, world: World) -> None:
+        self._application = application
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self._world.clock.now() // SECOND, usegmt=True)
+                message = {**message, "headers": [*message.get("headers", ()), (b"date", date.encode())]}
+            await send(message)
+
+        await self._application(scope, receive, dated)
+
+
 class _Server:
     """One uvicorn server without its main loop, its signal handlers and its log."""
 
@@ -154,7 +174,7 @@ class _Server:
             ]
         )
         config = uvicorn.Config(
-            application,
+            _Dated(application, world),
             http="h11",
             ws="websockets-sansio",
             ws_per_message_deflate=False,
@@ -162,6 +182,7 @@ class _Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,
             timeout_keep_alive=75,  # uvicorn's own 5 s would close a connection just when a slow poller uses it
             loop="none",
         )

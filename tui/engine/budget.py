@@ -12,6 +12,7 @@ from msgspec import Struct
 from tui.model.clock import Clock
 from tui.model.errors import RateLimited
 from tui.model.provider import PRIORITY, Polling, Priority
+from tui.model.skew import Skew
 
 RESERVE = 0.10  # of the window: only actions may use it
 BACKGROUND_SHARE = 0.50  # of the window: the polls; the rest is for what somebody looks at
@@ -59,6 +60,7 @@ class Budget:
     """
 
     def __init__(self, account: str, clock: Clock) -> None:
+        self.skew = Skew()
         self._account = account
         self._clock = clock
         self._limit: int | None = None

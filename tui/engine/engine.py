@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -31,6 +32,7 @@ from tui.model.clock import Clock, SystemClock
 from tui.model.entities import Changes, Ref, Snapshot
 from tui.model.log import Cursor, LogEntry, LogSource
 from tui.model.provider import Polling, Priority, Provider
+from tui.model.skew import Skew
 
 if TYPE_CHECKING:
     from tui.engine.log_spool import LogSpool
@@ -182,6 +184,15 @@ class Engine:
         known = self.store.deployment(deployment)
         if known is not None and not isinstance(self.store.changes(deployment), Changes):
             self._spawn(self._focus.load_changes(known))
+
+    def skew(self, account: str) -> Skew:
+        """How far the platform's clock is from ours."""
+        return self.budgets[account].skew
+
+    def now(self, account: str) -> datetime:
+        """What time it is by that account's platform: its things are as old as this says. What is done here, and how
+        fresh a picture is, goes by `clock`."""
+        return self.clock.now() + self.skew(account).shift
 
     async def provider(self, account: str) -> Provider:
         """Connected on first use. Raises ProviderError."""

@@ -23,7 +23,7 @@ from tui.model.errors import NotFound, ProviderError, RateLimited
 from tui.model.provider import Priority
 from tui.model.status import Status
 
-SKEW = timedelta(seconds=60)  # the platform's clock may be behind ours by that much
+SKEW = timedelta(seconds=60)  # the platform's clocks may be behind the one that its answers tell by that much
 NO_TRACE_S = 120.0
 NEVER_APPEARED_S = 300.0
 TIMES_NOT_FOUND = 5
@@ -187,7 +187,7 @@ class Follower:
         service = action.intent.service
         page = await self._links[service.account].call(Priority.ACTION, lambda provider: provider.deployments(service))
         self._store.put_page(service.ref, page, before=None, at=self._clock.now())
-        earliest = action.asked_at - SKEW
+        earliest = action.asked_at + self._links[service.account].budget.skew.shift - SKEW
         new = [
             each
             for each in page.items

@@ -93,7 +93,7 @@ class Link:
     async def call(self, priority: Priority, ask: Callable[[Provider], Awaitable[T]]) -> T:
         """Raises ProviderError and nothing else."""
         provider = await self.provider()
-        with _at(priority), self.contained():
+        with at(priority), self.contained():
             return await ask(provider)
 
     async def stream(self, ask: Callable[[Provider], AsyncIterator[T]]) -> AsyncGenerator[T, None]:
@@ -150,7 +150,8 @@ class Link:
 
 
 @contextmanager
-def _at(priority: Priority) -> Iterator[None]:
+def at(priority: Priority) -> Iterator[None]:
+    """What is asked inside is asked at this priority."""
     token = PRIORITY.set(priority)
     try:
         yield

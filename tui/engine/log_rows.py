@@ -64,6 +64,9 @@ class LogRows:
         self._high: list[int] = []  # ... to here are in the order, or were let go
         self._last_us: list[int] = []
         self._seen: tuple[int, ...] = ()
+        self.moves: list[tuple[int, int, int]] = []
+        """What was put in later: (source, number of the first, how many). `moved` takes a key along."""
+        self._followed = [len(each.store.inserted) for each in self.sources]
         self._begin()
 
     @property
@@ -130,6 +133,7 @@ class LogRows:
 
     def catch_up(self, budget_s: float = 0.006) -> bool:
         """Takes what the stores have more, or less, than at the last call. True if the rows moved."""
+        self._follow_moves()
         for search in (*(self._filters or ()), *(self._finds or ())):
             search.catch_up(budget_s)
         known = self._known()
@@ -172,6 +176,42 @@ class LogRows:
                 if self.filter is not None and self.filter.context:
                     self._order_anew()
         return more
+
+    def _follow_moves(self) -> None:
+        """Lines were put in where a gap was: those behind it have other numbers now."""
+        fresh = [
+            (which, at, count)
+            for which, source in enumerate(self.sources)
+            for at, count in source.store.inserted[self._followed[which] :]
+        ]
+        if not fresh:
+            return
+        self._followed = [len(each.store.inserted) for each in self.sources]
+        begin = len(self.moves)
+        self.moves += fresh
+        if self.filter is not None:
+            self.keep(self.filter)  # what was found has other numbers, too
+            return
+        if self.match is not None:
+            self.find(self.match)
+        if self.merged:
+            self._order = [self.moved(key, begin) for key in self._order]
+        for which, at, count in fresh:
+            if at >= self._high[which]:
+                continue  # they come with what is new
+            self._high[which] += count
+            if at <= self._low[which]:
+                self._low[which] += count
+            elif self.merged:
+                self._place(which, range(at, at + count), at_end=False)
+        self.version += 1
+
+    def moved(self, key: int, begin: int) -> int:
+        """A row's key after all `moves` from `begin` on."""
+        for which, at, count in self.moves[begin:]:
+            if self.source_index(key) == which and self.where(key)[1] >= at:
+                key += count
+        return key
 
     def _held(self, which: int) -> Sequence[int]:
         if self._filters is not None:

@@ -32,7 +32,7 @@ from tui.engine.log_records import (
     request_of,
     visible,
 )
-from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.log import GapKind, HttpRequest, Level, LogGap, LogLine
 from tui.model.moment import EPOCH, from_microseconds
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class _Page:
 class _Block:
     """A full block: what is known of it without unpacking it."""
 
-    __slots__ = ("count", "end", "first", "latest_us", "levels", "nbytes", "page", "rare", "rules", "sealed")
+    __slots__ = ("count", "end", "first", "gone", "latest_us", "levels", "nbytes", "page", "rare", "rules", "sealed")
 
     def __init__(self, page: _Page, rare: dict[int, BufferEntry], nbytes: int) -> None:
         columns = page.columns
@@ -228,6 +228,16 @@ class _Block:
         self.page: _Page | None = page  # until it is sealed
         self.sealed: Sealed | None = None
         self.nbytes = nbytes
+        self.gone = False  # others stand in its place
+
+    def move_up(self, by: int) -> None:
+        self.first += by
+        self.end += by
+        _move_up(self.rare, by)
+        self.rules = [number + by for number in self.rules]
+        if self.page is not None:
+            self.page.first = self.first
+            self.page.__dict__.pop("scan", None)
 
 
 class _Open:
@@ -298,6 +308,11 @@ class _Open:
                     self.rare[number] = entry
                     contexts.append(("", ""))
         return contexts
+
+    def move_up(self, by: int) -> None:
+        self.first += by
+        _move_up(self.rare, by)
+        self._page = None
 
     def page(self) -> _Page:
         if self._page is None:
@@ -391,6 +406,8 @@ class LogStore:
         self._spool = None if spool is None else spool.source(name, self._forget)
         self._spooled = 0  # so many of the blocks, the oldest, are on the disk
         self._held = 0  # bytes of the others
+        self.inserted: list[tuple[int, int]] = []
+        """What was put in later: (number of the first, how many). What stood there and behind it moved up."""
         self._unsealed: list[_Block] = []
         self._sealing: _Block | None = None
 
@@ -432,6 +449,9 @@ class LogStore:
             self._add(entries[half:], records[half:])
             return
         self._open.add(entries, records, text)
+        self._keep_to_limits()
+
+    def _keep_to_limits(self) -> None:
         while self._holds_blocks and self._open.end - self._blocks[self._spooled].first > self.limits.lines:
             self.drop_oldest()
 
@@ -463,8 +483,8 @@ class LogStore:
             self._elsewhere(lambda: _seal(page), done)
 
     def _sealed(self, block: _Block, sealed: InMemory) -> None:
-        if not self._holds_blocks or block.first < self._blocks[self._spooled].first:  # it had to go meanwhile
-            return
+        if block.gone or not self._holds_blocks or block.first < self._blocks[self._spooled].first:
+            return  # it had to go meanwhile
         nbytes = sealed.nbytes + _BLOCK_COST + _RARE_COST * len(block.rare)
         self._held += nbytes - block.nbytes
         block.page, block.sealed, block.nbytes = None, sealed, nbytes
@@ -517,6 +537,52 @@ class LogStore:
             self.budget.forget(block)
         del self._blocks[:count]
         self._spooled -= count
+
+    # Put in later
+
+    def fill(self, number: int, gap: LogGap, entries: Sequence[BufferEntry]) -> bool:
+        """The gap at `number` says what `gap` says now, and `entries` come behind it: see `inserted`.
+
+        False: its place is on the disk, and nothing can be put in there. Raises IndexError as `[]` does.
+        """
+        if not self.first <= number < self.end:
+            raise IndexError(number)
+        if number >= self._open.first:
+            self._roll()
+        index = self._index(number)
+        if index < self._spooled:
+            return False
+        block = self._blocks[index]
+        page = self._page_of(block)
+        old = [page.entry(each) for each in range(block.first, block.end)]
+        place = number - block.first
+        made = self._packed(block.first, [*old[:place], gap, *entries, *old[place + 1 :]])
+        self._blocks[index : index + 1] = made
+        block.gone = True
+        if block in self._unsealed:
+            self._unsealed.remove(block)
+        self.budget.forget(block)
+        self._unsealed += [each for each in made if each.sealed is None]
+        self._held += sum(each.nbytes for each in made) - block.nbytes
+        for later in self._blocks[index + len(made) :]:
+            self.budget.forget(later)
+            later.move_up(len(entries))
+        self._open.move_up(len(entries))
+        if entries:
+            self.inserted.append((number + 1, len(entries)))
+        self._keep_to_limits()
+        self._seal_next()
+        return True
+
+    def _packed(self, first: int, entries: Sequence[BufferEntry]) -> list[_Block]:
+        """As blocks of their own, numbered from `first`."""
+        unlimited = LogLimits(1 << 60, 1 << 60, 1 << 60)
+        apart = LogStore(unlimited, elsewhere=lambda work, done: None)
+        apart._block_lines = self._block_lines
+        apart._open = _Open(first)
+        apart.extend(entries)
+        apart._roll()
+        return apart._blocks
 
     # Looking
 
@@ -588,7 +654,7 @@ class LogStore:
         return next((page.first + place for place, time in enumerate(times) if time >= us), page.first + page.count)
 
     def next_level(self, number: int, step: int, level: Level) -> int | None:
-        """The nearest entry beyond `number` that is at least so bad. Gaps and bad notices count as errors."""
+        """The nearest entry beyond `number` that is at least so bad. Open gaps and bad notices count as errors."""
         first = self.first
         start = max(number + 1, first) if step > 0 else min(number - 1, self.end - 1)
         if not first <= start < self.end:
@@ -634,6 +700,13 @@ class LogStore:
         return block.page or self.budget.page(block)
 
 
+def _move_up(rare: dict[int, BufferEntry], by: int) -> None:
+    """In place: pages look at the same."""
+    moved = {number + by: entry for number, entry in rare.items()}
+    rare.clear()
+    rare.update(moved)
+
+
 def _seal(page: _Page) -> InMemory:
     gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
     text = gzip.compress(page.text.encode("utf-8", "surrogatepass")) + gzip.flush()
@@ -656,7 +729,7 @@ def _us(since: timedelta) -> int:
 def _rare_kind(entry: LogGap | Rule | Notice) -> int:
     match entry:
         case LogGap():
-            return _GAP
+            return _NOTICE if entry.closed or entry.kind is GapKind.NOTE else _GAP
         case Notice():
             return _BAD_NOTICE if entry.bad else _NOTICE
         case Rule():

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell
+from tui.engine.completeness import Completeness, Cut
 from tui.engine.link import Link
 from tui.engine.log_records import BufferEntry, Notice, Rule
 from tui.engine.log_store import LogBudget, LogLimits, LogStore
@@ -22,8 +23,10 @@ from tui.engine.store import Store
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
-from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, HttpRequest, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.moment import from_microseconds
 from tui.model.provider import PRIORITY, Priority
+from tui.model.skew import Skew
 from tui.model.status import Status
 from tui.model.structured import structured
 
@@ -36,6 +39,7 @@ LIVE_AFTER_S = 2.0
 DOUBTED_LIVE_AFTER_S = 15.0  # longer than a connection attempt that comes to nothing takes
 SLICE_S = 0.004  # of work between two looks of the event loop; at 2,000 lines a second more is felt at the keys
 LINGER_S = 60.0  # a closed tail goes on for so long, so that coming back finds its lines
+_SOUGHT = 100  # of the newest entries, for one with a time
 STEADY_S = 60.0  # a stream that lasted so long was a good one, even if no line came
 
 
@@ -78,6 +82,7 @@ class LogTail:
     ) -> None:
         self.buffer = LogStore() if buffer is None else buffer  # an empty one is false
         self.marks: dict[int, str] = {}  # a person's notes, by line number
+        self.completeness = Completeness()
         self.phase = TailPhase.CONNECTING
         self.error: ProviderError | None = None
         self.since: datetime = clock.now()  # when `phase` began
@@ -98,7 +103,10 @@ class LogTail:
         self._silence_deceived = False
         self._seen: set[str] = set()  # ids of the deployments whose lines came
         self._lost_at: float | None = None
+        self._back: Cut | None = None  # the cut that the stream is just back from: what is missing, is so since then
+        self.filling = False  # a gap is being read back
         self._live_since = 0.0
+        self._opened_at: datetime | None = None  # what is older came as history
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -114,6 +122,47 @@ class LogTail:
                 self._watchers.remove(callback)
 
         return unwatch
+
+    @property
+    def platform_now(self) -> datetime:
+        return self._clock.now() + self.skew.shift
+
+    @property
+    def lag_s(self) -> float | None:
+        """How old the newest line was when it came, by the platform's clock. None: no new line came yet, it has no
+        time, or the platform does not say what time it is."""
+        skew_s, newest, came = self.skew.seconds, self.newest_at, self.last_at
+        if skew_s is None or newest is None or came is None or not self.has_news:
+            return None
+        return max(0.0, (came - newest).total_seconds() + skew_s)
+
+    @property
+    def has_news(self) -> bool:
+        """The newest line was written while the stream was open; what is older came as history."""
+        newest = self.newest_at
+        return newest is not None and self._opened_at is not None and newest >= self._opened_at + self.skew.shift
+
+    @property
+    def skew(self) -> Skew:
+        return self._link.budget.skew
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """The time of the newest line that has one."""
+        buffer = self.buffer
+        for number in range(buffer.end - 1, max(buffer.first, buffer.end - _SOUGHT) - 1, -1):
+            if buffer.level(number) is not None and (us := buffer.time_us(number)) is not None:
+                return from_microseconds(us)
+        return None
+
+    async def fill(self, number: int) -> str:
+        """Reads the gap at `number` of the buffer back, and puts what there is into its place. What came of it, in a
+        sentence."""
+        from tui.engine.log_fill import fill
+
+        told = await fill(self, number, self._link)
+        self._tell()
+        return told
 
     def retry(self) -> None:
         """Try a failed one again, and do not wait out a backoff."""
@@ -218,12 +267,25 @@ class LogTail:
             self._live()
         if not self._good:
             self._good = True
+            if not isinstance(entry, LogGap):
+                self._back = None
             self._silence_deceived = False
             self._backoff.reset()
         if self.follows_service and not isinstance(entry, LogGap) and entry.deployment not in self._seen:
             self._first_of(entry)
         self.last_at = self._clock.now()
-        self._append(structured(entry) if isinstance(entry, LogLine) else entry)
+        self._append(structured(entry) if isinstance(entry, LogLine) else self._noted(entry))
+
+    def _noted(self, entry: HttpRequest | LogGap) -> HttpRequest | LogGap:
+        """A gap that comes with a connection is of the time that there was none."""
+        if not isinstance(entry, LogGap):
+            return entry
+        if self._back is not None and entry.kind is GapKind.MISSING:
+            entry = replace(entry, at=self._back.at, until=self._back.until)
+            self._back.lost = True
+            self._back = None
+        self.completeness.note(self.buffer.end, entry)
+        return entry
 
     def _first_of(self, entry: LogLine | HttpRequest) -> None:
         """The first line of a deployment. What is under way when the log is opened needs no rule."""
@@ -240,9 +302,13 @@ class LogTail:
             self.reconnects += 1
             self._notice(f"reconnected after {self._clock.monotonic() - self._lost_at:.1f} s")
             self._lost_at = None
+            if self.completeness.cuts and (cut := self.completeness.cuts[-1]).until is None:
+                cut.until = self.platform_now
+                self._back = cut
         elif self.kind is LogKind.BUILD and self.follows_service and self.source.deployment is not None:
             self._build_begins(self.source.deployment)
         self._live_since = self._clock.monotonic()
+        self._opened_at = self._clock.now()
         self.error = None
         self._turn(TailPhase.LIVE)
 
@@ -295,6 +361,8 @@ class LogTail:
             self._lost_at = now
             again = "reconnecting" if self.phase is TailPhase.LIVE else "trying again"
             self._notice(f"{what.rstrip('.')}; {again}", bad=bad)
+            if self.phase is TailPhase.LIVE:
+                self.completeness.cuts.append(Cut(self.platform_now, what.removeprefix("connection lost: ")))
         wait_s = self._backoff.next_s()
         if isinstance(error, RateLimited):
             wait_s = max(wait_s, (error.retry_at - self._clock.now()).total_seconds())
@@ -323,7 +391,7 @@ class LogTail:
         self._tell()
 
     def _notice(self, text: str, *, bad: bool = False) -> None:
-        self._append(Notice(self._clock.now(), text, bad))
+        self._append(Notice(self.platform_now, text, bad))
 
     def _append(self, entry: BufferEntry) -> None:
         self.buffer.append(entry)

@@ -81,12 +81,33 @@ def searchable(entry: LogLine | HttpRequest) -> str:
     return without_sgr(f"{entry.status} {entry.method} {entry.path} {entry.duration_ms}ms{tail}")
 
 
+class GapKind(StrEnum):
+    MISSING = "missing"  # between two lines: the platform may still have them
+    DROPPED = "dropped"  # the platform itself let them go before anybody could read them
+    LOST = "lost"  # the platform does not have them any more, or what it sent cannot be read
+    OLDER = "older"  # what came before the oldest line that it gives
+    NOTE = "note"  # nothing is missing: a word on how this log is read
+
+
 class LogGap(Struct, frozen=True):
-    """Lines are missing here, and we know it: the platform dropped them, or a cut was longer than its memory."""
+    """Lines are missing here, and we know it: the platform dropped them, or a cut was longer than its memory.
+
+    `at` and `until`: the time they are missing from, on the platform's clock, None where that is not known. `filled`:
+    so many were read back since and stand behind it; None: nobody asked. `closed`: nothing is missing any more.
+    """
 
     at: datetime | None
     reason: str
     lines: int | None = None  # how many, where it is known
+    kind: GapKind = GapKind.MISSING
+    until: datetime | None = None
+    filled: int | None = None
+    closed: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Lines are missing that the platform may still have."""
+        return self.kind is GapKind.MISSING and not self.closed
 
 
 LogEntry = LogLine | HttpRequest | LogGap

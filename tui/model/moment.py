@@ -12,8 +12,18 @@ _CLOCK = re.compile(r"^(\d{1,2}):(\d{2})(?::(\d{2}))?$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+class Ago(datetime):
+    """A moment that was given as so long ago: by another clock it is another one."""
+
+
+def by_clock(at: datetime | None, shift: timedelta) -> datetime | None:
+    """What `at` is on a clock that is ahead of ours by `shift`. A date or a time of day is the same on any."""
+    return at + shift if isinstance(at, Ago) else at
+
+
 def moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """UTC. `zone` is the reader's, None for the machine's own; a time of day is its last occurrence before `now`.
+    """UTC; an Ago, if it is so long ago. `zone` is the reader's, None for the machine's own; a time of day is its last
+    occurrence before `now`.
 
     Raises ValueError with a sentence.
     """
@@ -21,7 +31,8 @@ def moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
     try:
         if ago := _AGO.match(text.lower()):
             seconds = sum(float(number) * _SECONDS[unit] for number, unit in _AMOUNT.findall(ago[1]))
-            return now - timedelta(seconds=seconds)
+            at = now - timedelta(seconds=seconds)
+            return Ago.combine(at.date(), at.timetz())
         if clock := _CLOCK.match(text):
             local = now.astimezone(zone)
             hour, minute, second = (int(part or 0) for part in clock.groups())

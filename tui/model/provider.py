@@ -28,6 +28,7 @@ from tui.model.entities import (
     compare_url,
 )
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
+from tui.model.skew import Skew
 
 if TYPE_CHECKING:
     from tui.model.log_filter import LogFilter
@@ -71,6 +72,9 @@ class Polling(Struct, frozen=True):
 
 class Meter(Protocol):
     """The account's request budget as a provider sees it: ask before each request, tell what each answer said."""
+
+    skew: Skew
+    """How far the platform's clock is from ours: providers tell it, and ask it where they send times of ours."""
 
     async def spend(self) -> None:
         """Returns when a request may go out. Raises RateLimited when that would be too long from now."""

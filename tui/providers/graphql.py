@@ -166,8 +166,13 @@ class Endpoint:
             if self.closed:
                 raise http.closed(self.peer)
             if self._transport is None:
+                keeper = http.Timekeeper(self.meter.skew, self.clock)
                 client = await http.open_client(
-                    self.peer, headers={}, ca_file=self.ca_file, on_response=[self._on_response]
+                    self.peer,
+                    headers={},
+                    ca_file=self.ca_file,
+                    on_request=[keeper.sent],
+                    on_response=[keeper.answered, self._on_response],
                 )
                 self._transport = HTTPXAsyncTransport(self.peer.url, json_deserialize=decode_json)
                 self._transport.client = client

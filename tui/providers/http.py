@@ -18,6 +18,7 @@ import msgspec
 
 from tui import __version__
 from tui.credentials import Secret
+from tui.model.clock import Clock
 from tui.model.errors import (
     Forbidden,
     NotFound,
@@ -30,6 +31,7 @@ from tui.model.errors import (
     Unreachable,
 )
 from tui.model.provider import Meter
+from tui.model.skew import Skew
 from tui.model.text import plain
 
 USER_AGENT = f"deckwatch/{__version__}"
@@ -92,6 +94,24 @@ async def tls(peer: Peer, ca_file: Path | None) -> ssl.SSLContext:
 
 
 Hook = Callable[[httpx.Response], Awaitable[None]]
+Sent = Callable[[httpx.Request], Awaitable[None]]
+
+
+class Timekeeper:
+    """Two hooks of a client: what its answers' `Date` says of the other side's clock."""
+
+    def __init__(self, skew: Skew, clock: Clock) -> None:
+        self._skew = skew
+        self._clock = clock
+
+    async def sent(self, request: httpx.Request) -> None:
+        request.extensions["sent_at"] = self._clock.now()
+
+    async def answered(self, response: httpx.Response) -> None:
+        """A cache's answer tells when it was first given: it is not asked."""
+        said, sent_at = response.headers.get("date"), response.request.extensions.get("sent_at")
+        if said and sent_at is not None and "age" not in response.headers and (at := _date(said)) is not None:
+            self._skew.observe(at, sent_at, self._clock.now())
 
 
 async def open_client(
@@ -99,6 +119,7 @@ async def open_client(
     *,
     headers: Mapping[str, str],
     ca_file: Path | None = None,
+    on_request: Sequence[Sent] = (),
     on_response: Sequence[Hook] = (),
     keepalive_s: float = 60.0,
 ) -> httpx.AsyncClient:
@@ -112,7 +133,10 @@ async def open_client(
         timeout=TIMEOUT,
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=keepalive_s),
         follow_redirects=False,
-        event_hooks={"request": [_only_reads(peer)] if peer.read_only else [], "response": list(on_response)},
+        event_hooks={
+            "request": [*on_request, _only_reads(peer)] if peer.read_only else list(on_request),
+            "response": list(on_response),
+        },
     )
 
 
@@ -145,10 +169,11 @@ def read_only(peer: Peer) -> Refused:
 
 def observe(meter: Meter, headers: Mapping[str, str], now: datetime, *, limited: bool = False) -> datetime | None:
     """Tell the meter what an answer's headers say of the budget; gives when to come back, if `limited`."""
-    resets_at = moment(_rate_limit(headers, "reset"), now)
+    shift = meter.skew.shift
+    resets_at = moment(_rate_limit(headers, "reset"), now, shift)
     retry_at: datetime | None = None
     if limited:
-        retry_at = moment(headers.get("retry-after"), now) or resets_at or now + timedelta(seconds=_RETRY_S)
+        retry_at = moment(headers.get("retry-after"), now, shift) or resets_at or now + timedelta(seconds=_RETRY_S)
     limit = _count(_rate_limit(headers, "limit"))
     remaining = _count(_rate_limit(headers, "remaining"))
     if limit is not None or remaining is not None or resets_at is not None or retry_at is not None:
@@ -161,20 +186,24 @@ def _rate_limit(headers: Mapping[str, str], name: str) -> str | None:
     return headers.get(f"x-ratelimit-{name}") or headers.get(f"ratelimit-{name}")
 
 
-def moment(text: str | None, now: datetime) -> datetime | None:
-    """A time as headers write it: seconds from now, an epoch in s or ms, an HTTP date or ISO 8601."""
+def moment(text: str | None, now: datetime, shift: timedelta = timedelta(0)) -> datetime | None:
+    """A time as headers write it: seconds from now, an epoch in s or ms, an HTTP date or ISO 8601.
+
+    `shift`: their clock is ahead of ours by so much; what comes back is by ours.
+    """
     if not text:
         return None
     text = text.strip()
     try:
         number = float(text)
     except ValueError:
-        return _date(text)
+        at = _date(text)
+        return None if at is None else at - shift
     try:
         if number >= 1e11:
-            return datetime.fromtimestamp(number / 1000, UTC)
+            return datetime.fromtimestamp(number / 1000, UTC) - shift
         if number >= 1e9:
-            return datetime.fromtimestamp(number, UTC)
+            return datetime.fromtimestamp(number, UTC) - shift
         return now + timedelta(seconds=number) if number >= 0 else None
     except (ValueError, OverflowError, OSError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,6 +91,11 @@ class Rest:
         self._client: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
 
+    @property
+    def platform_now(self) -> datetime:
+        """What time it is on the other side, as far as its answers told."""
+        return self.clock.now() + self.meter.skew.shift
+
     async def get(self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """One GET below the account's address. Raises ProviderError."""
         return await self.ask("GET", path, params=params, headers=headers)
@@ -148,7 +154,13 @@ class Rest:
             if self.closed:
                 raise http.closed(self.peer)
             if self._client is None:
+                keeper = http.Timekeeper(self.meter.skew, self.clock)
                 self._client = await http.open_client(
-                    self.peer, headers={}, ca_file=self.ca_file, keepalive_s=self._keepalive_s
+                    self.peer,
+                    headers={},
+                    ca_file=self.ca_file,
+                    on_request=[keeper.sent],
+                    on_response=[keeper.answered],
+                    keepalive_s=self._keepalive_s,
                 )
             return self._client

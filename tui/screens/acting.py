@@ -89,7 +89,7 @@ class ActingScreen(Screen[None]):
             return
         timeline = self.engine.store.timeline(service.ref)
         deployments = timeline.deployments if timeline else ()
-        now = self.engine.clock.now()
+        now = self.engine.now(service.account)
         reasons = {d.id: self.engine.actions.blocked(Verb.ROLLBACK, service, d) for d in deployments}
         sheet = ChooseSheet(
             f"Roll back {service.name} to which deployment?", rollback_offers(service, deployments, reasons, now), now

@@ -23,7 +23,7 @@ from textual.widget import Widget
 from tui.engine.log_tail import LogTail
 from tui.keys import ACTIONS
 from tui.model.entities import Deployment, Ref
-from tui.model.log import LogKind
+from tui.model.log import LogGap, LogKind
 from tui.model.status import Status
 from tui.screens import words
 from tui.screens.attending import AttendingScreen
@@ -138,13 +138,14 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         now = engine.clock.now()
         services = store.services()
         self.services.busy = words.busy(engine.actions, now)
+        self.services.shifts = {name: engine.skew(name).shift for name in store.accounts}
         width = max(20, self.services.size.width - 2)
         rows: list[ServiceRow] = with_headings(
             services,
             production={s.ref: engine.actions.is_production(s) for s in services},
             stale=frozenset(s.ref for s in services if store.is_old(s) or words.is_old(store.accounts[s.account], now)),
         )
-        for sentence in words.troubles(store, now):
+        for sentence in (*words.troubles(store, now), *words.clocks(engine)):
             lines = textwrap.wrap(sentence, width) or [""]
             rows.extend(Trouble(line, number == 0) for number, line in enumerate(lines))
         waiting = words.no_services(store, now)
@@ -156,7 +157,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         self._tick()
 
     def _draw_timeline(self) -> None:
-        now = self.engine.clock.now()
+        now = self.engine.now(self.service.account) if self.service else self.engine.clock.now()
         timeline = self.engine.store.timeline(self.service) if self.service else None
         service = self.engine.store.service(self.service) if self.service else None
         width = max(20, self.timeline.size.width - 2)
@@ -232,7 +233,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
 
     def _ticked(self) -> None:
         self._ticking = False
-        self.log_view.tick(self.engine.clock.now())
+        self.log_view.tick(self.logs.now)
         self.draw()
 
     def say(self, text: str, style: str = "notice") -> None:
@@ -399,7 +400,11 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
             self.app.push_screen(DeploymentScreen(self.engine, self.service, self.timeline.selected))
         elif pane is self.log_view and (key := self.log_view.cursor) is not None and self.log_view.rows.holds(key):
             source, _ = self.log_view.rows.where(key)
-            self.app.push_screen(EntrySheet(self.log_view.rows.entry(key), self.logs.note(), self._label(source)))
+            entry = self.log_view.rows.entry(key)
+            if isinstance(entry, LogGap):
+                self.fill_gap(key)
+            else:
+                self.app.push_screen(EntrySheet(entry, self.logs.note(), self._label(source)))
         elif pane is self.log_view:
             self.log_view.pause()
 

@@ -130,7 +130,7 @@ class DeploymentScreen(ReadSheet):
         service, deployment = store.service(self.service), store.deployment(self.deployment)
         if service is None or deployment is None:
             return Text("This deployment is not in the picture any more: it or its service is gone.")
-        now = self.engine.clock.now()
+        now = self.engine.now(self.service.account)
         text = Text()
         words.state_text(text, deployment, self._usual(deployment), now)
         self._why(text)

@@ -58,7 +58,7 @@ class DigestSheet(TableSheet[Result]):
         self.query_one("#told", Static).update(told)
         self.query_one("#heads", Static).update(heads)
         self.query_one("#heads").display = bool(heads)
-        self.table.show(rows, self.logs.engine.clock.now(), (self.nothing,))
+        self.table.show(rows, self.logs.now, (self.nothing,))
 
     @abstractmethod
     def told(self) -> tuple[str, str, Sequence[Any]]:

@@ -91,6 +91,11 @@ class LogPane(Vertical):
         return self.tails[0] if len(self.tails) == 1 else None
 
     @property
+    def now(self) -> datetime:
+        """What the times of the lines are relative to: the platform's clock; of several logs the first one's."""
+        return self.tails[0].platform_now if self.tails else self.engine.clock.now()
+
+    @property
     def rows(self) -> LogRows:
         return self.view.rows
 
@@ -144,12 +149,12 @@ class LogPane(Vertical):
         focused: bool,
         width: int,
     ) -> None:
-        self.view.now = now
+        self.view.now = self.now
         self.view.tell(log_words.no_lines(self, service, now, max(20, self.view.size.width - 2)))
         left, right = log_words.head(self, service, kind, pinned, now, focused=focused, width=width)
         self.head.show(left, right, base="head-focused" if focused else "")
         if self.columns.display:
-            form = Form(self.view.stamps, self.view.start, now)
+            form = Form(self.view.stamps, self.view.start, self.now)
             heads: list[Span] = [(request_heads(form), "dim")]
             self.columns.show(heads)
 
@@ -344,6 +349,18 @@ class LogPane(Vertical):
                 return text[slice(*spans[0])]
             return text
         return ""
+
+    async def fill(self, key: int) -> str:
+        """Reads the gap of this row back from the platform. What came of it."""
+        tail, number = self.tails[self.rows.source_index(key)], self.rows.where(key)[1]
+        told = await tail.fill(number)
+        if tail in self.tails:
+            from tui.engine.log_digest import LogDigest
+
+            self.digest = LogDigest(self.rows.sources)  # numbers are others than those that were read
+            self._figures_whole = False
+            self.view.changed()
+        return told
 
     # Jumping
 

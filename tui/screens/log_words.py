@@ -10,15 +10,17 @@ from rich.cells import cell_len
 
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.model.entities import Deployment, Service
-from tui.model.log import LogKind
-from tui.widgets.format import age, count, plural
+from tui.model.log import LogGap, LogKind
+from tui.widgets.format import age, count, duration, plural
 from tui.widgets.line_widget import Span
+from tui.widgets.log_text import Form, gap_span
 
 if TYPE_CHECKING:
     from tui.engine.http_figures import Comparison, Summary
     from tui.screens.log_pane import LogPane
 
 Spans = list[Span]
+_WIDE, _MEDIUM = 140, 100
 
 
 def no_lines(pane: LogPane, service: Service | None, now: datetime, width: int) -> tuple[str, ...]:
@@ -75,7 +77,60 @@ def head(
         left.append((f" {service.environment_name}", "dim"))
     if pinned is not None:
         left.append((f"  only {pinned.revision.short if pinned.revision else pinned.id[:8]}", "approval"))
-    return left, [*_found(pane, width), *_tails(pane.tails, now), *_view_state(pane, width)]
+    return left, [*_found(pane, width), *_tails(pane.tails, now), *meter(pane, width), *_view_state(pane, width)]
+
+
+def meter(pane: LogPane, width: int) -> Spans:
+    """Whether these lines are all there are: gaps, what the platform dropped and what we did, how late they come."""
+    if not pane.tails or all(tail.phase in (TailPhase.CONNECTING, TailPhase.FAILED) for tail in pane.tails):
+        return []
+    told = [tail.completeness for tail in pane.tails]
+    open_ = [gap for each in told for gap in each.open]
+    spans: list[str] = []
+    if number := sum(each.open_count for each in told):
+        spans.append(_gaps(number, open_[0] if open_ else None, Form(pane.view.stamps), width))
+    dropped, uncounted = sum(each.platform_dropped for each in told), sum(each.uncounted for each in told)
+    if dropped or uncounted:
+        number_of = f"{count(dropped)}{'+' if uncounted else ''}" if dropped else "?"
+        spans.append(f"{'platform dropped' if width >= _WIDE else 'drops'} {number_of}")
+    if lost := sum(each.lost for each in told):
+        spans.append(f"{count(lost)} lost")
+    ours = sum(each.store.dropped for each in pane.rows.sources)
+    if ours or (spans and width >= _MEDIUM):
+        spans.append(f"ours {count(ours)}")
+    if spans:
+        whole: Spans = [(" · ".join(spans), "alert")]
+    elif any(tail.phase is TailPhase.RECONNECTING for tail in pane.tails):
+        return []  # nobody knows yet
+    else:
+        whole = [("no history" if any(each.older for each in told) else "complete", "dim")]
+    if pane.view.following and (late := _lag(pane.tails)):
+        whole.append((f" · {late}", "dim"))
+    return [*whole, ("  ", "")]
+
+
+def _gaps(number: int, first: LogGap | None, form: Form, width: int) -> str:
+    if number > 1 or first is None:
+        return plural(number, "gap")
+    if width >= _WIDE:
+        return f"gap {gap_span(first, form)}".rstrip()
+    if width >= _MEDIUM and first.at is not None and first.until is not None:
+        return f"gap {duration((first.until - first.at).total_seconds())}"
+    return "gap"
+
+
+def _lag(tails: tuple[LogTail, ...]) -> str:
+    """Of the log that is furthest behind."""
+    told = [tail.lag_s for tail in tails if tail.phase is TailPhase.LIVE and tail.has_news]
+    known = [seconds for seconds in told if seconds is not None]
+    return f"lag {lag(max(known))}" if known else "lag ?" if told else ""
+
+
+def lag(seconds: float) -> str:
+    """In steps, so that it stands still while little changes."""
+    if seconds < 10:
+        return "<1s" if seconds < 1 else f"{int(seconds)}s"
+    return duration(seconds // 10 * 10)
 
 
 def figures(summary: Summary, comparison: Comparison | None) -> tuple[Spans, Spans]:
@@ -160,9 +215,6 @@ def _view_state(pane: LogPane, width: int) -> Spans:
         spans.append(("raw ", "dim"))
     if view.left:
         spans.append((f"→{view.left} ", "dim"))
-    dropped = sum(each.store.dropped for each in view.rows.sources)
-    if dropped:
-        spans.append((f"{count(dropped)} dropped ", "alert"))
     if told := next((each.store.spool_error for each in view.rows.sources if each.store.spool_error), ""):
         spans.append((f"{told} ", "alert"))
     if width >= 100 and not view.following:

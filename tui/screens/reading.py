@@ -125,6 +125,22 @@ class ReadingScreen(ActingScreen):
         self.log_view.go_to(place.number)
         self.set_focus(self.log_view)
 
+    def fill_gap(self, key: int) -> None:
+        """Reads back from the platform what is missing at this row of the log."""
+        self.say("Reading back what is missing here …")
+        self.run_worker(self._filled(key), group="fill")
+
+    async def _filled(self, key: int) -> None:
+        self.say(await self.logs.fill(key))
+
+    def action_completeness(self) -> None:
+        from tui.screens.completeness import CompletenessSheet
+
+        if self.logs.tails:
+            self.app.push_screen(CompletenessSheet(self.logs))
+        else:
+            self.say("No log yet.")
+
     def action_timestamps(self) -> None:
         self.say(f"Times: {self.log_view.next_stamps()}")
 
@@ -153,8 +169,12 @@ class ReadingScreen(ActingScreen):
         elif self.merged:
             self._merge(())
         else:
-            since = self.engine.clock.now() - _RECENT
-            changed = [each for each in self.engine.store.services() if each.latest and _began(each.latest) > since]
+            now = self.engine.now
+            changed = [
+                each
+                for each in self.engine.store.services()
+                if each.latest and _began(each.latest) > now(each.account) - _RECENT
+            ]
             if not changed:
                 self.say("No service changed in the last hour.")
             self._merge(tuple(each.ref for each in changed))
@@ -243,7 +263,7 @@ class ReadingScreen(ActingScreen):
             self.prompt.complain("")
 
     def _sift(self, typed: str) -> str:
-        return self.logs.sift(typed, self.engine.clock.now())
+        return self.logs.sift(typed, self.logs.now)
 
     # Taking away
 

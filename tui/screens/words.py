@@ -14,6 +14,7 @@ from tui.engine.undo import Done, undo_of
 from tui.keys import ACTIONS
 from tui.model.entities import Ref, Service
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
+from tui.model.skew import SAID_S
 from tui.widgets.bars import freshness, tally
 from tui.widgets.format import age, count, duration, status_word
 from tui.widgets.line_widget import Span
@@ -68,6 +69,29 @@ def _troubles(store: Store, account: AccountState, now: datetime) -> list[str]:
     if account.snapshot is not None:
         sentences.extend(f"{account.name}: {problem}" for problem in account.snapshot.problems)
     return sentences
+
+
+def clocks(engine: Engine) -> list[str]:
+    """A sentence for each account whose clock is not ours."""
+    return [
+        f"{skewed(name, seconds)}: ages and times of its things are by its clock."
+        for name in engine.store.accounts
+        if (seconds := engine.skew(name).seconds) is not None and abs(seconds) > SAID_S
+    ]
+
+
+def skewed(whose: str, seconds: float) -> str:
+    """'gitlab's clock is 43s behind this machine's'"""
+    return (
+        f"{whose}'s clock is {duration(round(abs(seconds)))} {'ahead of' if seconds > 0 else 'behind'} this machine's"
+    )
+
+
+def _clock(engine: Engine, account: str) -> Spans:
+    seconds = engine.skew(account).seconds
+    if seconds is None or abs(seconds) <= SAID_S:
+        return []
+    return [(f" clock {'+' if seconds > 0 else '-'}{duration(round(abs(seconds)))}", "alert")]
 
 
 def no_services(store: Store, now: datetime) -> list[str]:
@@ -190,7 +214,8 @@ def status_bar(engine: Engine, now: datetime, width: int) -> tuple[Spans, Spans]
     left = [(" ", ""), *tally(store.services(), acknowledged)]
     full: Spans = []
     for account in store.accounts.values():
-        full += [*freshness(account, engine.budgets[account.name].view(), now), ("  ", "")]
+        clock_ = _clock(engine, account.name)
+        full += [*freshness(account, engine.budgets[account.name].view(), now), *clock_, ("  ", "")]
     if engine.actions.read_only:
         full.append(("READ-ONLY ", "alert"))
     if sum(len(text) for text, _ in full) <= max(width * 0.6, width - 40):
@@ -198,7 +223,7 @@ def status_bar(engine: Engine, now: datetime, width: int) -> tuple[Spans, Spans]
     short: Spans = []
     for account in store.accounts.values():
         spans = freshness(account, engine.budgets[account.name].view(), now)
-        short += [*(spans if is_old(account, now) else spans[:2]), (" ", "")]
+        short += [*(spans if is_old(account, now) else spans[:2]), *_clock(engine, account.name), (" ", "")]
     return left, short
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from rich.cells import cell_len
 
 from tui.engine.log_records import BufferEntry, Notice, Rule, searchable
-from tui.model.log import HttpRequest, Level, LogGap, LogLine
+from tui.model.log import GapKind, HttpRequest, Level, LogGap, LogLine
 from tui.model.moment import EPOCH
 from tui.model.text import without_sgr
 from tui.widgets.format import age, duration, plural
@@ -86,12 +86,33 @@ def head_and_body(entry: BufferEntry, form: Form) -> tuple[list[Span], list[Span
         case HttpRequest():
             return _request(entry, form)
         case LogGap():
-            lost = f" ({plural(entry.lines, 'line')})" if entry.lines else ""
-            return [(_stamp(entry.at, form), "dim")], [(f"≈≈ {entry.reason}{lost}", "alert")]
+            return [(_stamp(entry.at, form), "dim")], _gap(entry, form)
         case Notice():
             return [(_stamp(entry.at, form), "dim")], [(f"·· {entry.text}", "alert" if entry.bad else "notice")]
         case Rule():
             return [], [(rule_text(entry), "rule")]
+
+
+def _gap(gap: LogGap, form: Form) -> list[Span]:
+    """What is missing and why; what of it was read back; which key asks for it."""
+    filled = "" if gap.filled is None else f"filled: {plural(gap.filled, 'line')}"
+    if gap.closed:
+        return [(f"≈≈ {filled}, nothing is missing here any more", "notice")]
+    lost = f" ({plural(gap.lines, 'line')})" if gap.lines else ""
+    if gap.kind is not GapKind.MISSING:
+        return [(f"≈≈ {gap.reason}{lost}", "notice" if gap.kind is GapKind.NOTE else "alert")]
+    parts = [f"gap {span}" if (span := gap_span(gap, form)) else "gap", *([filled] if filled else [])]
+    return [(f"≈≈ {', '.join(parts)} · enter reads it · {gap.reason.rstrip('.')}{lost}", "alert")]
+
+
+def gap_span(gap: LogGap, form: Form) -> str:
+    """'24s, 02:14:07-02:14:31'; what of it is known."""
+    begin, end = (
+        stamp(at, Stamps.UTC if form.stamps is Stamps.UTC else Stamps.LOCAL, None).strip() for at in (gap.at, gap.until)
+    )
+    if gap.at is None or gap.until is None:
+        return f"since {begin}" if gap.at else f"until {end}" if gap.until else ""
+    return f"{duration((gap.until - gap.at).total_seconds())}, {begin}-{end}"
 
 
 def _stamp(at: datetime | None, form: Form) -> str:

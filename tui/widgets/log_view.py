@@ -57,6 +57,7 @@ class LogView(LineWidget, can_focus=True):
         self.left = 0  # cells scrolled sideways
         self.seen = 0  # rows that had arrived when following stopped: what came after is new
         self.message: tuple[str, ...] = ()
+        self._moves = 0  # of the rows, that the keys here know of
         self._wanted: Callable[[], bool] | None = None  # a place to go to, as soon as it is there
         self._sought_from: int | None = None  # where the cursor stood when the search began
         self._frame_due = False
@@ -72,8 +73,9 @@ class LogView(LineWidget, can_focus=True):
         self.start = start
         self.rows = LogRows() if rows is None else rows  # an empty one is false
         self.left = 0
+        self._moves = len(self.rows.moves)
         self._sought_from = None
-        self.rows.catch_up()
+        self._catch_up()
         self.follow()
         if self.rows.work(0.0):
             self.appended()
@@ -109,7 +111,7 @@ class LogView(LineWidget, can_focus=True):
             return
         self._frame_due = False
         rows = self.rows
-        rows.catch_up()
+        self._catch_up()
         more = rows.work(_SLICE_S)
         if self._wanted is not None and self._wanted():
             self._wanted = None
@@ -119,6 +121,20 @@ class LogView(LineWidget, can_focus=True):
             self._frame_due = True
             self.set_timer(0.001, self._frame)  # the keys come in between
         self.post_message(self.Changed())
+
+    def _catch_up(self) -> None:
+        """Takes what came. Lines that were put in where a gap was move those behind them: the cursor goes along."""
+        rows = self.rows
+        rows.catch_up()
+        begin, self._moves = self._moves, len(rows.moves)
+        if begin == self._moves:
+            return
+        self.cursor, self.top, self.selected_from = (
+            None if key is None else rows.moved(key, begin) for key in (self.cursor, self.top, self.selected_from)
+        )
+        self._cache.clear()
+        if rows.filter is not None and (at := self.cursor) is not None:
+            self.goes_to(lambda: not rows.searching and (self.go_to(at) or True))
 
     # Moving
 
@@ -132,7 +148,7 @@ class LogView(LineWidget, can_focus=True):
     def pause(self) -> None:
         """Holds what is on screen; the cursor appears on its last line."""
         if self.following and len(self.rows):
-            self.rows.catch_up()
+            self._catch_up()
             self._layout()
             self.following = False
             self.seen = self.rows.arrived

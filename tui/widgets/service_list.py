@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import timedelta
 
 from msgspec import Struct
 
@@ -10,6 +11,8 @@ from tui.model.entities import Ref, Service
 from tui.widgets.format import LOOKS, age, fit, instances_up, service_state, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
+
+_NONE = timedelta(0)
 
 
 class Heading(Struct, frozen=True):
@@ -58,7 +61,7 @@ def with_headings(
 
 class ServiceList(LineTable[ServiceRow]):
     """`busy` has a word for each service on which an action from here is under way; the logs of those `marked` are
-    read as one."""
+    read as one. `shifts`: what our clock lacks to be the platform's, by account."""
 
     starts_at_top = True
 
@@ -66,6 +69,7 @@ class ServiceList(LineTable[ServiceRow]):
         super().__init__(id=id)
         self.busy: Mapping[Ref, str] = {}
         self.marked: frozenset[Ref] = frozenset()
+        self.shifts: Mapping[str, timedelta] = {}
 
     def key(self, item: ServiceRow) -> Hashable | None:
         return item.ref if isinstance(item, Service) else None
@@ -82,7 +86,7 @@ class ServiceList(LineTable[ServiceRow]):
         look = LOOKS[state]
         style = LOOKS[item.status].style if item.status.bad else look.style
         newest = item.latest or item.live
-        aged = age(when(newest), self.now) if newest and self.now else ""
+        aged = age(when(newest), self.now + self.shifts.get(item.account, _NONE)) if newest and self.now else ""
         word_width = 14 if width < 40 else 17
         busy = self.busy.get(item.ref)
         if busy:

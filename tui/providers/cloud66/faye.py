@@ -20,6 +20,7 @@ from msgspec import Struct
 from tui.model.clock import Clock
 from tui.model.errors import ProviderError, Refused, UnexpectedReply, Unreachable
 from tui.model.provider import Meter
+from tui.model.skew import Skew
 from tui.providers.http import Peer
 from tui.providers.rest import Rest
 
@@ -52,6 +53,9 @@ class ClientForgotten(Exception):
 
 class _Free:
     """The push server is not the API: its polls are not in the API's limit."""
+
+    def __init__(self) -> None:
+        self.skew = Skew()  # of another server
 
     async def spend(self) -> None:
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tui.model.log import Level, LogEntry, LogGap, LogLine
+from tui.model.log import GapKind, Level, LogEntry, LogGap, LogLine
 from tui.model.text import log_lines, plain
 from tui.providers.cloud66 import decode, words
 from tui.providers.cloud66.wire import LiveLine, OperationLine
@@ -20,7 +20,7 @@ def live_row(data: Any, deployment: str) -> Row:  # noqa: ANN401 - decoded JSON
     """A pushed message: JSON inside a string inside a string. One that cannot be read is a gap of one line."""
     line = _unwrapped(data)
     if line is None:
-        return Row(key(_UNREADABLE, NO_TIME), (LogGap(None, _UNREADABLE, 1),))
+        return Row(key(_UNREADABLE, NO_TIME), (LogGap(None, _UNREADABLE, 1, GapKind.LOST),))
     at = decode.moment(line.time)
     level = words.LIVE_LEVEL.get(line.severity if line.severity is not None else 2, Level.INFO)
     text = line.message or ""

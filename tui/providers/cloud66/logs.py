@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Service
 from tui.model.errors import NotFound, ProviderError, RateLimited, Refused, Unauthorized
-from tui.model.log import Cursor, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.text import plain
 from tui.providers import http
 from tui.providers.cloud66 import decode, pending
@@ -72,10 +72,10 @@ class Logs:
         if self._push is None:
             raise Refused(f"{NO_HISTORY} {_OPT_IN if not over else ''}".rstrip(), remedy=ELSEWHERE)
         if over or not source.follow:
-            yield LogGap(None, CUT if cursor.started else f"{NO_HISTORY} {ELSEWHERE}")
+            yield LogGap(None, CUT) if cursor.started else LogGap(None, f"{NO_HISTORY} {ELSEWHERE}", kind=GapKind.OLDER)
         else:
             started_at = watched.deployment.started_at
-            first = LogGap(None, _BEFORE) if started_at is not None else None
+            first = LogGap(None, _BEFORE, kind=GapKind.OLDER) if started_at is not None else None
             log = LiveLog(self._push, source.service.ref.id, watched.deployment.id, watched.is_over, self._clock)
             async with aclosing(log.read(cursor, first)) as entries:
                 async for entry in entries:

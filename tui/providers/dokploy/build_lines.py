@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tui.model.lines import LineSplitter
-from tui.model.log import Cursor, Level, LogEntry, LogGap, LogLine
+from tui.model.log import Cursor, GapKind, Level, LogEntry, LogGap, LogLine
 from tui.model.text import log_text
 
 Found = tuple[str, LogEntry]
 """An entry, and the cursor's token once it has gone out; "" for a gap, which is no line of the file."""
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
-_REWRITTEN: Found = ("", LogGap(None, "Dokploy wrote this log anew: lines may be missing here, or come again."))
+_REWRITTEN: Found = (
+    "",
+    LogGap(None, "Dokploy wrote this log anew: lines may be missing here, or come again.", kind=GapKind.LOST),
+)
 
 
 def given(found: Iterable[Found], cursor: Cursor) -> Iterator[LogEntry]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from tui.model.entities import Deployment
 from tui.model.errors import NotFound, ProviderError, Refused, Unreachable
-from tui.model.log import Cursor, Level, LogEntry, LogGap, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, Level, LogEntry, LogGap, LogLine, LogSource
 from tui.model.status import Status
 from tui.model.text import log_text
 from tui.providers import http
@@ -61,7 +61,8 @@ class BuildLog:
             if not self._api.has("deployment.readLogs") or row.build_server_id:
                 raise  # it does not look on build servers
             if not cursor.started:
-                yield LogGap(None, f"{error.message} The log is asked for every few seconds instead.")
+                how = "The log is asked for every few seconds instead."
+                yield LogGap(None, f"{error.message} {how}", kind=GapKind.NOTE)
             async for entry in self._poll(source, cursor, deployment):
                 yield entry
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from tui.model.errors import NotFound, Refused
-from tui.model.log import Cursor, HttpRequest, LogEntry, LogGap, LogSource
+from tui.model.log import Cursor, GapKind, HttpRequest, LogEntry, LogGap, LogSource
 from tui.model.text import plain
 from tui.providers import http
 from tui.providers.dokploy import wire
@@ -84,7 +84,7 @@ class HttpLog:
 
     async def _read(self, source: LogSource, cursor: Cursor, service: ServiceRow) -> tuple[list[Row], bool]:
         """Oldest first, what is known among it; and whether that is all since what is known."""
-        now = self._api.clock.now()
+        now = self._api.rest.platform_now
         newest = to_datetime(max((at for _, at in cursor.recent), default=NO_TIME))
         start = newest - _LATE if newest is not None else source.since or now - _BACK
         end = source.until or now + _AHEAD
@@ -144,7 +144,9 @@ def _row(row: LogEntryRow) -> Row:
         nanos = NO_TIME
     at = to_datetime(nanos)
     if at is None:
-        return Row(key(repr(row), NO_TIME), (LogGap(None, "one request of the log could not be read", 1),))
+        return Row(
+            key(repr(row), NO_TIME), (LogGap(None, "one request of the log could not be read", 1, GapKind.LOST),)
+        )
     words = f"{_words(row)} {row.Duration} {row.RequestCount}"
     entry = HttpRequest(
         at=at,

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from tui.model.entities import Ref
 from tui.model.errors import NotFound, ProviderError, Refused, Unreachable
-from tui.model.log import Cursor, LogEntry, LogGap, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, LogEntry, LogGap, LogLine, LogSource
 from tui.model.status import Status
 from tui.providers import http
 from tui.providers.dokploy.api import Api
@@ -19,6 +19,7 @@ from tui.providers.dokploy.runtime_lines import Frames, Reader, since_s
 from tui.providers.dokploy.sockets import Inbox, NoSocket, Sockets
 from tui.providers.dokploy.wire import ServiceRow
 from tui.providers.overlap import NO_TIME, Overlap, Row
+from tui.providers.stamps import to_datetime
 
 MOST = 10_000  # lines that one request may ask for
 _LOOK_S = 5.0  # how often the containers of a compose service are listed anew
@@ -30,6 +31,7 @@ _DOUBT_S = 30.0  # of silence, and it is asked whether that is true
 _SELDOM_S = 300.0
 _LATE_NS = 5_000_000_000
 _CUT = LogGap(None, "Lines are missing here: more came than Dokploy gives at once.")
+_GONE = LogGap(None, "Docker no longer has the lines from before: some may be missing here.")
 
 
 class RuntimeLog:
@@ -43,21 +45,24 @@ class RuntimeLog:
         row = self._picture.row(source.service.ref)
         if not row.app_name:
             raise Refused(f"Dokploy did not tell the internal name of {source.service.path}, which its logs go by.")
+        resumed = cursor.started
         while True:
             readers = await self._readers(source, row)
             try:
-                async for entry in self._follow(source, cursor, row, readers):
+                async for entry in self._follow(source, cursor, row, readers, resumed=resumed):
                     yield entry
             except NoSocket as error:
                 if not self._api.has(f"{row.type}.readLogs"):
                     raise
                 if not cursor.started:
                     replicas = "" if row.type == "compose" else ", of one replica"
-                    yield LogGap(None, f"{error.message} The log is asked for every few seconds instead{replicas}.")
-                async for entry in self._poll(source, cursor, row, readers):
+                    how = f"The log is asked for every few seconds instead{replicas}."
+                    yield LogGap(None, f"{error.message} {how}", kind=GapKind.NOTE)
+                async for entry in self._poll(source, cursor, row, readers, resumed=resumed):
                     yield entry
             if not _follows(source):
                 return
+            resumed = False  # other containers: those from before were heard to their end
 
     async def _readers(self, source: LogSource, row: ServiceRow) -> list[Reader]:
         if row.type != "compose":
@@ -76,7 +81,7 @@ class RuntimeLog:
     # -- by socket --------------------------------------------------------------------------------------------
 
     async def _follow(
-        self, source: LogSource, cursor: Cursor, row: ServiceRow, readers: Sequence[Reader]
+        self, source: LogSource, cursor: Cursor, row: ServiceRow, readers: Sequence[Reader], *, resumed: bool
     ) -> AsyncGenerator[LogEntry, None]:
         """Ends when the containers are others than `readers`."""
         urls = [self._url(source, cursor, row, reader) for reader in readers]
@@ -86,11 +91,9 @@ class RuntimeLog:
             known = Overlap(cursor.recent, _floor(cursor))
             old, error = await self._old(inbox, frames)
             new = [each for each in old if known.is_new(each)]
-            if not cursor.started:
-                new = _newest(new, source)
-            elif _is_cut(old, known):
-                yield _CUT
-            for entry in _given(new, source, cursor):
+            if (gap := _missing(old, known, source, cursor, resumed=resumed)) is not None:
+                yield gap
+            for entry in _given(new if cursor.started else _newest(new, source), source, cursor):
                 yield entry
             if error is not None:
                 raise error
@@ -170,12 +173,12 @@ class RuntimeLog:
     def _back_s(self, source: LogSource, cursor: Cursor) -> int | None:
         """How far back is asked for; None: as many lines as are wanted."""
         newest = max((at for _, at in cursor.recent), default=NO_TIME)
-        return since_s(self._api.clock.now(), newest, source.since)
+        return since_s(self._api.rest.platform_now, newest, source.since)
 
     # -- by REST ----------------------------------------------------------------------------------------------
 
     async def _poll(
-        self, source: LogSource, cursor: Cursor, row: ServiceRow, readers: Sequence[Reader]
+        self, source: LogSource, cursor: Cursor, row: ServiceRow, readers: Sequence[Reader], *, resumed: bool
     ) -> AsyncGenerator[LogEntry, None]:
         """The last lines, again and again. Ends when the containers of a compose service are others."""
         while True:
@@ -187,8 +190,9 @@ class RuntimeLog:
             found.sort(key=lambda each: each.at)
             overlap = Overlap(cursor.recent, _floor(cursor))
             new = [each for each in found if overlap.is_new(each)]
-            if cursor.started and _is_cut(found, overlap):
-                yield _CUT
+            if (gap := _missing(found, overlap, source, cursor, resumed=resumed)) is not None:
+                yield gap
+            resumed = False
             for entry in _given(new if cursor.started else _newest(new, source), source, cursor):
                 yield entry
             if not _follows(source):
@@ -236,8 +240,19 @@ def _is_wanted(line: LogLine, source: LogSource) -> bool:
     return (source.since is None or line.at >= source.since) and (source.until is None or line.at <= source.until)
 
 
-def _is_cut(found: Sequence[Row], overlap: Overlap) -> bool:
-    return len(found) >= MOST and not overlap.met
+def _missing(
+    found: Sequence[Row], known: Overlap, source: LogSource, cursor: Cursor, *, resumed: bool
+) -> LogGap | None:
+    """What is not among what was found, though it was asked for. `resumed`: after the connection broke."""
+    full = len(found) >= MOST
+    if not cursor.started:
+        first = to_datetime(found[0].at) if found else None
+        if not full or source.since is None or first is None or first <= source.since:
+            return None
+        return LogGap(first, f"Dokploy gives only its newest {MOST:,} lines.", kind=GapKind.OLDER)
+    if known.met or not found:
+        return None
+    return _CUT if full else _GONE if resumed and known.newest != NO_TIME else None
 
 
 def _follows(source: LogSource) -> bool:

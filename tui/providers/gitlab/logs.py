@@ -11,7 +11,7 @@ from msgspec import Struct
 from tui.model.clock import Clock
 from tui.model.entities import Deployment
 from tui.model.errors import NotFound, Refused
-from tui.model.log import Cursor, LogEntry, LogGap, LogKind, LogLine, LogSource
+from tui.model.log import Cursor, GapKind, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.providers import http
 from tui.providers.gitlab import trace
 from tui.providers.gitlab.api import Api, project_path
@@ -74,7 +74,7 @@ class Logs:
                 _keep(cursor, line)
                 yield LogLine(line.at, line.text, deployment=deployment.id, attributes=line.attributes)
             if ended and job.erased_at and not cursor.started:
-                yield LogGap(None, "The log of this job was erased.")
+                yield LogGap(None, "The log of this job was erased.", kind=GapKind.LOST)
             if ended or not source.follow:
                 return
             wait_s = _SOON_S if lines else min(_LATE_S, wait_s * _SLOWER)
@@ -193,8 +193,9 @@ def _continued(lines: list[TraceLine], cursor: Cursor) -> tuple[list[TraceLine],
         if told and keys[max(0, end - len(told)) : end] == told[-end:]:
             return lines[end:], None
     if not lines:
-        return [], LogGap(None, "The log of this job was erased.")
-    return lines, LogGap(None, "GitLab wrote this log anew; it is told again from its beginning.")
+        return [], LogGap(None, "The log of this job was erased.", kind=GapKind.LOST)
+    why = "GitLab wrote this log anew; it is told again from its beginning."
+    return lines, LogGap(None, why, kind=GapKind.NOTE)
 
 
 def _keep(cursor: Cursor, line: TraceLine) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tui.model.clock import Clock
 from tui.model.errors import UnexpectedReply
-from tui.model.log import Cursor, LogGap, LogSource
+from tui.model.log import Cursor, GapKind, LogGap, LogSource
 from tui.providers.graphql import Endpoint
 from tui.providers.overlap import NO_TIME, Overlap, Row, without_known
 from tui.providers.railway.log_root import LATE, Root
@@ -55,7 +55,7 @@ class Pages:
         self._clock = clock
 
     def now(self) -> int:
-        return of_datetime(self._clock.now())
+        return of_datetime(self._clock.now() + self._endpoint.meter.skew.shift)
 
     async def first(self, root: Root, source: LogSource, cursor: Cursor) -> Reading:
         """The old rows that were asked for. The cursor learns where wanted rows begin, and more rows than those."""
@@ -68,7 +68,7 @@ class Pages:
                 row for row in rows if row.at == NO_TIME or (since <= row.at and (until is None or row.at <= until))
             ]
             mark.floor = max(0, since - 1)
-            gap = None if whole else _left_out(rows)
+            gap = None if whole else _left_out(rows, kind=GapKind.OLDER)
             extra: list[Row] = []
         else:
             count = max(source.tail, KNOWN) if source.follow and until is None else source.tail
@@ -89,8 +89,9 @@ class Pages:
         mark.deployment = root.deployment
         mark.put(cursor)
         if another or overlap.newest == NO_TIME:
-            rows, _ = await self.back(root, mark.floor or None, None, PAGE)
-            return Reading([row for row in rows if overlap.is_new(row)])
+            rows, whole = await self.back(root, mark.floor or None, None, PAGE)
+            new = [row for row in rows if overlap.is_new(row)]
+            return Reading(new, _left_out(new, PAGE) if not whole and overlap.newest != NO_TIME else None)
         rows, whole = await self.back(root, max(0, overlap.newest - LATE), None, None)
         new = [row for row in rows if overlap.is_new(row)]
         if not whole:
@@ -135,6 +136,6 @@ class Pages:
         return rows[-limit:], len(rows) >= limit
 
 
-def _left_out(rows: list[Row]) -> LogGap:
+def _left_out(rows: list[Row], count: int = PAGE * PAGES, kind: GapKind = GapKind.MISSING) -> LogGap:
     at = to_datetime(rows[0].at) if rows else None
-    return LogGap(at, f"older lines are left out: there are more than {PAGE * PAGES:,}")
+    return LogGap(at, f"older lines are left out: there are more than {count:,}", kind=kind)

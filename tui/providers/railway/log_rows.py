@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tui.model.log import HttpRequest, Level, LogEntry, LogGap, LogLine
+from tui.model.log import GapKind, HttpRequest, Level, LogEntry, LogGap, LogLine
 from tui.model.text import log_lines, plain
 from tui.providers.overlap import NO_TIME, Row, key
 from tui.providers.stamps import nanoseconds, to_datetime
@@ -128,8 +128,8 @@ def _with_gap(entries: tuple[LogEntry, ...], message: str, at: datetime | None) 
     dropped = _DROPPED.search(message)
     if dropped is None:
         return entries
-    return (*entries, LogGap(at, "Railway dropped lines: more came than it takes", int(dropped[1])))
+    return (*entries, LogGap(at, "Railway dropped lines: more came than it takes", int(dropped[1]), GapKind.DROPPED))
 
 
 def _odd(row: object) -> Row:
-    return Row(key(repr(row), NO_TIME), (LogGap(None, "one row of the log could not be read", 1),))
+    return Row(key(repr(row), NO_TIME), (LogGap(None, "one row of the log could not be read", 1, GapKind.LOST),))

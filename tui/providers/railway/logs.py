@@ -156,7 +156,7 @@ class Logs:
             reading = await self._pages.missed(log_root.requests(deployment, source.search), cursor)
         except NotFound:
             return Reading([])
-        return Reading(reading.rows)
+        return reading if reading.rows else Reading([])
 
     # -- both -------------------------------------------------------------------------------------------
 
@@ -232,7 +232,9 @@ class Logs:
         if deployment.status.in_flight:
             return True
         made = deployment.created_at
-        return made is not None and (self._clock.now() - made).total_seconds() < _YOUNG_S
+        return (
+            made is not None and (self._clock.now() + self._endpoint.meter.skew.shift - made).total_seconds() < _YOUNG_S
+        )
 
 
 class _Silence:
