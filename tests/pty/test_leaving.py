@@ -30,7 +30,7 @@ def test_a_signal_ends_it_and_gives_the_terminal_back(demo: Open, number: signal
     children = terminal.children()
     assert children, "the world runs beside it"
     terminal.signal(number)
-    assert terminal.wait_end(timeout_s=3) == 0
+    assert terminal.wait_end(timeout_s=20) == 0
     assert_given_back(terminal)
     assert wait_gone(children) == []
 
@@ -40,7 +40,7 @@ def test_a_signal_right_after_the_screen_was_taken_gives_it_back(run: Open) -> N
     while b"\x1b[?1049h" not in terminal.raw:
         assert terminal.pump(5)
     terminal.signal(signal.SIGTERM)
-    assert terminal.wait_end(timeout_s=3) == 0
+    assert terminal.wait_end(timeout_s=20) == 0
     assert_given_back(terminal)
 
 
@@ -51,7 +51,7 @@ def test_the_end_of_the_terminal_ends_it(run: Open, prefix: list[str]) -> None:
     children = terminal.children()
     assert children
     terminal.hang_up()
-    assert terminal.wait_end(timeout_s=3) == 0
+    assert terminal.wait_end(timeout_s=20) == 0
     assert wait_gone(children) == []
 
 
@@ -61,7 +61,7 @@ def test_a_key_leaves_only_when_pressed_twice(board: Open, key: str) -> None:
     terminal.press(key)
     terminal.wait_for("again to leave")
     terminal.press(key)
-    assert terminal.wait_end(timeout_s=3) == 0
+    assert terminal.wait_end(timeout_s=20) == 0
     assert_given_back(terminal)
 
 
@@ -70,5 +70,5 @@ def test_ending_while_a_sheet_is_open_gives_the_terminal_back(board: Open) -> No
     terminal.press("?")
     terminal.wait_for("Keys")
     terminal.signal(signal.SIGTERM)
-    assert terminal.wait_end(timeout_s=3) == 0
+    assert terminal.wait_end(timeout_s=20) == 0
     assert_given_back(terminal)

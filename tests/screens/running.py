@@ -35,7 +35,7 @@ async def running(
             yield app, pilot
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = "", timeout_s: float = 5.0) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = "", timeout_s: float = 30.0) -> None:
     """Waits until `condition` holds. Raises AssertionError with what is on screen when it does not in time."""
     waited = 0.0
     while not condition():
@@ -45,7 +45,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = 
             raise AssertionError(f"{what or 'not seen'} within {timeout_s} s:\n{screen_text(pilot.app)}")
 
 
-async def sees(pilot: Pilot[Any], *texts: str, timeout_s: float = 5.0) -> None:
+async def sees(pilot: Pilot[Any], *texts: str, timeout_s: float = 30.0) -> None:
     """Waits until every text is on the screen."""
     await until(pilot, lambda: all(t in screen_text(pilot.app) for t in texts), f"{texts} not seen", timeout_s)
 
