@@ -12,6 +12,7 @@ from tui.demo.gitlab.deployments import outdated
 from tui.demo.gitlab.errors import bad_record, bad_request, forbidden, not_found
 from tui.demo.gitlab.ids import STAGES, job_number
 from tui.demo.gitlab.paging import whole
+from tui.demo.gitlab.render import pipeline_source
 from tui.demo.gitlab.site import Pipeline, Project
 from tui.demo.gitlab.states import REJECTED, awaits_play, job_status, settled
 from tui.demo.gitlab.trace import trace
@@ -152,6 +153,8 @@ def pipelines(call: Call) -> Response:
         rows = [one for one in rows if one.runs[0].commit.branch == ref]
     if (sha := call.text("sha")) is not None:
         rows = [one for one in rows if one.runs[0].commit.sha == sha]
+    if not call.old and (source := call.text("source")) is not None:
+        rows = [one for one in rows if pipeline_source(one.runs[0]) == source]
     return call.page(rows, call.render.pipeline)
 
 

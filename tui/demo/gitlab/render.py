@@ -269,12 +269,12 @@ class Render:
             "sha": first.commit.sha,
             "ref": first.commit.branch,
             "status": pipeline_status(last),
-            "created_at": rfc3339_ms(first.created_at - 3 * MINUTE),
+            "created_at": rfc3339_ms(_made_at(first)),
             "updated_at": rfc3339_ms(updated_at(last)),
             "web_url": f"{self.web(project)}/-/pipelines/{pipeline.id}",
         }
         if not self.old:
-            source = "push" if first.trigger == "push" else "api"
+            source = pipeline_source(first)
             row |= {"iid": project.iid(first), "project_id": project.id, "source": source}
         return row
 
@@ -286,10 +286,19 @@ class Render:
             "user": self.user(first.creator),
             "tag": False,
             "yaml_errors": None,
-            "started_at": rfc3339_ms(first.created_at - 2 * MINUTE),
+            "started_at": rfc3339_ms(max(_made_at(first), first.created_at - 2 * MINUTE)),
             "finished_at": None if ended is None else rfc3339_ms(ended),
             "coverage": None,
         }
+
+
+def pipeline_source(first: Deployment) -> str:
+    return "push" if first.trigger == "push" else "api"
+
+
+def _made_at(first: Deployment) -> int:
+    """What was pushed was built before it was deployed; what was asked for begins with its deployment."""
+    return first.created_at if first.trigger == "deploy" else first.created_at - 3 * MINUTE
 
 
 def pipeline_status(last: Deployment) -> str:
