@@ -122,6 +122,26 @@ async def test_one_that_fails_later_stops_those_that_wait() -> None:
     assert len(batch.left) == 3
 
 
+async def test_one_whose_end_cannot_be_told_stops_those_that_wait_and_has_not_failed() -> None:
+    world = World(settle_s=60)
+
+    async def answer(intent: Intent) -> Receipt:
+        made = deployment(f"new-{intent.service.name}", of=intent.service.name, created_at=world.clock.now())
+        world.platform.lists[made.service].insert(0, made)
+        return Receipt(intent, Outcome.ACCEPTED, world.clock.now(), deployment=made.ref)
+
+    world.platform.answer = answer
+    async with world.engine as engine:
+        engine.actions.at_once = 1
+        batch = engine.actions.start_many(await marked(world, verb=Verb.REDEPLOY))
+        await world.clock.advance(10)
+        [made, *rest] = world.platform.lists[batch.intents[0].service.ref]
+        world.platform.lists[made.service] = [replace(made, status=Status.SUPERSEDED), *rest]
+        await ended(world, batch)
+    assert [each.ok for each in batch.actions] == [None]
+    assert batch.stopped == "a is unknown"
+
+
 async def test_the_rest_is_stopped_by_hand_and_what_was_asked_goes_on() -> None:
     world = World()
     async with world.engine as engine:

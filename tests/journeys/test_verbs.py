@@ -8,6 +8,7 @@ import pytest
 
 from tests.conformance.profiles import PROFILES, Order, Profile, prepared
 from tests.journeys.orders import (
+    GIVEN,
     UNSEEN,
     WARNED,
     Requests,
@@ -112,6 +113,26 @@ async def test_what_got_no_answer_is_unknown_watched_and_never_sent_again(profil
         await voyage.sees("Audit:", "asked", "unknown", "final")
     assert requests.seen == 1
     assert done(world) == before + 1, world.calls
+
+
+async def test_what_never_arrived_ends_unknown_and_is_not_called_failed() -> None:
+    profile, order = next((each, one) for each, one in GIVEN if (each.name, one.verb) == ("dokploy", Verb.STOP))
+    world, target = prepared(profile, order)
+    async with sailing(world, size=(160, 40), haste=HASTE) as voyage:
+        await goes_to_its_place(voyage, profile, order, target)
+        before, requests = done(world), Requests(world, profile)
+        for each in profile.mutations:
+            world.faults.add("5xx", each, channel="http")
+        await confirms(voyage, await opens_the_sheet(voyage, order))
+        action = await ended(voyage, step_s=5)
+        assert action.ok is None
+        await voyage.sees("? stop status-page: unknown: no trace of it found in 2 min; look at the platform")
+        assert audited(voyage, action) == [ActionPhase.ASKED, ActionPhase.UNKNOWN, ActionPhase.FINAL]
+        await voyage.until(lambda: not voyage.app.engine.actions.running, "the service being free again")
+        await voyage.pilot.press("A")
+        await voyage.sees("? final", "no trace of it found")
+    assert requests.seen == 1
+    assert done(world) == before
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=[profile.name for profile in PROFILES])

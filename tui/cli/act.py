@@ -200,7 +200,7 @@ async def _emit_deployment(session: Session, service: Service, ref: Ref) -> None
 
 def _ended(action: Action) -> str:
     took = output.span((action.ended_at - action.asked_at).total_seconds()) if action.ended_at else "?"
-    word = "still open" if action.ok is None else "done" if action.ok else "FAILED"
+    word = "UNKNOWN" if action.ok is None else "done" if action.ok else "FAILED"
     status = f" ({output.status_word(action.status, '')})" if action.status else ""
     message = f". {action.message}" if action.message else ""
     return f"{action.intent.verb} {action.intent.service.path}: {word}{status} after {took}{message}"

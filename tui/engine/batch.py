@@ -89,4 +89,6 @@ def _fails(action: Action) -> bool:
 def _word(action: Action) -> str:
     if _was_lost(action):
         return "is unknown: the answer was lost"
+    if action.phase is ActionPhase.FINAL and action.ok is None:
+        return "is unknown"
     return "was refused" if action.phase is ActionPhase.REFUSED else "failed"

@@ -227,7 +227,8 @@ class Follower:
             return Verdict(True, "it is gone")
         watch.not_found += 1
         if watch.not_found >= TIMES_NOT_FOUND:  # a new deployment may not be readable at once
-            return Verdict(False, "the platform no longer knows what was to be followed")
+            ok = False if watch.sure else None
+            return Verdict(ok, "the platform no longer knows what was to be followed")
         return None
 
     def _arrived(self, watch: _Watch) -> None:
@@ -239,7 +240,8 @@ class Follower:
 
     def _given_up(self, watch: _Watch, elapsed_s: float, *, timeout_s: float) -> Verdict | None:
         if not watch.sure and elapsed_s >= NO_TRACE_S:
-            return Verdict(False, f"no trace of it after {elapsed_s:.0f} s")
+            minutes = f"{elapsed_s / 60:.0f} min"
+            return Verdict(None, f"no trace of it found in {minutes}; look at the platform before you try again")
         if watch.looks_for_new and watch.operation is None and elapsed_s >= NEVER_APPEARED_S:
             return Verdict(False, f"it was accepted, but no new deployment came within {elapsed_s:.0f} s")
         if elapsed_s >= timeout_s:

@@ -162,7 +162,9 @@ def action_line(engine: Engine, now: datetime) -> Spans:
         if (now - action.ended_at).total_seconds() > TOLD_S:
             return []
         sign, style = _ENDED[action.ok]
-        return [(f" {sign} {what}: {action.message or action.phase} ", style), *_undo_offer(engine, action)]
+        unknown = "unknown: " if action.ok is None else ""
+        end = f" {sign} {what}: {unknown}{action.message or action.phase} "
+        return [(end, style), *_undo_offer(engine, action)]
     taken = duration((now - action.asked_at).total_seconds())
     if action.phase is ActionPhase.UNKNOWN:
         return [(f" ? {what}: unknown: the answer was lost; watching {taken}{more} ", "approval")]
