@@ -14,11 +14,13 @@ from tests.conformance.profiles import (
     provided,
     served,
 )
+from tests.journeys.sailing import WorldTime
 from tui.demo.entities import Deployment as WorldDeployment
 from tui.demo.serve import Serving
 from tui.demo.story import frozen_world
 from tui.demo.world import World
-from tui.model.action import Intent, Outcome
+from tui.engine.follow import SAME_MOMENT
+from tui.model.action import Intent, Outcome, Verb
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import Forbidden, OutcomeUnknown, Refused
 from tui.model.provider import Provider
@@ -74,6 +76,42 @@ async def test_a_lost_answer_is_an_unknown_outcome_and_is_never_asked_for_again(
             await provider.handlers[order.verb].run(intent)
         world.faults.clear()
     assert done(world) == before + 1, world.calls
+
+
+SHOWN = {
+    "gitlab": {Verb.DEPLOY, Verb.APPROVE, Verb.REJECT, Verb.RECORD, Verb.SET_STATUS},
+    "cloud66": {order.verb for profile in PROFILES if profile.name == "cloud66" for order in profile.orders},
+    "dokploy": {Verb.CANCEL, Verb.ROLLBACK, Verb.RESTART},
+}
+"""What only the provider can tell of: the rest shows as a new deployment, or on the target."""
+
+
+@each_order
+async def test_what_arrived_though_its_answer_was_lost_is_told_and_what_never_arrived_is_not(
+    profile: Profile, order: Order
+) -> None:
+    world, target = prepared(profile, order)
+    async with served(profile, world) as serving, provided(profile, serving, world) as provider:
+        intent, _ = await intent_of(provider, profile, order, target)
+        await provider.snapshot()  # what runs in the service that is looked at
+        for kind in ("5xx", "lost-reply"):
+            since = WorldTime(world).now() - SAME_MOMENT
+            for operation in profile.mutations:
+                world.faults.add(kind, operation)
+            with pytest.raises(OutcomeUnknown):
+                await provider.handlers[order.verb].run(intent)
+            world.faults.clear()
+            world.advance(1 if kind == "5xx" else 20)
+            before = done(world)
+            told = await provider.trace(intent, since)
+            assert done(world) == before
+            if kind == "5xx":
+                assert told is None
+            else:
+                assert (told is not None) == (order.verb in SHOWN.get(profile.name, ()))
+    if told is not None:
+        assert (told.outcome, told.intent) == (Outcome.ACCEPTED, intent)
+        assert told.operation or told.message
 
 
 @each_order

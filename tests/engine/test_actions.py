@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -596,6 +596,79 @@ async def test_a_build_that_goes_on_by_itself_is_no_trace_of_a_lost_cancel() -> 
         await ended(world, action)
     assert action.ok is None
     assert "no trace" in action.message
+
+
+def _losing(world: World, verb: Verb, told: Receipt | ProviderError | None, after_s: float = 0) -> list[datetime]:
+    """The answer is lost, and what the platform shows of it after that time is `told`. Returns the times asked for."""
+    since: list[datetime] = []
+    lost_at = world.clock.now()
+
+    def traced(_: Intent, at: datetime) -> Receipt | None:
+        since.append(at)
+        if (world.clock.now() - lost_at).total_seconds() < after_s:
+            return None
+        if isinstance(told, ProviderError):
+            raise told
+        return told
+
+    world.platform.errors[verb] = [OutcomeUnknown("The answer was lost.")]
+    world.platform.traced = traced
+    return since
+
+
+def _shown(world: World, intent: Intent, message: str = "", operation: str = "") -> Receipt:
+    return Receipt(intent, Outcome.ACCEPTED, world.clock.now(), message=message, operation=operation)
+
+
+async def test_what_the_provider_finds_of_a_lost_action_is_followed_as_its_answer() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        intent = intend(world, Verb.RESTART)
+        asked_at = world.clock.now()
+        since = _losing(world, Verb.RESTART, _shown(world, intent, message="action 7", operation="op-7"), after_s=30)
+        world.platform.operations = [Progress(message="action 7 is running"), Progress(True, "restarted by action 7")]
+        heard: list[str] = []
+        action = engine.actions.start(intent)
+        engine.store.watch(lambda: heard.append(action.message))
+        await ended(world, action)
+    assert (action.ok, action.message) == (True, "it did arrive: restarted by action 7")
+    assert "it did arrive: action 7" in heard
+    assert phases(world) == ["asked", "unknown", "final"]
+    assert since[0] == asked_at - timedelta(seconds=5)
+    assert 5 < len(since) < 10, "asked for now and then, and no more once it is found"
+    assert world.platform.count("restart") == 1
+
+
+async def test_what_is_done_once_accepted_is_done_once_a_trace_of_it_is_found() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        intent = intend(world, Verb.SET_STATUS)
+        _losing(world, Verb.SET_STATUS, _shown(world, intent, message="d1 is success"))
+        action = await ended(world, engine.actions.start(intent))
+    assert (action.ok, action.message) == (True, "it did arrive: d1 is success")
+
+
+async def test_a_lost_action_whose_trace_may_not_be_read_is_still_known_by_its_target() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        _losing(world, Verb.STOP, Forbidden("Not with this token."))
+        action = engine.actions.start(intend(world, Verb.STOP))
+        await world.clock.advance(5)
+        world.platform.put(replace(LIVE, status=Status.STOPPED, is_live=False))
+        await ended(world, action)
+    assert (action.ok, action.message) == (True, "it did arrive: stopped")
+
+
+async def test_an_action_that_was_answered_is_not_looked_for() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.traced = lambda intent, _: _shown(world, intent)
+        assert (await ended(world, engine.actions.start(intend(world, Verb.RESTART)))).ok
+        assert world.platform.count("trace") == 0
 
 
 async def test_effects_are_the_providers_and_what_it_lacks_is_refused() -> None:

@@ -160,6 +160,7 @@ class Platform(Provider):
         self.focused: list[Ref | None] = []
         self.becomes: dict[Ref, Deployment] = {}  # what a deployment is called by now
         self.operations: list[Progress | Exception] = []  # what progress tells, one after the other
+        self.traced: Callable[[Intent, datetime], Receipt | None] | None = None  # what shows that one arrived
         self.answer: Callable[[Intent], Awaitable[Receipt]] = self.accept
         self.handlers = {
             verb: Handler(self._run, lambda intent: Effect(f"{intent.verb}()", "does it")) for verb in Verb
@@ -175,6 +176,12 @@ class Platform(Provider):
         if isinstance(told, Exception):
             raise told
         return told
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        if self.traced is None:
+            return None
+        await self._request("trace")
+        return self.traced(intent, since)
 
     async def accept(self, intent: Intent) -> Receipt:
         return Receipt(intent, Outcome.ACCEPTED, self.clock.now())

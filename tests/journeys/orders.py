@@ -36,23 +36,6 @@ WARNED = {
 }
 """What the contracts warn of: words that the sheet must say."""
 
-UNSEEN = frozenset(
-    {
-        ("gitlab", Verb.DEPLOY),
-        ("gitlab", Verb.APPROVE),
-        ("gitlab", Verb.REJECT),
-        ("gitlab", Verb.RECORD),
-        ("gitlab", Verb.SET_STATUS),
-        ("cloud66", Verb.RESTART),
-        ("cloud66", Verb.STOP),
-        ("cloud66", Verb.START),
-        ("cloud66", Verb.CANCEL),
-        ("dokploy", Verb.CANCEL),
-        ("dokploy", Verb.ROLLBACK),
-    }
-)
-"""Whether these arrived, once the answer is lost, cannot be seen by a state of the platform's."""
-
 
 def done_line(verb: Verb, name: str) -> str:
     """What the line at the bottom says of one that went well; below, of the others."""

@@ -15,15 +15,26 @@ from tui.engine.backoff import Backoff
 from tui.engine.link import Link
 from tui.engine.settle import Settling
 from tui.engine.store import Store
-from tui.engine.verdict import BRINGS_UP, MAKES_NEW, OF_THE_SERVICE, TAKES_AWAY, Verdict, is_trace, verdict
+from tui.engine.verdict import (
+    BRINGS_UP,
+    DONE_WHEN_ACCEPTED,
+    MAKES_NEW,
+    OF_THE_SERVICE,
+    TAKES_AWAY,
+    Verdict,
+    is_trace,
+    verdict,
+)
 from tui.model.action import Outcome, Receipt
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Snapshot
-from tui.model.errors import NotFound, ProviderError, RateLimited
+from tui.model.errors import NotFound, ProviderError, RateLimited, Unreachable
 from tui.model.provider import Priority
 from tui.model.status import Status
 
 SKEW = timedelta(seconds=60)  # the platform's clocks may be behind the one that its answers tell by that much
+SAME_MOMENT = timedelta(seconds=5)  # two clocks are not told apart any better
+TRACE_EVERY_S = 4.0
 NO_TRACE_S = 120.0
 NEVER_APPEARED_S = 300.0
 TIMES_NOT_FOUND = 5
@@ -40,6 +51,7 @@ class _Watch(Struct):
     moved: bool = False
     not_found: int = 0
     operation: Receipt | None = None  # the platform tells itself how it ends
+    traced_s: float | None = None  # when the provider was asked last whether it arrived
 
     @property
     def looks_for_new(self) -> bool:
@@ -143,6 +155,11 @@ class Follower:
         )
 
     async def _look(self, watch: _Watch, elapsed_s: float) -> Verdict | None:
+        if not watch.sure and (watch.traced_s is None or elapsed_s - watch.traced_s >= TRACE_EVERY_S):
+            watch.traced_s = elapsed_s
+            traced = await self._trace(watch)
+            if traced is not None and watch.action.intent.verb in DONE_WHEN_ACCEPTED:
+                return Verdict(True, traced.message or "done")
         if watch.operation is not None:
             return await self._ask(watch, watch.operation)
         if watch.looks_for_new:
@@ -166,6 +183,26 @@ class Follower:
         if not watch.sure:
             return None
         return verdict(action.intent.verb, watch.status_before, status, elapsed_s=elapsed_s, moved=watch.moved)
+
+    async def _trace(self, watch: _Watch) -> Receipt | None:
+        """What the provider takes for a sign that it arrived; from then on it is followed as if it had answered."""
+        action = watch.action
+        link = self._links[action.intent.service.account]
+        since = action.asked_at + link.budget.skew.shift - SAME_MOMENT
+        try:
+            found = await link.call(Priority.ACTION, lambda provider: provider.trace(action.intent, since))
+        except (RateLimited, Unreachable):
+            raise
+        except ProviderError:  # what it may not read shows nothing; the target's state still may
+            return None
+        if found is None:
+            return None
+        if found.deployment is not None:
+            watch.target = action.deployment = found.deployment
+        if found.operation:
+            watch.operation = found
+        self._arrived(watch, found.message)
+        return found
 
     async def _ask(self, watch: _Watch, receipt: Receipt) -> Verdict | None:
         """An operation has a name of its own, and its end does not show on any deployment."""
@@ -231,11 +268,11 @@ class Follower:
             return Verdict(ok, "the platform no longer knows what was to be followed")
         return None
 
-    def _arrived(self, watch: _Watch) -> None:
+    def _arrived(self, watch: _Watch, what: str = "") -> None:
         watch.sure = True
         watch.action.phase = ActionPhase.ACCEPTED
         watch.action.lives("it did arrive", at=self._clock.now())
-        what = "the target changed" if watch.target is None else f"deployment {watch.target.id}"
+        what = what or ("the target changed" if watch.target is None else f"deployment {watch.target.id}")
         self._say(watch.action, f"it did arrive: {what}")
 
     def _given_up(self, watch: _Watch, elapsed_s: float, *, timeout_s: float) -> Verdict | None:

@@ -178,6 +178,14 @@ class Provider(ABC):
         """How an accepted action with an `operation` goes. Raises NotFound when the platform knows it no longer."""
         return Progress(ok=True)
 
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        """Of an action whose answer was lost: the receipt it would have had, where the platform shows that it arrived.
+
+        None: nothing shows it, or only what the engine sees by itself (a new deployment, the target's state).
+        `since` is on the platform's clock: what began before is not of this action. It asks for nothing again.
+        """
+        return None
+
     def watch(self, deployment: Deployment) -> AsyncIterator[None]:
         """Yields once whenever the platform says that this deployment or its steps changed: read them again then.
 

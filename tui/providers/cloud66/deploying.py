@@ -14,7 +14,7 @@ from tui.model.errors import Refused
 from tui.model.provider import Handler
 from tui.providers.cloud66 import decode, pending, reasons
 from tui.providers.cloud66.acting import Acting, Call, named, one_of, only, option, where
-from tui.providers.cloud66.progress import cancelling, deploying
+from tui.providers.cloud66.progress import cancelling, deploying, reference
 from tui.providers.cloud66.wire import StackRow
 
 _PROFILE = "the name of a saved deployment profile"
@@ -168,11 +168,6 @@ class Deploying:
             message += " (it may wait for another deployment)"
         operation = deploying(reference(intent), row.async_action_id)
         return self._acting.receipt(intent, answer, message=message, operation=operation)
-
-
-def reference(intent: Intent) -> str:
-    """What Cloud 66 keeps beside the action, and it is found by. As unique as the intent."""
-    return f"deckwatch-{intent.id}"[:255]
 
 
 def _check_strategy(row: StackRow, strategy: str) -> None:

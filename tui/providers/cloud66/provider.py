@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import ClassVar
 
-from tui.model.action import Progress, Receipt, Verb
+from tui.model.action import Intent, Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
@@ -62,6 +63,9 @@ class Cloud66Provider(Provider):
 
     async def progress(self, receipt: Receipt) -> Progress:
         return await self._following.progress(receipt)
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        return await self._following.trace(intent, since)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._logs.read(source, cursor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import timedelta
 
 from tui.model.action import Effect, Intent, Outcome, Progress, Receipt, Verb
@@ -15,6 +16,8 @@ from tui.providers.dokploy.picture import Picture
 from tui.providers.dokploy.timeline import Timeline
 from tui.providers.dokploy.verbs import OPTIONS, Verbs
 
+_REMEMBERED = 500
+_ENDED = (Status.FAILED, Status.CANCELLED)
 _UNSEEN = timedelta(seconds=20)  # after that, containers that cannot be seen do not speak against what Dokploy says
 _UNMOVED = timedelta(seconds=60)  # after that, containers that are the same as before but up are good enough
 _CRASHED = timedelta(seconds=20)  # a replica that fails at once may be tried again, and come up
@@ -27,6 +30,7 @@ class Acting:
         self._timeline = timeline
         self._clock = clock
         self._verbs = Verbs(picture)
+        self._sent: OrderedDict[str, str] = OrderedDict()  # by the intent's id: what shows its end
 
     def handlers(self) -> dict[Verb, Handler]:
         return {verb: Handler(self._run, self._effect, options) for verb, options in OPTIONS.items()}
@@ -42,6 +46,9 @@ class Acting:
         if intent.deployment is not None and self._picture.record(intent.service.ref, intent.deployment.id) is None:
             await self._picture.read_rows(intent.service.ref)
         call = self._verbs.call(intent)
+        self._sent[intent.id] = call.watch
+        while len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
         await self._api.act(call.procedure, dict(call.body))
         self._picture.doubt("overview", "queue", "central", "containers")
         made = await self._found(call.title, intent.service) if call.title else None
@@ -53,6 +60,29 @@ class Acting:
             return await self._timeline.asked_for(title, service)
         except ProviderError:
             return None
+
+    # -- whether it arrived -----------------------------------------------------------------------------------
+
+    async def trace(self, intent: Intent) -> Receipt | None:
+        """The build that was to be ended has ended; other containers run than did when it was sent.
+
+        Containers that crash are replaced by themselves: of a service that is not well they show nothing.
+        """
+        operation = self._sent.get(intent.id, "")
+        kind, _, what = operation.partition(":")
+        service = intent.service
+        if kind == "ended":
+            found = await self._timeline.one(Ref(service.account, Kind.DEPLOYMENT, what), service)
+            arrived, message = found.status in _ENDED, f"deployment {found.id[:8]} is {found.status_raw}"
+        elif kind == "replaced" and what and service.status.up and not any(one.status.bad for one in service.instances):
+            await self._picture.read_service(service.ref)
+            new = {slot.row.container_id for slot in self._picture.slots(service.ref)} - set(what.split(","))
+            arrived, message = bool(new), "other containers run than before"
+        else:
+            return None
+        if not arrived:
+            return None
+        return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), message=message, operation=operation)
 
     # -- how it ends ------------------------------------------------------------------------------------------
 
@@ -82,7 +112,7 @@ class Acting:
             return Progress(ok=True, message="it is gone")
         if found.status.in_flight:
             return Progress(message="it still runs")
-        if found.status in (Status.FAILED, Status.CANCELLED):
+        if found.status in _ENDED:
             return Progress(ok=True, message=f"it was ended ({found.status_raw})")
         return Progress(ok=False, message=f"it went through before that ({found.status_raw})")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from datetime import datetime
 from typing import ClassVar
 
-from tui.model.action import Progress, Receipt, Verb
+from tui.model.action import Intent, Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
@@ -75,6 +76,10 @@ class DokployProvider(Provider):
     async def progress(self, receipt: Receipt) -> Progress:
         await self._ready()
         return await self._acting.progress(receipt)
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        await self._ready()
+        return await self._acting.trace(intent)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._read_logs(source, cursor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tui.model.action import Effect, Intent, Progress, Receipt, Verb
@@ -61,7 +61,23 @@ class Approvals:
                 known = ", ".join(rule.who for rule in decode.approvals(row))
                 raise Refused(error.message, remedy=f"represented-as is one of: {known}." if known else "") from error
             raise
-        return self._acting.accepted(intent, operation=f"{intent.verb}:{project_of(intent)}:{row.id}")
+        return self._accepted(intent, row)
+
+    def _accepted(self, intent: Intent, row: DeploymentRow, message: str = "") -> Receipt:
+        return self._acting.accepted(intent, message=message, operation=f"{intent.verb}:{project_of(intent)}:{row.id}")
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        """An answer of this kind that was given since then, with our comment if we gave one."""
+        target = self._acting.target(intent)
+        body = _call(intent, target.id).body
+        row = await self._acting.read(intent, target)
+        rules = row.approval_summary.rules if row.approval_summary is not None else None
+        given = [*(row.approvals or ()), *(each for rule in rules or () for each in rule.deployment_approvals or ())]
+        for each in given:
+            same = each.status == body["status"] and (each.comment or "") == body.get("comment", "")
+            if same and decode.is_since(each.created_at, since):
+                return self._accepted(intent, row, f"deployment {row.id} is {each.status}")
+        return None
 
     def _must_wait(self, row: DeploymentRow) -> None:
         if decode.word(row) != "blocked":

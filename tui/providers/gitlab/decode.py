@@ -152,6 +152,12 @@ def approvals(row: DeploymentRow) -> tuple[ApprovalRule, ...]:
     return (ApprovalRule("approvers", pending + sum(each.approved for each in given), given),)
 
 
+def is_since(text: str | None, since: datetime) -> bool:
+    """Nothing is since then where GitLab tells no time."""
+    at = moment(text)
+    return at is not None and at >= since
+
+
 def missing(row: DeploymentRow) -> int:
     """How many approvals are still wanted, as far as the row tells."""
     by_rules = sum(rule.missing for rule in approvals(row))

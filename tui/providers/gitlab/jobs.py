@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from tui.model.action import Danger, Effect, Intent, Progress, Receipt, Verb
 from tui.model.entities import Deployment
@@ -177,10 +178,26 @@ class Jobs:
         if waiting is not None:
             return await self._play(intent, waiting, variables)
         call = self._pipeline_call(intent, _ref(intent), variables)
-        made = (await self._acting.send(intent, call)).decode(PipelineRow)
+        return self._follows(intent, (await self._acting.send(intent, call)).decode(PipelineRow))
+
+    def _follows(self, intent: Intent, pipeline: PipelineRow) -> Receipt:
         return self._acting.accepted(
-            intent, message=f"pipeline {made.id}", operation=f"{PIPELINE}:{project_of(intent)}:{made.id}"
+            intent, message=f"pipeline {pipeline.id}", operation=f"{PIPELINE}:{project_of(intent)}:{pipeline.id}"
         )
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        """Of a deploy: its manual job waits no longer, or the API has made a pipeline on the ref since then."""
+        waiting = self._waiting(intent)
+        if waiting is not None:
+            row = await self._acting.read(intent, waiting)
+            if row.deployable is None or row.deployable.status in ("manual", "scheduled"):
+                return None
+            return self._acting.accepted(intent, deployment=self._acting.ref(row.id))
+        ref = _ref(intent)
+        params = {"ref": ref, "source": "api", "order_by": "id", "sort": "desc"}
+        rows = (await self._acting.api.page(f"{path_of(intent)}/pipelines", PipelineRow, params)).items
+        ours = [row for row in rows if row.ref == ref and _by_api(row) and decode.is_since(row.created_at, since)]
+        return self._follows(intent, min(ours, key=lambda row: row.id)) if ours else None
 
     async def _play(self, intent: Intent, target: Deployment, variables: list[dict[str, str]]) -> Receipt:
         row = await self._acting.read(intent, target)
@@ -283,6 +300,10 @@ def _cancel_call(intent: Intent, target: Deployment, row: DeploymentRow | None) 
         number = pipeline.id if pipeline is not None else ":pipeline_id"
         return Call("POST", f"{path_of(intent)}/pipelines/{number}/cancel"), True
     return Call("POST", job_path(intent, job, "cancel"), {"force": True} if force else {}), False
+
+
+def _by_api(row: PipelineRow) -> bool:
+    return row.source in (None, "api")  # old servers do not tell
 
 
 def _ref(intent: Intent) -> str:

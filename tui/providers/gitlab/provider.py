@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from datetime import datetime
 from typing import ClassVar
 
-from tui.model.action import Progress, Receipt, Verb
+from tui.model.action import Intent, Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Changes, Deployment, Page, Ref, Service, Snapshot, Step
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
@@ -77,6 +78,10 @@ class GitLabProvider(Provider):
     async def progress(self, receipt: Receipt) -> Progress:
         await self._access.ready()
         return await self._verbs.progress(receipt)
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        await self._access.ready()
+        return await self._verbs.trace(intent, since)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._read_logs(source, cursor)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from tui.model.action import Effect, Intent, Receipt, Verb
 from tui.model.errors import NotFound, Refused
 from tui.model.provider import Handler
-from tui.providers.gitlab.acting import Acting, Call, flag, named, one_of, only, option, path_of, where
+from tui.providers.gitlab import decode
+from tui.providers.gitlab.acting import Acting, Call, flag, named, one_of, only, option, path_of, project_of, where
 from tui.providers.gitlab.errors import NoRoute
+from tui.providers.gitlab.query import DeploymentQuery
 from tui.providers.gitlab.wire import DeploymentRow
 
+_NEWEST = 20
 _STATUSES = ("running", "success", "failed", "canceled")
 _RECORD_OPTIONS = {
     "sha": "the full hash of the commit that was deployed",
@@ -53,6 +57,28 @@ class Records:
         return self._acting.accepted(
             intent, message=f"recorded as deployment {made.id}", deployment=self._acting.ref(made.id)
         )
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        """A record of the same content that was made since then; the status that was to be set, where it was not."""
+        if intent.verb is Verb.RECORD:
+            return await self._trace_record(intent, since)
+        target = self._acting.target(intent)
+        wanted = _status_call(intent, target.id).body["status"]
+        if target.status_raw == wanted or decode.word(await self._acting.read(intent, target)) != wanted:
+            return None
+        return self._acting.accepted(intent, message=f"deployment {target.id} is {wanted}", deployment=target.ref)
+
+    async def _trace_record(self, intent: Intent, since: datetime) -> Receipt | None:
+        body = _record_call(intent).body
+        query = DeploymentQuery(environment=body["environment"])
+        rows = (await self._acting.deployments.page(project_of(intent), query, per_page=_NEWEST)).items
+        for row in rows[::-1]:
+            same = (row.sha, row.ref, row.deployable) == (body["sha"], body["ref"], None)
+            if same and decode.is_since(row.created_at, since):
+                return self._acting.accepted(
+                    intent, message=f"recorded as deployment {row.id}", deployment=self._acting.ref(row.id)
+                )
+        return None
 
     def _set_status_effect(self, intent: Intent) -> Effect:
         target = self._acting.target(intent)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from tui.model.action import Progress, Receipt, Verb
+from tui.model.action import Intent, Progress, Receipt, Verb
 from tui.model.errors import NotFound
 from tui.model.log import LogKind
 from tui.model.provider import Handler
@@ -38,6 +39,17 @@ class Verbs:
             **self._approvals.handlers(),
             **self._environments.handlers(),
         }
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        """Of what leaves its deployment as it was, or makes another one than the service's."""
+        match intent.verb:
+            case Verb.APPROVE | Verb.REJECT:
+                return await self._approvals.trace(intent, since)
+            case Verb.RECORD | Verb.SET_STATUS:
+                return await self._records.trace(intent, since)
+            case Verb.DEPLOY:
+                return await self._jobs.trace(intent, since)
+        return None
 
     async def progress(self, receipt: Receipt) -> Progress:
         """By the operation's name: what it is, its project, and the id of what goes on."""

@@ -30,6 +30,7 @@ class PipelineRow(Struct):
     source: str | None = None
     ref: str | None = None
     web_url: str | None = None
+    created_at: str | None = None
 
 
 class JobRow(Struct):
