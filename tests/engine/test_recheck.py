@@ -145,9 +145,15 @@ async def test_a_service_that_is_gone_is_said_so(tmp_path: Path) -> None:
         ("start", ActionPhase.ACCEPTED, Status.CRASHED, False, "found crashed"),
         ("cancel", ActionPhase.ACCEPTED, Status.CANCELLED, True, "found cancelled"),
         ("cancel", ActionPhase.ACCEPTED, Status.LIVE, False, "found live"),
+        ("cancel", ActionPhase.ACCEPTED, Status.FAILED, True, "found failed"),
+        ("cancel", ActionPhase.UNKNOWN, Status.FAILED, None, "found failed"),
+        ("reject", ActionPhase.ACCEPTED, Status.FAILED, True, "found failed"),
         ("remove", ActionPhase.ASKED, Status.REMOVED, True, "found removed"),
         ("approve", ActionPhase.ACCEPTED, Status.BUILDING, True, "found building"),
         ("approve", ActionPhase.ASKED, Status.NEEDS_APPROVAL, None, "found needs approval"),
+        ("approve", ActionPhase.ACCEPTED, Status.NEEDS_APPROVAL, None, "found needs approval"),
+        ("set-status", ActionPhase.ACCEPTED, Status.LIVE, True, "accepted"),
+        ("set-status", ActionPhase.UNKNOWN, Status.LIVE, None, "cannot be told any more: api is live now"),
     ],
 )
 async def test_every_other_action_is_read_off_what_it_was_done_to(

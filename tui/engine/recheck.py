@@ -16,7 +16,7 @@ from tui.engine.follow import SKEW
 from tui.engine.link import Link
 from tui.engine.sessions import may_be_alive, session_name
 from tui.engine.store import Store
-from tui.engine.verdict import GONE, MAKES_NEW, TAKES_AWAY, Verdict
+from tui.engine.verdict import DONE_WHEN_ACCEPTED, GONE, MAKES_NEW, TAKES_AWAY, Verdict
 from tui.model.action import Outcome, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Kind, Ref, Service
@@ -147,6 +147,12 @@ class Recheck:
             return await self._of_new(verb, left, service)
         if verb in TAKES_AWAY or verb is Verb.APPROVE:
             return await self._of_named(verb, left, service)
+        if verb in DONE_WHEN_ACCEPTED:  # it would have had its end with the answer
+            return (
+                Verdict(True, "accepted")
+                if left.arrived
+                else Verdict(None, f"cannot be told any more: {_now(service)}")
+            )
         return _of_service(verb, left, service)
 
     def _service(self, asked: AuditEntry) -> Service | None:
@@ -199,10 +205,14 @@ class Recheck:
             return Verdict(verb in TAKES_AWAY or None, "found gone")
         word = f"found {_word(found)}"
         if verb is Verb.APPROVE:
-            went_on = found.status is not Status.NEEDS_APPROVAL and found.status not in GONE
+            if found.status is Status.NEEDS_APPROVAL:  # another approval may be missing
+                return Verdict(None, word)
+            went_on = found.status not in GONE
             return Verdict(went_on if went_on or left.arrived else None, word)
         if found.status in GONE:
             return Verdict(True, word)
+        if verb is not Verb.REMOVE and found.status.bad:  # as some platforms call what was cancelled or rejected
+            return Verdict(True if left.arrived else None, word)
         return Verdict(None if found.status.in_flight else False, word)
 
     def _follow(self, verb: Verb, left: Left, service: Service, made: Deployment) -> None:
