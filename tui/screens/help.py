@@ -58,6 +58,7 @@ class HelpSheet(ReadSheet):
         text.append("\nSigns\n", "bold")
         text.append("  ● live  ▸ building  ▹ deploying  · queued or waiting  ? wants approval, or unknown\n")
         text.append("  ✗ failed or crashed  ■ stopped  ◌ sleeping  ○ replaced  - cancelled, skipped, removed\n")
+        text.append("  alert: C crashed  F failed  ▼ W worse than the deployment before it  A wants approval\n")
         text.append("  account: ● fresh (older than the figure behind < it cannot be)  ◐ old  ✗ failed  ◌ loading\n")
         return text
 
