@@ -80,9 +80,9 @@ class LaneHelp(ReadSheet):
             text.append("\n")
         text.append("Signs\n", "bold")
         for sign, meaning in _SIGNS:
-            text.append(f"  {sign:<11}", "bold")
+            text.append(f"  {sign:<12}", "bold")
             text.append(f"{meaning}\n")
-        letters = "  ".join(f"{letter} {verb}" for verb, letter in LETTERS.items())
+        letters = " · ".join(f"{letter} {verb}" for verb, letter in LETTERS.items())
         text.append("\nDone from here\n", "bold")
         text.append(f"  {letters}\n")
         return text
