@@ -54,7 +54,7 @@ async def test_a_bad_rollout_rises_to_the_top_with_its_reason_until_it_is_acknow
         assert "▼ W" not in screen_text(voyage.app)
         await voyage.pilot.press("exclamation_mark")
         await voyage.sees("acknowledged just now")
-        await voyage.pilot.press("2", "enter", *([] if size[0] > 80 else ["G", "pageup"]))
+        await voyage.pilot.press("2", "enter")
         await voyage.sees("Against the one before  ▼ worse", step_s=2)
         await voyage.until(lambda: "5xx 0% -> " in str(_evidence(voyage)), "requests enough", step_s=2)
         assert len(told) == 1, "once"
@@ -72,7 +72,7 @@ async def test_where_there_is_no_log_it_cannot_be_told_and_that_is_said() -> Non
     async with sailing(frozen_world(platforms=("gitlab",), calm=True)) as voyage:
         await _rolls_out(voyage, "payments/production/web", Fate.GOOD)
         await voyage.until(lambda: _looks(voyage), "a judgement", step_s=1)
-        await voyage.pilot.press("2", "enter", "G")
+        await voyage.pilot.press("2", "enter")
         await voyage.sees("can't tell", "no runtime log on GitLab", "no HTTP log on GitLab")
 
 

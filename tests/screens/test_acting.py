@@ -391,7 +391,7 @@ async def test_the_answer_stays_on_the_sheet_however_many_must_approve() -> None
         await pilot.press("a", "y")
         await armed(pilot)
         await sees(pilot, "team-0 ", "[ Keep (esc) ]", "y does it")
-        await pilot.press("pagedown", "pagedown", "pagedown", "pagedown", "down")
+        await pilot.press(*["pagedown"] * 6)
         await sees(pilot, "team-39", "[ Keep (esc) ]", "y does it")
 
 

@@ -121,7 +121,7 @@ async def test_what_runs_in_the_services_place_is_counted_and_the_bad_ones_come_
         await sees(pilot, "Deployment of api", "0 log lines yet")
         await pilot.press("g", *["j"] * 8)
         await sees(pilot, "Scripted tells only the commit")
-        await pilot.press("g", *["j"] * 20)
+        await pilot.press("g", *["j"] * 18)
         await sees(pilot, "Instances  3/4 up  web 2/3 up, worker 1/1 up", "✗ web · 3  crashed", "● worker · 1  live")
         text = screen_text(app)
         assert text.index("web · 3") < text.index("web · 1") < text.index("worker · 1")

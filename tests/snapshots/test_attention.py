@@ -78,7 +78,7 @@ async def _acknowledged(pilot: Pilot[Any]) -> None:
 SCREENS: dict[str, Before] = {
     "attention": _judged,
     "acknowledged": _acknowledged,
-    "judged": pressed("2", "enter", "G", then=("Actions",), start=_judged),
+    "judged": pressed("2", "enter", then=("Against the one before  ▼ worse",), start=_judged),
 }
 
 

@@ -110,3 +110,12 @@ async def test_the_selected_row_is_always_in_view_however_small_the_pane_gets() 
         await pilot.resize_terminal(20, 3)
         await pilot.pause()
         assert any("row 09" in line for line in lines(table))
+
+
+async def test_a_table_that_opens_on_a_row_shows_those_above_it_too() -> None:
+    table = Names()
+    table.selected, table.moved = "beet", True
+    async with Host(table).run_test(size=(20, 6)):
+        table.show(ROWS, NOW)
+        assert at(table, "beet")
+        assert lines(table)[0].startswith("# fruit")

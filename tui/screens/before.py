@@ -76,13 +76,13 @@ class BeforeTable(LineTable[BeforeRow]):
         before = duration((self.at - item.at).total_seconds()) if isinstance(item, Event) else "?"
         account, _, place = item.path.partition("/")
         gone = isinstance(item, Event) and item.gone
+        room = (44 if width >= _WIDEST else 28 if wide else 19) - (5 if gone else 0)
         spans: list[Span] = [
             (f"{before:>7}  ", "strong"),
             (fit(account, 8) + " ", "dim"),
-            (_end_of(place, 44 if width >= _WIDEST else 28 if wide else 19) + " ", "dim" if gone else ""),
+            (_end_of(place, room) + " ", "dim" if gone else ""),
+            ("gone " if gone else "", "alert"),
         ]
-        if gone:
-            spans.append(("gone ", "alert"))
         what = item.what if isinstance(item, Event) else ""
         if item.deployment is not None:
             spans += self._deployment(item.deployment, what, wide=wide)

@@ -204,7 +204,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         trouble = [(f" ! {sentence}", "alert") for sentence in words.alerts(store, now)[:1]]
         said = [self.said] if self.said[0] else []
         self.notice_bar.show(said or action or trouble, action if said else [])
-        self.keys_bar.show(words.keys_bar(width))
+        self.keys_bar.show(words.keys_bar(ACTIONS, width))
         self._arrange()
 
     def _arrange(self) -> None:

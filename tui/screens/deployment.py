@@ -17,8 +17,8 @@ from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.model.target import has_served
 from tui.screens import deployment_text as words
-from tui.screens.review_words import review_text
-from tui.screens.sheet import ReadSheet
+from tui.screens.review_words import review_line, review_text
+from tui.screens.sheet import ReadSheet, field
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -133,8 +133,11 @@ class DeploymentScreen(ReadSheet):
         now = self.engine.now(self.service.account)
         text = Text()
         words.state_text(text, deployment, self._usual(deployment), now)
+        review = self.engine.reviews.of(deployment.ref)
+        if review is not None or has_served(deployment):
+            field(text, "compared", review_line(review))
         self._why(text)
-        self._review(text, deployment)
+        text.append(review_text(review))
         waits = deployment.status is Status.NEEDS_APPROVAL
         if waits:
             words.approvals_text(text, deployment)
@@ -152,12 +155,6 @@ class DeploymentScreen(ReadSheet):
         words.instances_text(text, deployment.instances or (service.instances if runs else ()))
         words.actions_text(text, self.engine.actions.verbs(service, deployment))
         return text
-
-    def _review(self, text: Text, deployment: Deployment) -> None:
-        """What its logs and requests say of it against the one before."""
-        review = self.engine.reviews.of(deployment.ref)
-        if review is not None or has_served(deployment):
-            text.append(review_text(review))
 
     def _steps(self) -> tuple[Step, ...]:
         timeline = self.engine.store.timeline(self.service)

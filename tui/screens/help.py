@@ -25,6 +25,13 @@ _SHOWN = {
     "escape": "esc", "space": "space", "pagedown": "pgdn", "pageup": "pgup", "question_mark": "?", "delete": "del",
 }  # fmt: skip
 
+_SIGNS = {
+    "services": "● live  ▸ building  ▹ deploying  · queued or waiting  ? wants approval, or unknown  ✗ failed or crashed"
+    "  ■ stopped  ◌ sleeping  ○ replaced  - cancelled, skipped, removed",
+    "alerts": "✗ C crashed  ✗ F failed  ▼ W worse than the deployment before it  ? A wants approval",
+    "accounts": "● fresh (older than the figure behind < it cannot be)  ◐ old  ✗ failed  ◌ loading",
+}
+
 
 def key_names(action: Action) -> str:
     return " ".join(_SHOWN.get(key, key) for key in action.keys)
@@ -56,9 +63,9 @@ class HelpSheet(ReadSheet):
             text.append(f"  {example:<28}", "bold")
             text.append(f"{meaning}\n")
         text.append("\nSigns\n", "bold")
-        text.append("  ● live  ▸ building  ▹ deploying  · queued or waiting  ? wants approval, or unknown\n")
-        text.append("  ✗ failed or crashed  ■ stopped  ◌ sleeping  ○ replaced  - cancelled, skipped, removed\n")
-        text.append("  account: ● fresh (older than the figure behind < it cannot be)  ◐ old  ✗ failed  ◌ loading\n")
+        for name, signs in _SIGNS.items():
+            text.append(f"  {name:<10}", "bold")
+            text.append(f"{signs}\n")
         return text
 
     def _line(self, text: Text, keys: str, help_: str, verb: Verb | None, reason: str | None = None) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from tui.model.moment import from_microseconds
 from tui.model.status import Status
-from tui.screens.lane_keys import LANE_ACTIONS
 from tui.screens.words import Spans, clock
 from tui.widgets.format import LOOKS, age, count, duration, plural, status_word
 from tui.widgets.lane_cells import Bar, Mark, mark_style
@@ -136,16 +135,3 @@ def _others(bar: Bar, here: Sequence[Bar]) -> str:
             word = status_word(each.deployment.status, each.deployment.status_raw)
             words[word] = words.get(word, 0) + 1
     return "also here: " + ", ".join(f"{number} {word}" for word, number in words.items()) if words else ""
-
-
-def keys_bar(width: int) -> Spans:
-    """As many of the keys as fit; help is always among them."""
-    spans: Spans = [(" ?", "key"), (" help", "dim")]
-    left = width - 7
-    for action in LANE_ACTIONS:
-        if not action.footer or action.name == "help":
-            continue
-        if (left := left - len(action.keys[0]) - len(action.label) - 3) < 0:
-            break
-        spans += [("  " + action.keys[0], "key"), (" " + action.label, "dim")]
-    return spans

@@ -223,7 +223,7 @@ class LanesScreen(Screen["Target | None"]):
         else:
             self.told.show([])
         said = [self.said] if self.said[0] else []
-        self.keys_bar.show(said or lane_words.keys_bar(self.size.width))
+        self.keys_bar.show(said or words.keys_bar(LANE_ACTIONS, self.size.width))
 
     def _pointed(self, row: LaneRow, at_us: int) -> tuple[Bar | None, list[Bar]]:
         """The deployment at the cursor or the nearest one, and all in the cursor's column."""

@@ -95,9 +95,8 @@ def meter(pane: LogPane, width: int) -> Spans:
         spans.append(f"{'platform dropped' if width >= _WIDE else 'drops'} {number_of}")
     if lost := sum(each.lost for each in told):
         spans.append(f"{count(lost)} lost")
-    ours = sum(each.store.dropped for each in pane.rows.sources)
-    if ours or (spans and width >= _MEDIUM):
-        spans.append(f"ours {count(ours)}")
+    if ours := sum(each.store.dropped for each in pane.rows.sources):
+        spans.append(f"{'dropped here' if width >= _WIDE else 'here'} {count(ours)}")
     if spans:
         whole: Spans = [(" · ".join(spans), "alert")]
     elif any(tail.phase is TailPhase.RECONNECTING for tail in pane.tails):

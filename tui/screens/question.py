@@ -22,6 +22,7 @@ from tui.model.text import plain
 from tui.screens.options import Given, OptionsSheet
 from tui.screens.sheet import GUARD_S, Result, Sheet
 from tui.widgets.format import status_word
+from tui.widgets.hanging import Hanging
 from tui.widgets.line_widget import LineWidget, Span
 
 _REASON: Mapping[str, str] = {"reason": "why; it stands in the audit"}
@@ -118,7 +119,7 @@ class Question(Sheet[Result]):
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="text", can_focus=False):
-            yield Static(self.text(), id="body")
+            yield Static(Hanging(self.text()), id="body")
 
     def answers(self) -> ComposeResult:
         yield Static("", id="problem")
@@ -151,7 +152,7 @@ class Question(Sheet[Result]):
 
     def asked_anew(self) -> None:
         """It tells something else than before: its keys wait a moment again, and what was typed counts no more."""
-        self.query_one("#body", Static).update(self.text())
+        self.query_one("#body", Static).update(Hanging(self.text()))
         self.query_one("#typed", Input).value = ""
         self._ask_as_danger_wants()
         self.query_one(Choices).focus()

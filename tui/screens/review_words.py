@@ -8,19 +8,34 @@ from rich.text import Text
 
 from tui.engine.reviews import Looks, Review
 
-_STYLES: Mapping[Looks, str] = {Looks.FINE: "", Looks.WORSE: "bold", Looks.UNCLEAR: "dim"}
 _SIGNS: Mapping[Looks, str] = {Looks.FINE: "✓", Looks.WORSE: "▼", Looks.UNCLEAR: "·"}
 _ERRORS = 5
 
 
-def review_text(review: Review | None) -> Text:
-    """A heading with the judgement, then a line each for the evidence and the first new errors."""
-    text = Text()
-    text.append("\nAgainst the one before  ", "bold")
+def review_line(review: Review | None) -> str:
+    """'· can't tell: 0 log lines yet; no HTTP log on Dokploy'; '' of one that has more to say: `review_text` does."""
     if review is None:
-        text.append("not compared yet\n", "dim")
+        return "with the one before: not yet"
+    if _is_long(review):
+        return ""
+    return f"{_SIGNS[review.looks]} {review.looks}: {'; '.join(review.evidence)}"
+
+
+def _is_long(review: Review) -> bool:
+    return review.looks is Looks.WORSE or bool(review.errors)
+
+
+def review_text(review: Review | None) -> Text:
+    """Of one that is worse, or has new errors: a heading, then a line each for the evidence and the first of them."""
+    text = Text()
+    if review is None or not _is_long(review):
         return text
-    text.append(f"{_SIGNS[review.looks]} {review.looks}\n", _STYLES[review.looks])
+    text.append("\nAgainst the one before  ", "bold")
+    text.append(f"{_SIGNS[review.looks]} {review.looks}", "bold")
+    if len(review.evidence) == 1 and not review.errors:
+        text.append(f": {review.evidence[0]}\n")
+        return text
+    text.append("\n")
     for sentence in review.evidence:
         text.append(f"  {sentence}\n")
     for error in review.errors[:_ERRORS]:

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.widgets.hanging import Hanging
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import PALETTE
 
@@ -100,14 +101,14 @@ class ReadSheet(Sheet[None]):
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="text", can_focus=True):
-            yield Static(self.text(), id="body")
+            yield Static(Hanging(self.text()), id="body")
 
     def text(self) -> Text:
         return Text()
 
     def reread(self) -> None:
         """Draw `text()` again: what it tells has changed."""
-        self.query_one("#body", Static).update(self.text())
+        self.query_one("#body", Static).update(Hanging(self.text()))
 
     @property
     def _scroll(self) -> Widget:

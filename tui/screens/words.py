@@ -11,7 +11,7 @@ from tui.engine.audit import AuditEntry
 from tui.engine.batch import Batch
 from tui.engine.store import AccountState, Phase, Store, Timeline
 from tui.engine.undo import Done, undo_of
-from tui.keys import ACTIONS
+from tui.keys import Action as KeyAction
 from tui.model.entities import Ref, Service
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
 from tui.model.skew import SAID_S
@@ -259,16 +259,14 @@ def timeline_head(
     return left, right
 
 
-def keys_bar(width: int) -> Spans:
-    """As many of the footer's keys as fit; help is always among them."""
-    offers = [(action.keys[0], action.label) for action in ACTIONS if action.footer and action.label != "help"]
-    spans: Spans = [(" ?", "key"), (" help", "dim")]
-    left = width - 7
-    for key, label in offers:
-        shown = {"escape": "esc"}.get(key, key)
-        if (left := left - len(shown) - len(label) - 3) < 0:
+def keys_bar(actions: Sequence[KeyAction], width: int) -> Spans:
+    """As many of the footer's keys as fit, those that matter most first."""
+    spans: Spans = []
+    for action in sorted((each for each in actions if each.footer), key=lambda each: each.footer):
+        key, label = f"{'  ' if spans else ' '}{action.keys[0]}", f" {action.label}"
+        if (width := width - len(key) - len(label)) < 0:
             break
-        spans += [("  " + shown, "key"), (" " + label, "dim")]
+        spans += [(key, "key"), (label, "dim")]
     return spans
 
 

@@ -63,7 +63,7 @@ class AttentionStrip(LineWidget):
         ]
         right: list[Span] = [(f" {age(alert.since, self._now):>4} ", "dim")]
         if (more := len(self._alerts) - self._height) > 0 and y == self._height - 1:
-            right.append((f"and {more} more: e goes through them " if width >= 120 else f"+{more}: e ", "alert"))
+            right.append((f"and {more} more: e goes through them " if width >= 120 else f"+{more} more: e ", "alert"))
         return side_by_side(left, right, width), ""
 
 

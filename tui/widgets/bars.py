@@ -93,18 +93,20 @@ def _budget(budget: BudgetView, now: datetime) -> list[Span]:
 
 
 def tally(services: Sequence[Service], acknowledged: int = 0) -> list[Span]:
-    """How many want attention, by name while there are few: the worst thing is on the first screen."""
+    """How many want attention, by name while there are few, and nobody knows of them."""
     bad = [s.name for s in services if (state := s.trouble) is not None and state is not Status.NEEDS_APPROVAL]
     asking = [s.name for s in services if s.trouble is Status.NEEDS_APPROVAL]
     spans: list[Span] = []
     if bad:
-        spans.append((f"✗ {len(bad)} failing ", "bad"))
-        spans.append((f"{', '.join(bad[:4])}{' …' if len(bad) > 4 else ''}  ", "strong"))
+        spans += [(f"✗ {len(bad)} failing ", "bad"), (_named(bad, 0 if acknowledged else 4), "strong")]
     if asking:
-        spans.append((f"? {len(asking)} to approve ", "approval"))
-        spans.append((f"{', '.join(asking[:2])}{' …' if len(asking) > 2 else ''}  ", ""))
+        spans += [(f"? {len(asking)} to approve ", "approval"), (_named(asking, 0 if acknowledged else 2), "")]
     if acknowledged:
-        spans.insert(0, (f"{acknowledged} acknowledged  ", "dim"))
+        spans.append((f"{acknowledged} acknowledged  ", "dim"))
     if not spans and services:
         spans.append(("✓ nothing failing  ", "live"))
     return spans
+
+
+def _named(names: Sequence[str], most: int) -> str:
+    return f"{', '.join(names[:most])}{' …' if len(names) > most > 0 else ''}{'  ' if most else ' '}"

@@ -60,7 +60,7 @@ class LineTable(LineWidget, Generic[Item], can_focus=True):
         """New rows. The cursor stays on what it stood on, at the same height on the screen; if that is gone, on
         the row that took its place."""
         before = self._index(self.selected)
-        height_of_cursor = before - self.top if before is not None else 0
+        height_of_cursor = before - self.top if before is not None else None
         self.items = tuple(items)
         self.now = now
         self.message = tuple(message)
@@ -70,7 +70,7 @@ class LineTable(LineWidget, Generic[Item], can_focus=True):
             nearest = self._nearest(before if keeps and before is not None else 0)
             self._select(nearest)
             after = nearest
-        if after is not None:
+        if after is not None and height_of_cursor is not None:
             self.top = after - height_of_cursor
         self._keep_in_view()
         self.redraw_changed()
