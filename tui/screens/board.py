@@ -383,7 +383,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
             self.logs.close()
             self.open_selected_log()
         if held:
-            self.logs.open_at_instant()
+            self.logs.open_at_instant(self.say)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")
