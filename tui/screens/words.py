@@ -176,9 +176,7 @@ def action_line(engine: Engine, now: datetime) -> Spans:
     return [(f" ▹ {what}: {_phase_word(action, now)}{made}{message} {taken}{more} ", "flight")]
 
 
-def notice(
-    said: Span, action: Spans, trouble: Spans, width: int, *, just_said: bool
-) -> tuple[Spans, Spans]:
+def notice(said: Span, action: Spans, trouble: Spans, width: int, *, just_said: bool) -> tuple[Spans, Spans]:
     """Left the answer to a key, right what goes on. While the answer is new it is whole, and the other one is cut."""
     if not said[0]:
         return action or trouble, []
