@@ -96,8 +96,10 @@ async def test_what_is_open_at_the_end_stands_first_with_its_reason() -> None:
         ("needs approval", "web"),
         ("action asked", "mail"),
     ]
+    assert "**2 failing** · 1 to approve · 1 under way · " in document(one, UTC)
     text = section(document(one, UTC), "Open now")
     assert "exit code 1" in text
+    assert "crashed; crashed" not in text
     assert "6431643 still serves" in text
     assert f"seen by `{engine.notes.user}`" in text
     assert platform.performed == []

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from tests.engine.test_actions import API, LIVE, ended, intend, phases, ready
 from tests.engine.world import World, deployment
 from tui.engine.actions import Action
-from tui.model.action import Verb
+from tui.model.action import Intent, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Ref
-from tui.model.errors import Unreachable
+from tui.model.errors import Refused, Unreachable
 from tui.model.status import Status
 
 MADE = Ref("prod", Kind.DEPLOYMENT, "d2")
@@ -53,6 +53,30 @@ async def test_a_redeploy_lives_through_all_its_steps_and_is_done_when_it_stayed
     final = engine.audit.read()[-1]
     assert phases(world) == ["asked", "accepted", "final"]
     assert (final.ok, final.made, [step.what for step in final.steps]) == (True, MADE, lived(action))
+
+
+async def test_when_it_has_settled_what_served_before_is_seen_as_it_is_by_now() -> None:
+    world = world_of()
+    async with world.engine as engine:
+        action, live = await gone_live(world)
+        gone = replace(LIVE, status=Status.REMOVED, is_live=False, not_now={Verb.REDEPLOY: "It was removed."})
+        world.platform.put(live, gone)
+        await ended(world, action)
+        assert engine.store.deployment(LIVE.ref) == gone
+
+
+async def test_a_refusal_is_a_step_that_tells_why() -> None:
+    world = world_of()
+
+    async def answer(intent: Intent) -> Receipt:
+        raise Refused("It is being moved.")
+
+    world.platform.answer = answer
+    async with world.engine as engine:
+        await ready(world)
+        action = engine.actions.start(intend(world, Verb.REDEPLOY))
+        await ended(world, action)
+    assert lived(action) == ["asked", "refused: It is being moved."]
 
 
 async def test_what_crashes_while_it_settles_has_failed() -> None:

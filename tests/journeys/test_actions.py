@@ -56,6 +56,10 @@ async def test_a_redeploy_settles_is_done_and_can_be_taken_back_by_a_sheet(world
         assert calls(world) == {"redeploy": 1}, "it is a sheet, and has its danger's rules"
         await voyage.pilot.press("escape", "A", "enter")
         await voyage.sees("asked", "accepted", "found", "building", "live", "settling", "done: live, healthy for 240 s")
+        await voyage.pilot.press("escape", "escape", "U")
+        await voyage.confirms("gateway", typed=True)
+        await voyage.sees("✓ rollback gateway: live, healthy for 240 s", step_s=0.5)
+        assert calls(world) == {"redeploy": 1, "rollback": 1}, "what served before is removed by now"
 
 
 async def test_what_goes_live_and_crashes_is_no_success(world: World) -> None:

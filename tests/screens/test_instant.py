@@ -101,6 +101,19 @@ async def test_enter_goes_to_the_service_its_deployment_and_the_instant_in_its_l
         await until(pilot, lambda: app.board.log_view.following and app.instant is None)
 
 
+async def test_a_log_that_holds_nothing_of_that_time_says_so() -> None:
+    (one, _), (other, lab) = two_platforms()
+    later = NOW - timedelta(hours=1)
+    lab.log(lab.services[0].ref, LogKind.RUNTIME, [LogLine(later, "paid"), LogLine(NOW, "paid again")])
+    async with running(one, other, size=(80, 24)) as (app, pilot):
+        await sees(pilot, "api", "pay")
+        await pilot.press("at", *"2h", "enter")
+        await sees(pilot, "Before", "pay", "all 3 services")
+        await pilot.press("enter")
+        await sees(pilot, "What is held of this log begins later than")
+        assert app.board.log_view.instant == later
+
+
 async def test_the_timeline_goes_to_what_served_then_and_with_f_back_to_the_newest() -> None:
     (one, prod), _ = two_platforms()
     async with running(one) as (app, pilot):

@@ -87,6 +87,19 @@ async def test_a_restart_has_no_way_back_and_says_so_and_offers_none() -> None:
         assert not isinstance(app.screen, ConfirmScreen)
 
 
+async def test_an_answer_to_a_key_is_not_cut_by_what_goes_on() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account, size=(80, 24)) as (_, pilot):
+        await sees(pilot, "api")
+        platform.reply = Refused("It is being moved to another region, and will be there in a minute or two.")
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("y")
+        await sees(pilot, "✗ redeploy api: It is being moved")
+        await pilot.press("U")
+        await sees(pilot, "No way back from redeploy of api: it was refused, so that there is nothing")
+
+
 async def test_an_action_of_the_audit_is_taken_back_from_there() -> None:
     account, platform = scripted(service("api", environment="staging"))
     api = platform.services[0]

@@ -43,7 +43,7 @@ class Action(Struct, eq=False):
 
     def __post_init__(self) -> None:
         if not self.life:
-            self.lives(str(self.phase), at=self.asked_at)
+            self.lives(self._phase_step(), at=self.asked_at)
 
     @property
     def before(self) -> Deployment | None:
@@ -72,12 +72,17 @@ class Action(Struct, eq=False):
         if len(self.life) < _STEPS and (not self.life or self.life[-1].what != what):
             self.life.append(LifeStep(at, what))
 
+    def _phase_step(self) -> str:
+        """A refusal with its reason."""
+        refused = self.phase is ActionPhase.REFUSED and self.message
+        return f"{self.phase}: {self.message}" if refused else str(self.phase)
+
     def take(self, receipt: Receipt) -> None:
         """What the platform said to it."""
         self.phase = _PHASES[receipt.outcome]
         self.message = receipt.message
         self.deployment = receipt.deployment
-        self.lives(str(self.phase), at=receipt.at)
+        self.lives(self._phase_step(), at=receipt.at)
         if receipt.deployment is not None and self.intent.verb in MAKES_NEW:
             self.lives(f"deployment {receipt.deployment.id} found", at=receipt.at)
         if receipt.outcome is Outcome.REFUSED:

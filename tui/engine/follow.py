@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -27,7 +28,7 @@ from tui.engine.verdict import (
 )
 from tui.model.action import Outcome, Receipt
 from tui.model.clock import Clock
-from tui.model.entities import Deployment, Ref, Snapshot
+from tui.model.entities import Deployment, Page, Ref, Snapshot
 from tui.model.errors import NotFound, ProviderError, RateLimited, Unreachable
 from tui.model.provider import Priority
 from tui.model.status import Status
@@ -90,6 +91,8 @@ class Follower:
         end = await self._repeat(action, look, partial(self._given_up, watch, timeout_s=timeout_s), timeout_s)
         if end.ok and self._settle_s > 0 and action.intent.verb in BRINGS_UP:
             end = await self._settled(watch, end, timeout_s)
+        if action.intent.verb in MAKES_NEW:
+            await self._look_back(action)
         came_late = watch.sure and receipt.outcome is Outcome.UNKNOWN
         return replace(end, message=f"it did arrive: {end.message}") if came_late else end
 
@@ -218,12 +221,16 @@ class Follower:
             self._say(action, progress.message)
         return None
 
+    async def _look_back(self, action: Action) -> None:
+        """What the older ones are by now, and may be done with them: what served before can be gone back to."""
+        with suppress(ProviderError):
+            await self._newest_page(action)
+
     async def _find(self, watch: _Watch) -> None:
         """The deployment that came after the action was asked for."""
         action = watch.action
+        page = await self._newest_page(action)
         service = action.intent.service
-        page = await self._links[service.account].call(Priority.ACTION, lambda provider: provider.deployments(service))
-        self._store.put_page(service.ref, page, before=None, at=self._clock.now())
         earliest = action.asked_at + self._links[service.account].budget.skew.shift - SKEW
         new = [
             each
@@ -237,6 +244,12 @@ class Follower:
             action.lives(f"deployment {found.id} found", at=self._clock.now())
             if not watch.sure:
                 self._arrived(watch)
+
+    async def _newest_page(self, action: Action) -> Page[Deployment]:
+        service = action.intent.service
+        page = await self._links[service.account].call(Priority.ACTION, lambda provider: provider.deployments(service))
+        self._store.put_page(service.ref, page, before=None, at=self._clock.now())
+        return page
 
     async def _status(self, watch: _Watch) -> Status:
         service = watch.action.intent.service

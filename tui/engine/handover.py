@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from tui.engine.audit import ActionPhase
 from tui.engine.http_figures import percent
 from tui.engine.notes import FENCE, kept_text, lines
-from tui.engine.shift import Action, Shift, Tally, Traffic, began, tally
+from tui.engine.shift import NEEDS_APPROVAL, Action, Shift, Tally, Traffic, began, tally
 from tui.model.entities import Deployment
 from tui.model.markdown import NOTHING, cell, code, table
 from tui.model.words import duration, plural
@@ -75,7 +75,7 @@ class _Writer:
         to = f"{end:%H:%M}" if self._within_a_day else f"{end:%Y-%m-%d %H:%M}"
         yield f"# Hand-over: {begin:%Y-%m-%d %H:%M} to {to} ({long})"
         failing = sum(each.bad for each in shift.open)
-        waiting = sum(each.state == "needs approval" for each in shift.open)
+        waiting = sum(each.state == NEEDS_APPROVAL for each in shift.open)
         counts = [
             f"**{failing} failing**" if failing else "**nothing fails**",
             *([f"{waiting} to approve"] if waiting else []),

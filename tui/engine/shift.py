@@ -50,6 +50,9 @@ class Traffic(Struct, frozen=True):
     cut: bool
 
 
+NEEDS_APPROVAL = "needs approval"
+
+
 class Open(Struct, frozen=True):
     """One thing the next person has to know about. `path` is a service's."""
 
@@ -227,7 +230,7 @@ def _of_services(services: Iterable[Service]) -> Iterable[Open]:
         elif latest is not None and latest.status is Status.NEEDS_APPROVAL:
             missing = ", ".join(f"{rule.missing} of {rule.who}" for rule in latest.approvals if rule.missing)
             wants = f"wants {missing}; " if missing else ""
-            yield Open("needs approval", service.path, latest.created_at, wants + _words(latest))
+            yield Open(NEEDS_APPROVAL, service.path, latest.created_at, wants + _words(latest))
         elif latest is not None and latest.status.in_flight:
             yield Open(str(latest.status), service.path, latest.started_at or latest.created_at, _words(latest))
 
@@ -266,13 +269,20 @@ def _once(opened: Iterable[Open]) -> Iterable[Open]:
     for each in opened:
         told = found.get(each.path)
         if each.state == "alert" and told is not None:
-            what = each.what if each.what in told.what else f"{each.what}; {told.what}"
-            found[each.path] = Open(told.state, told.path, told.since, what, bad=True, seen=each.seen)
+            bad = told.bad or told.state != NEEDS_APPROVAL
+            found[each.path] = replace(told, what=_both(each.what, told), bad=bad, seen=each.seen)
         elif told is not None:
             yield each
         else:
             found[each.path] = each
     yield from found.values()
+
+
+def _both(reason: str, told: Open) -> str:
+    """An alert's reason before what is told already, without what they have in common."""
+    head, _, rest = reason.partition(": ")
+    new = head if rest and rest in told.what else reason
+    return told.what if new == told.state or new in told.what else f"{new}; {told.what}"
 
 
 def _rank(one: Open) -> tuple[bool, bool]:

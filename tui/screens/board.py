@@ -69,6 +69,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         self.at_newest = True  # the timeline's cursor goes along with the newest deployment
         self.merged: tuple[Ref, ...] = ()  # services whose logs are read as one, whatever the cursor stands on
         self.said: tuple[str, str] = ("", "")  # the last notice and its style
+        self._said_at = engine.clock.now()
         self.strip = AttentionStrip(id="attention")
         self.services = ServiceList(id="services")
         self.timeline = Timeline(id="timeline")
@@ -202,8 +203,8 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         self._draw_log()
         action = words.action_line(engine, now)
         trouble = [(f" ! {sentence}", "alert") for sentence in words.alerts(store, now)[:1]]
-        said = [self.said] if self.said[0] else []
-        self.notice_bar.show(said or action or trouble, action if said else [])
+        just_said = (now - self._said_at).total_seconds() < words.SAID_FOR_S
+        self.notice_bar.show(*words.notice(self.said, action, trouble, width, just_said=just_said))
         self.keys_bar.show(words.keys_bar(ACTIONS, width))
         self._arrange()
 
@@ -239,6 +240,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
     def say(self, text: str, style: str = "notice") -> None:
         """One line at the bottom, till the next key that says something."""
         self.said = (f" {text}" if text else "", style)
+        self._said_at = self.engine.clock.now()
         self._draw_bars()
 
     # What is selected
@@ -383,7 +385,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
             self.logs.close()
             self.open_selected_log()
         if held:
-            self.logs.open_at_instant()
+            self.logs.open_at_instant(self.say)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")

@@ -96,7 +96,7 @@ class InstantScreen(ReadingScreen):
         same = service in (None, self.service)
         if self.logs.tails and (same or self.merged) and len(self.log_view.rows):
             told = self.logs.go_to_time(at).removesuffix(".") + "."
-            self.logs.open_at_instant()
+            self.logs.open_at_instant(self.say)
         if (chosen := service or self.service) is not None:
             self._seek(chosen, deployment)
         return told
@@ -112,7 +112,7 @@ class InstantScreen(ReadingScreen):
         """A log was opened by the cursors."""
         if self.instant is not None and (pinned is None or pinned.ref == self._stands_on):
             self.logs.instant = self.instant
-            self.logs.open_at_instant()
+            self.logs.open_at_instant(self.say)
 
     def back_to_now(self) -> None:
         if self.instant is None:

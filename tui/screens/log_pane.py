@@ -376,12 +376,16 @@ class LogPane(Vertical):
     def go_to_time(self, at: datetime) -> str:
         if not self.view.go_to_time(at):
             return "There are no lines to go to."
+        return self._begins_later(at) or f"At {words.clock(at, self.engine.clock.now())}"
+
+    def _begins_later(self, at: datetime) -> str:
+        """Of a log that holds nothing of that time."""
         first = self.rows.first
         held_from = None if first is None else self.rows.time_us(first)
+        if held_from is None or held_from <= microseconds(at):
+            return ""
         at_time = words.clock(at, self.engine.clock.now())
-        if held_from is not None and held_from > microseconds(at):
-            return f"What is held of this log begins later than {at_time}: this is its oldest line."
-        return f"At {at_time}"
+        return f"What is held of this log begins later than {at_time}: this is its oldest line."
 
     def same_instant(self) -> str:
         """In this log, to where one stood in the log that was left."""
@@ -390,8 +394,8 @@ class LogPane(Vertical):
             return "Nothing to go to: hold another log at a line first, then come here."
         return self.go_to_time(at)
 
-    def open_at_instant(self) -> None:
-        """As `same_instant`, as soon as the log's lines are there."""
+    def open_at_instant(self, tell: Callable[[str], None]) -> None:
+        """As `same_instant`, as soon as the log's lines are there. `tell` is told when they all are later."""
         at = self.instant
         if at is None:
             return
@@ -399,7 +403,11 @@ class LogPane(Vertical):
         def there() -> bool:
             last = self.rows.last
             us = None if last is None else self.rows.time_us(last)
-            return us is not None and us >= microseconds(at) and self.view.go_to_time(at)
+            if us is None or us < microseconds(at) or not self.view.go_to_time(at):
+                return False
+            if later := self._begins_later(at):
+                tell(later)
+            return True
 
         self.view.goes_to(there)
 

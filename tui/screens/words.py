@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from tui.engine.actions import Action, ActionPhase, ActionService
 from tui.engine.audit import AuditEntry
 from tui.engine.batch import Batch
@@ -15,7 +17,7 @@ from tui.keys import Action as KeyAction
 from tui.model.entities import Ref, Service
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
 from tui.model.skew import SAID_S
-from tui.widgets.bars import freshness, tally
+from tui.widgets.bars import freshness, side_by_side, tally
 from tui.widgets.format import age, count, duration, status_word
 from tui.widgets.line_widget import Span
 
@@ -26,6 +28,9 @@ Spans = list[Span]
 
 TOLD_S = 120.0
 """How long the bottom line tells of an action that has ended."""
+SAID_FOR_S = 10.0
+"""How long an answer to a key goes before all else on the bottom line."""
+_LEAST = 20  # cells, in which what goes on can be told
 _ENDED: Mapping[bool | None, Span] = {True: ("✓", "live"), False: ("✗", "bad"), None: ("?", "approval")}
 
 
@@ -171,6 +176,16 @@ def action_line(engine: Engine, now: datetime) -> Spans:
     made = f" {action.deployment.id[:12]}" if action.deployment is not None and action.status is not None else ""
     message = f" {action.message}" if action.message and action.status is None else ""
     return [(f" ▹ {what}: {_phase_word(action, now)}{made}{message} {taken}{more} ", "flight")]
+
+
+def notice(said: Span, action: Spans, trouble: Spans, width: int, *, just_said: bool) -> tuple[Spans, Spans]:
+    """Left the answer to a key, right what goes on. While the answer is new it is whole, and the other one is cut."""
+    if not said[0]:
+        return action or trouble, []
+    room = width - cell_len(said[0])
+    if not just_said or sum(cell_len(text) for text, _ in action) <= room:
+        return [said], action
+    return [said], side_by_side(action, [], room) if room >= _LEAST else []
 
 
 def _earlier(told: Sequence[AuditEntry], now: datetime) -> Spans:
