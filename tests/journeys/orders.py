@@ -29,7 +29,7 @@ each_order = pytest.mark.parametrize(
 ACCELERATORS: dict[Verb, str] = {action.verb: action.keys[0] for action in ACTIONS if action.verb is not None}
 
 WARNED = {
-    ("railway", Verb.REMOVE): "the service is down",
+    ("railway", Verb.REMOVE): "this takes the service down",
     ("gitlab", Verb.ROLLBACK): "job",
     ("cloud66", Verb.RESTART): "database",
     ("dokploy", Verb.CANCEL): "host",

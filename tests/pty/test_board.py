@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.demo_process import DemoProcess, watch
@@ -96,6 +98,8 @@ def test_a_sheet_opens_and_escape_keeps_everything_as_it_is(board: Open, world: 
 
 
 def test_a_confirmed_redeploy_is_told_by_the_timeline_to_its_end(run: Open, own_world: DemoProcess) -> None:
+    with Path(own_world.config).open("a", encoding="utf-8") as config:
+        config.write("\n[actions]\nsettle = 1\n")
     terminal = run(watch(own_world))
     terminal.wait_for("gateway")
     go_to(terminal, "staging/api")

@@ -20,6 +20,7 @@ from tui.model.entities import Approval, ApprovalRule, Deployment, Kind, Ref, St
 from tui.model.errors import Refused, Unauthorized, Unreachable
 from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
+from tui.model.target import has_served
 from tui.screens.deployment import DeploymentScreen
 
 __all__ = ["utc"]
@@ -207,6 +208,8 @@ def _page(platform: ScriptedProvider, latest: Deployment, *steps: Step, then: st
         assert isinstance(page, DeploymentScreen)
         await until(pilot, lambda: "tells only the commit" in page.text().plain, "what it brought")
         await until(pilot, lambda: all(step.name in _told(page) for step in steps), "its steps")
+        if has_served(latest) or latest.status.bad:
+            await until(pilot, lambda: page.engine.reviews.of(latest.ref), "its review")
         page.reread()
         await pilot.pause()
 
