@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from tests.scripted import engine_of
@@ -54,6 +55,8 @@ def screen_text(app: Any) -> str:  # noqa: ANN401 - the pilot's app is of any re
     """What stands on the screen, line by line."""
     width, height = app.size
     screen = app.screen
+    # Drawn without what is below it, a sheet would keep that as what is below it.
+    visible_screen_stack.set(app._background_screens)
     lines = screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in line)[:width].rstrip() for line in lines[:height])
 
