@@ -205,11 +205,35 @@ async def merged(scene: Scene) -> None:
     scene.shoot("merged")
 
 
+async def lanes(scene: Scene) -> None:
+    """The last hours of every service on one axis."""
+    await scene.go_to("shop/production/checkout")
+    await scene.press("4", "plus")
+    await scene.sees("Timeline of everything")
+    await scene.until(lambda screen: " deployments" in screen and "reading" not in screen, "all read")
+    await scene.pilot.pause(0.7)
+    scene.shoot("lanes")
+
+
+async def before(scene: Scene) -> None:
+    """What changed before a time, on every platform, nearest first."""
+    await scene.go_to("shop/production/checkout")
+    await scene.press("at", *"-5m", "enter")
+    await scene.sees("Before ", "deployments")
+    await scene.until(
+        lambda screen: " for all " in screen and " …" not in screen.partition(" for all ")[2][:40], "read"
+    )
+    await scene.pilot.pause(0.7)
+    scene.shoot("before")
+
+
 SCENES: tuple[Callable[[Scene], Awaitable[None]], ...] = (
     board,
     rollout,
     logs,
     merged,
+    lanes,
+    before,
     approval,
     rollback,
     audit,
@@ -226,7 +250,7 @@ async def play(scene: Callable[[Scene], Awaitable[None]], size: tuple[int, int],
             Account(platform, platform, TITLES[platform], connector(platform, address, clock))
             for platform, address in serving.addresses.items()
         ]
-        async with Engine(accounts, audit=AuditLog(None), clock=clock) as engine:
+        async with Engine(accounts, audit=AuditLog(None), clock=clock, settle_s=1.0) as engine:
             engine.actions._user = "ana"  # whoever makes the picture
             app = DeckApp(engine, terminal=TERMINAL, ui=UiConfig(), state_dir=None)
             async with app.run_test(size=size) as pilot:

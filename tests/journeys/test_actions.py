@@ -45,8 +45,8 @@ async def test_a_redeploy_settles_is_done_and_can_be_taken_back_by_a_sheet(world
         await voyage.until(lambda: voyage.selected_timeline, "the timeline")
         await voyage.pilot.press("R")
         await voyage.confirms("gateway", typed=True)
-        await voyage.sees("redeploy gateway: building", "› building", step_s=0.5)
-        await voyage.sees("redeploy gateway: settling ", "› settling ", step_s=0.5)
+        await voyage.sees("redeploy gateway: building", "›building", step_s=0.5)
+        await voyage.sees("redeploy gateway: settling ", "›settling ", step_s=0.5)
         await voyage.sees("✓ redeploy gateway: live, healthy for 240 s", "takes it back", step_s=0.05)
         assert calls(world) == {"redeploy": 1}
         await voyage.pilot.press("U")

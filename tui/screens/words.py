@@ -132,7 +132,7 @@ def busy(actions: ActionService, now: datetime) -> Mapping[Ref, str]:
 def _row_word(action: Action, now: datetime) -> str:
     word = _phase_word(action, now)
     by_itself = action.status is not None and action.phase is not ActionPhase.UNKNOWN
-    return f"› {word}" if by_itself else f"{action.intent.verb} {word}"
+    return f"›{word}" if by_itself else f"{action.intent.verb} {word}"
 
 
 def _phase_word(action: Action, now: datetime) -> str:

@@ -35,13 +35,15 @@ class Bar(LineWidget):
 def side_by_side(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
     """In `width` cells: what is on the left is cut first."""
     room = max(0, width - _width(right))
+    end = "… " if right and not right[0][0].startswith(" ") else "…"
     shown: list[Span] = []
     for text, style in left:
         cells = cell_len(text)
         if cells > room:
-            if room > 1:
-                shown.append((text[: room - 1] + "…", style))
-                room -= cell_len(text[: room - 1]) + 1
+            if room > len(end):
+                cut = text[: room - len(end)]
+                shown.append((cut + end, style))
+                room -= cell_len(cut) + len(end)
             break
         shown.append((text, style))
         room -= cells
