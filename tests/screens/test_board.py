@@ -207,6 +207,18 @@ async def test_leaving_takes_the_key_twice(key: str) -> None:
         await until(pilot, lambda: not app.is_running or app.return_code is not None)
 
 
+async def test_leaving_forgotten_takes_away_only_its_own_words() -> None:
+    account, _ = scripted(service("api"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        await pilot.press("q")
+        await sees(pilot, "again to leave")
+        await pilot.press("U")
+        await sees(pilot, "Nothing was done from here")
+        await until(pilot, lambda: not app.board._pressed_to_quit, "the two seconds are over")
+        assert "Nothing was done from here" in screen_text(app)
+
+
 async def test_no_account_shows_how_to_begin() -> None:
     async with running() as (_, pilot):
         await sees(pilot, "deckwatch demo", "RAILWAY_API_TOKEN", "config.toml")

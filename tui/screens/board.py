@@ -434,11 +434,12 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         running = len(self.engine.actions.under_way)
         under_way = f" {running} action under way: it goes on at the platform, unfollowed." if running else ""
         self.say(f"Press {key or 'it'} again to leave.{under_way}", "alert")
-        self.set_timer(_TWICE_S, self._forget_quit)
+        self.set_timer(_TWICE_S, partial(self._forget_quit, self.said))
 
-    def _forget_quit(self) -> None:
+    def _forget_quit(self, said: tuple[str, str]) -> None:
         self._pressed_to_quit = False
-        self.say("")
+        if self.said == said:
+            self.say("")
 
     def action_next_bad(self, step: int) -> None:
         if self.log_view.has_focus:
