@@ -207,6 +207,17 @@ async def test_leaving_takes_the_key_twice(key: str) -> None:
         await until(pilot, lambda: not app.is_running or app.return_code is not None)
 
 
+async def test_escape_never_leaves() -> None:
+    """It is the key that one presses to be sure of being nowhere, and as often as it takes."""
+    account, _ = scripted(service("api"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        await pilot.press("escape", "escape", "escape")
+        await sees(pilot, "q twice leaves")
+        assert app.return_code is None
+        assert not app.board._pressed_to_quit
+
+
 async def test_leaving_forgotten_takes_away_only_its_own_words() -> None:
     account, _ = scripted(service("api"))
     async with running(account) as (app, pilot):

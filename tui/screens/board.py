@@ -411,8 +411,16 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
             self.log_view.pause()
 
     def action_back(self) -> None:
+        if not self._goes_back():
+            self.say("Nothing to go back from; q twice leaves.")
+
+    def action_back_or_quit(self) -> None:
+        if not self._goes_back():
+            self.action_quit_twice("q")
+
+    def _goes_back(self) -> bool:
         if self.ends_handover():
-            return
+            return True
         if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
         elif self.log_view.has_focus and self.log_view.selected_from is not None:
@@ -424,7 +432,8 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         elif not self.services.has_focus:
             self.set_focus(self.services)
         else:
-            self.action_quit_twice("q")
+            return False
+        return True
 
     def action_quit_twice(self, key: str = "") -> None:
         if self._pressed_to_quit:
