@@ -311,7 +311,7 @@ def test_four_accounts(size: tuple[int, int], snap_compare: Compare) -> None:
     cloud66, _ = scripted(service("storefront", account="cloud66", project="outlet"), account="cloud66", clock=clock)
     dokploy, platform = scripted(account="dokploy", clock=clock)
     platform.error = Unauthorized("Account dokploy: Dokploy does not accept the key.", remedy="Make an API key.")
-    before = _keys(then=("settlement", "storefront", "does not accept"), start=_nothing)
+    before = _keys(then=("settlement", "storefront", "does not accept", "Opening the runtime log"), start=_nothing)
     accounts = (railway, gitlab, cloud66, dokploy)
     assert snap_compare(shown(*accounts, clock=clock), terminal_size=size, run_before=before)
 
