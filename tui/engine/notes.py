@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -141,7 +141,7 @@ class Notes:
 
     def acknowledged(self, key: str) -> Acknowledgement | None:
         self._catch_up()
-        return self._acknowledged.get(kept_text(key, NAME))
+        return self._acknowledged.get(_kept_key(key)) if self._acknowledged else None
 
     def _catch_up(self) -> None:
         """What was appended since the last look, by us or by others. What cannot be read is in `problem`."""
@@ -281,6 +281,12 @@ def kept_text(text: str, longest: int = TEXT) -> str:
     while (cut := mask(kept)[:longest].strip()) != kept:
         kept = cut  # a cut can make a secret of what was none
     return kept
+
+
+@lru_cache(maxsize=1024)
+def _kept_key(key: str) -> str:
+    """Asked for each alert whenever the board is drawn."""
+    return kept_text(key, NAME)
 
 
 def lines(marks: Iterable[Mark], acknowledgements: Iterable[Acknowledgement]) -> list[str]:
