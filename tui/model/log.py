@@ -34,6 +34,25 @@ class Level(IntEnum):
         return self.name[0]
 
 
+LEVEL_NAMES: Mapping[str, Level] = {
+    "trace": Level.TRACE,
+    "debug": Level.DEBUG,
+    "info": Level.INFO,
+    "notice": Level.INFO,
+    "warn": Level.WARN,
+    "warning": Level.WARN,
+    "err": Level.ERROR,
+    "error": Level.ERROR,
+    "crit": Level.FATAL,
+    "critical": Level.FATAL,
+    "alert": Level.FATAL,
+    "emerg": Level.FATAL,
+    "panic": Level.FATAL,
+    "fatal": Level.FATAL,
+}
+"""What people and platforms call the levels."""
+
+
 class LogLine(Struct, frozen=True):
     """`text` is one line without its end, made harmless: SGR colours stay, every other control is gone.
 

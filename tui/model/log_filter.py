@@ -25,7 +25,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.model.entities import Service
-from tui.model.log import HttpRequest, Level, LogEntry, LogGap, LogLine, searchable
+from tui.model.log import LEVEL_NAMES, HttpRequest, Level, LogEntry, LogGap, LogLine, searchable
 from tui.model.moment import microseconds, moment
 from tui.model.text_match import BadExpression, TextMatch, expression, verbatim
 
@@ -51,22 +51,6 @@ HELP: tuple[tuple[str, str], ...] = (
     ("context:2", "and so many lines before and after each"),
 )
 
-_LEVELS: dict[str, Level] = {
-    "trace": Level.TRACE,
-    "debug": Level.DEBUG,
-    "info": Level.INFO,
-    "notice": Level.INFO,
-    "warn": Level.WARN,
-    "warning": Level.WARN,
-    "err": Level.ERROR,
-    "error": Level.ERROR,
-    "crit": Level.FATAL,
-    "critical": Level.FATAL,
-    "alert": Level.FATAL,
-    "emerg": Level.FATAL,
-    "panic": Level.FATAL,
-    "fatal": Level.FATAL,
-}
 _MOST_CONTEXT = 1000
 _REGEX = re.compile(r"/((?:\\.|[^\\/])+)/(?=\s|$)")
 _QUOTED = re.compile(r'"((?:\\.|[^\\"])*)"')
@@ -342,7 +326,7 @@ def _levels(term: Term) -> set[Level]:
 
 
 def _level(word: str) -> Level:
-    found = _LEVELS.get(word.lower())
+    found = LEVEL_NAMES.get(word.lower())
     if found is None:
         raise ValueError(f"There is no level {word!r}. There are: {', '.join(each.name.lower() for each in Level)}.")
     return found

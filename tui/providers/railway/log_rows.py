@@ -8,28 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tui.model.log import GapKind, HttpRequest, Level, LogEntry, LogGap, LogLine
+from tui.model.log import LEVEL_NAMES, GapKind, HttpRequest, Level, LogEntry, LogGap, LogLine
 from tui.model.text import log_lines, plain
 from tui.providers.overlap import NO_TIME, Row, key
 from tui.providers.stamps import nanoseconds, to_datetime
 
-LEVELS: dict[str, Level] = {
-    "trace": Level.TRACE,
-    "debug": Level.DEBUG,
-    "info": Level.INFO,
-    "information": Level.INFO,
-    "notice": Level.INFO,
-    "warn": Level.WARN,
-    "warning": Level.WARN,
-    "err": Level.ERROR,
-    "error": Level.ERROR,
-    "crit": Level.FATAL,
-    "critical": Level.FATAL,
-    "alert": Level.FATAL,
-    "emerg": Level.FATAL,
-    "panic": Level.FATAL,
-    "fatal": Level.FATAL,
-}
+LEVELS: Mapping[str, Level] = {**LEVEL_NAMES, "information": Level.INFO}
 LEVEL_KEYS = ("level", "lvl", "severity")
 _DROPPED = re.compile(r"\bmessages dropped: (\d+)", re.IGNORECASE)
 _NONE: Mapping[str, str] = {}
