@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -73,7 +72,6 @@ class DeckApp(TerminalApp[int]):
         self.ui = ui
         self.state_dir = state_dir
         self.config_path = config_path
-        self.instant: datetime | None = None  # where every pane stands; None: at now
         self._notify_failed = False
         self._outside = False  # another program has the terminal
         self._was_painted = False

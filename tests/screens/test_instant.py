@@ -78,7 +78,7 @@ async def test_what_changed_before_a_time_on_every_platform_stands_nearest_first
         assert "change 3 of api" not in screen_text(app)
         await pilot.press("escape")
         await sees(pilot, "f goes back to now", ", f: now")
-        assert app.instant == NOW - timedelta(hours=2)
+        assert app.board.instant == NOW - timedelta(hours=2)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -98,7 +98,7 @@ async def test_enter_goes_to_the_service_its_deployment_and_the_instant_in_its_l
         assert app.board.timeline.selected == lab.history[lab.services[0].ref][0].ref
         assert app.board.timeline.has_focus
         await pilot.press("f")
-        await until(pilot, lambda: app.board.log_view.following and app.instant is None)
+        await until(pilot, lambda: app.board.log_view.following and app.board.instant is None)
 
 
 async def test_a_log_that_holds_nothing_of_that_time_says_so() -> None:
@@ -133,7 +133,7 @@ async def test_another_service_is_looked_at_at_that_instant_too() -> None:
     async with running(one) as (app, pilot):
         await sees(pilot, "api", "web")
         await pilot.press("at", *"3h", "enter", "escape")
-        await until(pilot, lambda: app.instant is not None and not isinstance(app.screen, BeforeSheet))
+        await until(pilot, lambda: app.board.instant is not None and not isinstance(app.screen, BeforeSheet))
         await pilot.press("1", "j")
         web = platform.history[platform.services[1].ref]
         await until(pilot, lambda: app.board.timeline.selected == web[1].ref, "what served three hours ago")
@@ -193,7 +193,7 @@ async def test_what_is_no_time_or_to_come_opens_nothing(typed: str, said: str) -
         await sees(pilot, "api")
         await pilot.press("at", *typed, "enter")
         await sees(pilot, said)
-        assert app.instant is None
+        assert app.board.instant is None
         assert not isinstance(app.screen, BeforeSheet)
 
 

@@ -104,10 +104,9 @@ class Engine:
             at_once=at_once,
         )
         self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
-        self.events = Events(self.history, audit)
         self.recheck = Recheck(self._links, self.store, audit, self.actions, self.clock, current_user)
         self.reviews = Reviews(self._links, self.store, self.clock, self._spawn)
-        self.events.reviews = self.reviews.all
+        self.events = Events(self.history, audit, self.reviews.all)
         self.attention = Attention(self.store, self.reviews, self.actions, self.clock, self.notes)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()

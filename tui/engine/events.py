@@ -69,10 +69,10 @@ class Events:
     `reviews`: what was found in logs after deployments.
     """
 
-    def __init__(self, history: History, audit: AuditLog) -> None:
+    def __init__(self, history: History, audit: AuditLog, reviews: Callable[[], Iterable[Review]] = tuple) -> None:
         self._history = history
         self._audit = audit
-        self.reviews: Callable[[], Iterable[Review]] = tuple
+        self.reviews = reviews
         self._told: dict[tuple[Ref, str], tuple[NewError, ...]] = {}  # the longest untold first
         self._order: list[_Moment] = []
         self._owners: list[Ref | None] = []

@@ -90,7 +90,7 @@ class InstantScreen(ReadingScreen):
     def go_to(self, at: datetime, service: Ref | None = None, deployment: Ref | None = None) -> str:
         """Every pane to that instant, the timeline's cursor to `deployment` or to the one that served then. Says what
         there is to say of the log."""
-        self._set_instant(at)
+        self.instant = at
         self.logs.instant = at
         told = f"At {clock(at, self.engine.clock.now())}."
         same = service in (None, self.service)
@@ -117,7 +117,7 @@ class InstantScreen(ReadingScreen):
     def back_to_now(self) -> None:
         if self.instant is None:
             return
-        self._set_instant(None)
+        self.instant = None
         self._goes_to = self._stands_on = None
         if not self.at_newest:
             self.at_newest = True
@@ -128,10 +128,6 @@ class InstantScreen(ReadingScreen):
     def action_follow(self) -> None:
         self.back_to_now()
         super().action_follow()
-
-    def _set_instant(self, at: datetime | None) -> None:
-        self.instant = at
-        self.app.instant = at  # type: ignore[attr-defined]
 
     # The timeline
 
