@@ -21,7 +21,7 @@ class EverythingScreen(InstantScreen):
     def action_lanes(self) -> None:
         from tui.screens.lanes import LanesScreen
 
-        screen = LanesScreen(self.engine, self.engine.history, service=self.service, at=self.instant)
+        screen = LanesScreen(self.engine, service=self.service, at=self.instant)
         self.app.push_screen(screen, self._back)
 
     def _back(self, target: Target | None) -> None:

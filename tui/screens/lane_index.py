@@ -6,11 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tui.engine.audit import ActionPhase, AuditEntry
 from tui.model.entities import Deployment, Ref, Service, Step
-from tui.model.errors import ProviderError
 from tui.model.moment import microseconds
 from tui.model.status import Status
 from tui.model.text import plain
@@ -27,37 +26,6 @@ if TYPE_CHECKING:
 _NO_STEPS: Mapping[Ref, tuple[Step, ...]] = {}
 
 
-class Past(Protocol):
-    """Deployments of every service, as far as they were read."""
-
-    @property
-    def version(self) -> int: ...
-
-    def deployments(self, service: Ref) -> tuple[Deployment, ...]:
-        """Newest first, undated last."""
-        ...
-
-    def since(self, service: Ref) -> datetime | None:
-        """Complete back to here; None: nothing was read."""
-        ...
-
-    def want(self, since: datetime) -> None:
-        """Read all services back that far, in the background."""
-        ...
-
-    def lend(self, service: Ref) -> None:
-        """Gives the store what was read of it."""
-        ...
-
-    @property
-    def progress(self) -> tuple[int, int]:
-        """Services read, of how many."""
-        ...
-
-    @property
-    def problems(self) -> Mapping[Ref, ProviderError]: ...
-
-
 Place = tuple[int, int]
 """An instant, and a lane's number among those found."""
 
@@ -65,9 +33,8 @@ Place = tuple[int, int]
 class LaneIndex:
     """`rows` are the lanes whose path has all `words` and that `keep` keeps, below their headings."""
 
-    def __init__(self, engine: Engine, past: Past) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._past = past
         self.words: tuple[str, ...] = ()
         self.keep: Callable[[LaneRow], bool] | None = None
         self.rows: tuple[Row, ...] = ()
@@ -180,7 +147,7 @@ class LaneIndex:
     # One lane
 
     def _row(self, service: Service, now: datetime, *, old: bool) -> LaneRow:
-        store, past, ref = self._engine.store, self._past, service.ref
+        store, past, ref = self._engine.store, self._engine.history, service.ref
         deployments = past.deployments(ref)
         timeline = store.timeline(ref)
         steps = timeline.steps if timeline else _NO_STEPS

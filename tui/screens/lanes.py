@@ -18,13 +18,13 @@ from tui.model.entities import Ref
 from tui.model.moment import from_microseconds, microseconds, moment
 from tui.model.status import Status
 from tui.screens import lane_words, words
-from tui.screens.lane_index import LaneIndex, Past
+from tui.screens.lane_index import LaneIndex
 from tui.screens.lane_keys import LANE_ACTIONS, SHARED
 from tui.widgets.bars import Bar as Line
 from tui.widgets.format import plural
 from tui.widgets.lane_cells import Bar
 from tui.widgets.lanes import LaneRow, Lanes, Moved, Pointed, TimeScale, marks_row, name_width, times_row, totals_row
-from tui.widgets.line_widget import PALETTE, LineWidget, Span, paint_now
+from tui.widgets.line_widget import PALETTE, SpanRows, paint_now
 from tui.widgets.prompt import Prompt
 from tui.widgets.time_axis import USUAL_ZOOM, ZOOMS, Axis
 
@@ -46,21 +46,6 @@ class Target(Struct, frozen=True):
     pane: int | None = None
 
 
-class LaneWords(LineWidget):
-    """The two lines below the lanes."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._rows: list[list[Span]] = []
-
-    def show(self, rows: list[list[Span]]) -> None:
-        self._rows = rows
-        self.redraw_changed()
-
-    def spans(self, y: int) -> tuple[list[Span], str]:
-        return (self._rows[y] if y < len(self._rows) else []), ""
-
-
 class LanesScreen(Screen["Target | None"]):
     """`at` None: the cursor stays at now. Returns what the board is to show, None for what it showed before."""
 
@@ -70,11 +55,10 @@ class LanesScreen(Screen["Target | None"]):
         for action in LANE_ACTIONS
     ]
 
-    def __init__(self, engine: Engine, past: Past, *, service: Ref | None = None, at: datetime | None = None) -> None:
+    def __init__(self, engine: Engine, *, service: Ref | None = None, at: datetime | None = None) -> None:
         super().__init__()
         self.engine = engine
-        self.past = past
-        self.index = LaneIndex(engine, past)
+        self.index = LaneIndex(engine)
         self.at_us = None if at is None else microseconds(at)
         self.zoom = USUAL_ZOOM
         self.only_changed = False
@@ -83,7 +67,7 @@ class LanesScreen(Screen["Target | None"]):
         self.scale = TimeScale(id="lanes-scale")
         self.lanes = Lanes(id="lanes")
         self.lanes.selected, self.lanes.moved = service, service is not None
-        self.told = LaneWords(id="lanes-words")
+        self.told = SpanRows(id="lanes-words")  # the two lines below the lanes
         self.prompt = Prompt(id="prompt")
         self.keys_bar = Line(id="keys")
         self._axis: Axis | None = None
@@ -131,7 +115,7 @@ class LanesScreen(Screen["Target | None"]):
         self.index.update(now)
         self._arrange(now)
         self._tell(now)
-        self.past.want(from_microseconds(self.axis.begin_us))
+        self.engine.history.want(from_microseconds(self.axis.begin_us))
         self._tick()
 
     @property
@@ -206,7 +190,7 @@ class LanesScreen(Screen["Target | None"]):
         unread = sum(row.lane.since_us is None or row.lane.since_us > axis.begin_us for row in index.found)
         told = f"{of}, {plural(index.deployments, 'deployment')}"
         left, right = lane_words.head(
-            axis, self.at_us, now, filters=filters, progress=self.past.progress, unread=unread, told=told
+            axis, self.at_us, now, filters=filters, progress=self.engine.history.progress, unread=unread, told=told
         )
         self.head.show(left, right, base="head-focused")
         marks = {
@@ -247,7 +231,7 @@ class LanesScreen(Screen["Target | None"]):
         """Reads what the window shows and was not read, and the phases of what the cursor stands on."""
         if not self.is_attached:
             return
-        self.past.want(from_microseconds(self.axis.begin_us))
+        self.engine.history.want(from_microseconds(self.axis.begin_us))
         row = self.lanes.current()
         if not isinstance(row, LaneRow) or self.zoom > _STEPS_TO_ZOOM:
             return
@@ -383,7 +367,7 @@ class LanesScreen(Screen["Target | None"]):
 
         if (found := self._chosen()) is not None:
             row, bar = found
-            self.past.lend(row.service)
+            self.engine.history.lend(row.service)
             self.engine.focus(row.service)  # what it brought is told by the timeline
             self.app.push_screen(DeploymentScreen(self.engine, row.service, bar.deployment.ref))
 
@@ -393,7 +377,7 @@ class LanesScreen(Screen["Target | None"]):
             now_us = self._now_us()
             bar, _ = self._pointed(row, self._at_us(now_us))
             at = None if self.at_us is None else from_microseconds(self.at_us)
-            self.past.lend(row.service)
+            self.engine.history.lend(row.service)
             self.dismiss(Target(row.service, bar.deployment.ref if bar else None, at, 3))
 
     def _chosen(self) -> tuple[LaneRow, Bar] | None:

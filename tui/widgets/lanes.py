@@ -21,7 +21,7 @@ from tui.model.moment import microseconds
 from tui.widgets.format import fit
 from tui.widgets.lane_cells import Counts, Lane, cells, counted, mark_style, runs
 from tui.widgets.line_table import LineTable, Moved
-from tui.widgets.line_widget import LineWidget, Span
+from tui.widgets.line_widget import LineWidget, Span, SpanRows
 from tui.widgets.service_list import Heading, heading
 from tui.widgets.time_axis import Axis, Tick, scale, ticks
 
@@ -239,20 +239,9 @@ def with_cursor(spans: Sequence[Span], column: int, style: str) -> list[Span]:
     return found
 
 
-class TimeScale(_OverTime):
+class TimeScale(_OverTime, SpanRows):
     """Times above the lanes; below them, where there is room, how many deployments of all lanes began in each column,
     and what was done from here."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._rows: list[list[Span]] = []
-
-    def show(self, rows: list[list[Span]]) -> None:
-        self._rows = rows
-        self.redraw_changed()
-
-    def spans(self, y: int) -> tuple[list[Span], str]:
-        return (self._rows[y] if y < len(self._rows) else []), ""
 
 
 def times_row(lanes: Lanes, day: str) -> list[Span]:

@@ -111,6 +111,21 @@ class LineWidget(Widget):
             screen._on_timer_update()
 
 
+class SpanRows(LineWidget):
+    """The rows that it was last given to show."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._rows: list[list[Span]] = []
+
+    def show(self, rows: list[list[Span]]) -> None:
+        self._rows = rows
+        self.redraw_changed()
+
+    def spans(self, y: int) -> tuple[list[Span], str]:
+        return (self._rows[y] if y < len(self._rows) else []), ""
+
+
 def paint_now(screen: Screen[Any]) -> None:
     """A key's whole answer at once: all that says something else now. Private names, as LineWidget.paint_now."""
     if not (screen.is_current and hasattr(screen, "_on_timer_update")):
