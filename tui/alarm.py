@@ -6,7 +6,6 @@ through what is wrapped for it, and only with `set -g allow-passthrough on`. GNU
 
 from __future__ import annotations
 
-import html
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -70,6 +69,8 @@ class Alarm:
             case Notify.OSC777:
                 self._write(wrapped(f"\x1b]777;notify;{_NAME};{text.replace(';', ',')}\x07", self._environ))
             case Notify.DESKTOP:
+                import html  # few have it notify, and the first paint need not wait for its table of entities
+
                 self._run(["notify-send", f"--app-name={_NAME}", "--", _NAME, html.escape(text, quote=False)])
 
 
