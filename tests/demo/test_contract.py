@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -17,13 +14,11 @@ from graphql import (
     validate_schema,
 )
 
+from tests.shared import CONTRACTS, needs_contracts
 from tui.demo.railway.app import SDL, schema
 
-CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2].parent / "shared" / "contracts"))
 PUBLISHED = CONTRACTS / "railway" / "schema.graphql"
 OPERATIONS = CONTRACTS / "railway" / "operations.graphql"
-
-needs_contracts = pytest.mark.skipif(not PUBLISHED.exists(), reason="the contracts (DECKWATCH_CONTRACTS) are not here")
 
 
 @pytest.fixture(scope="module")

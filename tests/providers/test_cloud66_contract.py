@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +10,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from tests.providers.cloud66_server import Cloud66Server, cloud66
+from tests.shared import CONTRACTS, needs_contracts
 from tui.model.entities import Deployment, Kind, Ref
 from tui.model.errors import Forbidden, NotFound, RateLimited, Refused, Unauthorized
 from tui.model.log import Level, LogLine
@@ -20,11 +19,9 @@ from tui.providers.cloud66 import decode, progress, wire
 from tui.providers.cloud66.decode import Place
 from tui.providers.cloud66.log_lines import live_row, operation_lines
 
-CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2].parent / "shared" / "contracts"))
 EXAMPLES = CONTRACTS / "cloud66" / "examples"
 HERE = Place(Ref("work", Kind.SERVICE, "uid"), live=107)
 
-needs_contracts = pytest.mark.skipif(not EXAMPLES.exists(), reason="the contracts (DECKWATCH_CONTRACTS) are not here")
 pytestmark = needs_contracts
 
 KINDS: dict[str, type[Any]] = {

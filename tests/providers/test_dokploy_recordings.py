@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +12,7 @@ from starlette.responses import Response
 from tests.clocks import FakeClock
 from tests.providers.dokploy_server import KEY, DokployServer, provided, serve
 from tests.providers.loopback import Ledger
+from tests.shared import CONTRACTS
 from tui.credentials import Secret
 from tui.model.errors import (
     Forbidden,
@@ -33,7 +32,6 @@ from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.build_lines import Lines, given
 from tui.providers.dokploy.wire import ContainerRow, DeploymentRow, JobRow, OrganizationRow, ServerRow
 
-CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2] / "../shared/contracts"))
 RECORDINGS = CONTRACTS / "dokploy" / "recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings at {RECORDINGS}")
 

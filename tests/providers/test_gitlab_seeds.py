@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.shared import SEEDS as FOLDER
 from tui.model.entities import Kind, Ref
 from tui.model.status import Status
 from tui.providers.gitlab import decode
 from tui.providers.gitlab.decode import Place
 from tui.providers.gitlab.wire import ApprovalRow, DeploymentRow
 
-CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2].parent / "shared" / "contracts"))
-SEEDS = {each.name[:3]: each for each in (CONTRACTS.parent / "seeds").glob("00[14]_*.txt")}
+SEEDS = {each.name[:3]: each for each in FOLDER.glob("00[14]_*.txt")}
 PLACE = Place(Ref("work", Kind.SERVICE, "7:9"), "https://gitlab.example.com/acme/api", live=42)
 
 pytestmark = pytest.mark.skipif(

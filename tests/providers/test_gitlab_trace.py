@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.shared import CONTRACTS
 from tui.model.text import without_sgr
 from tui.providers.gitlab.trace import CHECKED, Mark, Trace, TraceLine
-
-CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2].parent / "shared" / "contracts"))
 
 PLAIN = (
     b"\x1b[0KRunning with gitlab-runner 19.4.0 (abc)\x1b[0;m\n"

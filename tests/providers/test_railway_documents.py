@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +10,12 @@ from graphql import GraphQLSchema, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 from graphql.language import OperationDefinitionNode
 
+from tests.shared import CONTRACTS
 from tui.providers.railway.documents import DOCUMENTS
 
-_FOLDER = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[3] / "shared" / "contracts"))
-_SCHEMA = _FOLDER / "railway" / "schema.graphql"
+_SCHEMA = CONTRACTS / "railway" / "schema.graphql"
 
-pytestmark = pytest.mark.skipif(not _SCHEMA.is_file(), reason=f"the contracts are not at {_FOLDER}")
+pytestmark = pytest.mark.skipif(not _SCHEMA.is_file(), reason=f"the contracts are not at {CONTRACTS}")
 
 WINDOW = {"filter": "x", "beforeLimit": 1, "beforeDate": "d", "anchorDate": "d", "afterDate": "d", "afterLimit": 0}
 DATED = {"deploymentId": "d", "limit": 1, "filter": "x", "startDate": "2026-09-01T00:00:00Z", "endDate": None}

@@ -181,6 +181,8 @@ class Service(Struct, frozen=True):
     instances: tuple[Instance, ...] = ()
     not_now: Mapping[Verb, str] = field(default_factory=dict)
     observed_at: datetime | None = None  # None: with the snapshot; else when it was read, where that is earlier
+    doubt: str = ""
+    """Why `latest` or `live` may not be what they seem, as a sentence: a newer row could not be read. "": no reason."""
 
     @property
     def account(self) -> str:
@@ -188,8 +190,12 @@ class Service(Struct, frozen=True):
 
     @property
     def state(self) -> Status:
-        """Its own; where another deployment serves, that of a newest one which is under way, failed or waits."""
+        """Return its own status; where another deployment serves, that of a newest one which is under way, failed or
+        waits. What is up but in doubt is UNKNOWN: good news needs evidence.
+        """
         latest = self.latest
+        if self.doubt and self.status.up:
+            return Status.UNKNOWN
         if latest is None or not self.status.up or (self.live is not None and latest.ref == self.live.ref):
             return self.status
         told = latest.status.in_flight or latest.status.bad or latest.status is Status.NEEDS_APPROVAL
@@ -234,8 +240,8 @@ class Changes(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """One account as it was at `observed_at`, the time of its oldest part.
 
-    `problems` are sentences about what could not be read of it. `unread` are environments that are there but did not
-    answer this time: their services are not in it, and whoever has older ones keeps them as old.
+    `problems` are sentences about what could not be read of it, a row of a list included. `unread` are environments
+    that exist but did not answer this time: their services are not in it, and whoever has older ones keeps them as old.
     """
 
     account: str
@@ -246,9 +252,18 @@ class Snapshot(Struct, frozen=True):
     problems: tuple[str, ...] = ()
     unread: tuple[Ref, ...] = ()
 
+    @property
+    def is_complete(self) -> bool:
+        """All of it was read: only then a claim of "none", "nothing" or "never" about the account is evidence."""
+        return not self.problems and not self.unread
+
 
 class Page(Struct, Generic[T], frozen=True):
-    """Part of a longer list. `next` is given back as `before` for the following part; None: this was the last."""
+    """Part of a longer list. `next` is given back as `before` for the following part; None: this was the last.
+
+    `problems` are sentences about rows of this part that could not be read: the list is longer than `items` shows.
+    """
 
     items: tuple[T, ...]
     next: str | None = None
+    problems: tuple[str, ...] = ()

@@ -179,10 +179,14 @@ class Provider(ABC):
         return Progress(ok=True)
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        """Of an action whose answer was lost: the receipt it would have had, where the platform shows that it arrived.
+        """Return the receipt of an action as far as the platform shows that this very request arrived, else None.
 
-        None: nothing shows it, or only what the engine sees by itself (a new deployment, the target's state).
-        `since` is on the platform's clock: what began before is not of this action. It asks for nothing again.
+        Called for an action whose reply was lost, and for an accepted one whose reply named neither a deployment nor
+        an operation. Evidence is what only this request can have caused: a title or reference that it carried, a job
+        retried from the one it named and by the token's own user, a deployment of the trigger, creator, reason and
+        revision that it asked for, made after `since`. A deployment that merely began later is somebody else's until
+        it proves otherwise. It sends no mutation. `since` is on the platform's clock: nothing older belongs to this
+        action. Verbs that change the service itself (stop, start) may return None: the engine watches the service.
         """
         return None
 
