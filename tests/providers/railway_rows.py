@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
 from tests.providers.loopback import Ledger
-from tests.providers.server import Answer, GraphQLServer, Json
+from tests.providers.server import Answer, Call, GraphQLServer, Json
 from tui.credentials import Secret
 from tui.model.clock import Clock, SystemClock
 from tui.model.provider import Connection
@@ -115,7 +121,58 @@ def request(at: str, id_: str, **more: object) -> Json:
     }
 
 
-def world(**answers: Answer) -> GraphQLServer:
+@dataclass
+class RailwayServer(GraphQLServer):
+    """Answers for one environment, or one list of deployments, whatever number of them a request asks for.
+
+    `Inventory` and `MoreServices` are asked of `answers["Inventory"]`, `NewestDeployments` of `answers["Deployments"]`.
+    With `whole`, each answers for itself.
+    """
+
+    whole: bool = False
+
+    async def answer(self, call: Call) -> Any:  # noqa: ANN401
+        match "" if self.whole else call.name:
+            case "Inventory":
+                return await self._each("Inventory", "environment", call.variables)
+            case "MoreServices":
+                return await self.ask("Inventory", call.variables)
+            case "NewestDeployments":
+                return await self._each("Deployments", "deployments", call.variables)
+        return await super().answer(call)
+
+    async def _each(self, name: str, field: str, variables: Json) -> Any:  # noqa: ANN401
+        """Each alias as a request of its own, put together as GraphQL does: no field of Railway's may be null."""
+        data: Json = {}
+        faults: list[Json] = []
+        for n in range(_count(variables)):
+            own = {key.removesuffix(str(n)): value for key, value in variables.items() if key.endswith(str(n))}
+            found = await self.ask(name, {**own, "first": variables["first"]})
+            if isinstance(found, Response):
+                body = _graphql(found)
+                if body is None:
+                    return found
+                faults += [{**each, "path": [f"a{n}", *each.get("path", ())[1:]]} for each in body["errors"]]
+                found = body["data"]
+            data[f"a{n}"] = None if found is None else found[field]
+        return JSONResponse({"data": None if None in data.values() else data, "errors": faults}) if faults else data
+
+
+def _count(variables: Json) -> int:
+    return sum(name.startswith(("environmentId", "input")) for name in variables)
+
+
+def _graphql(response: Response) -> Json | None:
+    """The body of a GraphQL answer with errors; None for any other response."""
+    try:
+        body = json.loads(bytes(response.body))
+    except ValueError:
+        return None
+    good = response.status_code == 200 and isinstance(body, dict) and body.get("errors")
+    return {"data": None, **body} if good else None
+
+
+def world(**answers: Answer) -> RailwayServer:
     """An account token that sees one project with one environment and one service."""
     usual: dict[str, Answer] = {
         "ApiToken": lambda _: {"apiToken": {"workspaces": [{"id": "w1", "name": "Acme"}]}},
@@ -123,4 +180,4 @@ def world(**answers: Answer) -> GraphQLServer:
         "ExternalWorkspaces": lambda _: {"externalWorkspaces": []},
         "Inventory": lambda _: inventory(instance()),
     }
-    return GraphQLServer(answers={**usual, **answers})
+    return RailwayServer(answers={**usual, **answers})

@@ -30,6 +30,7 @@ class Call:
     name: str
     variables: Json
     headers: dict[str, str]
+    query: str = ""  # of its URL
 
 
 @dataclass
@@ -103,18 +104,25 @@ class GraphQLServer:
 
     async def post(self, request: Request) -> Response:
         body = await request.json()
-        call = Call(_operation(body["query"]), body.get("variables") or {}, dict(request.headers))
+        name, variables = _operation(body["query"]), body.get("variables") or {}
+        call = Call(name, variables, dict(request.headers), request.url.query)
         self.calls.append(call)
-        answer = self.answers.get(call.name)
-        if answer is None:
-            return JSONResponse(errors(f"nothing answers {call.name}"))
-        found = answer(call.variables)
-        if asyncio.iscoroutine(found):
-            found = await found
+        found = await self.answer(call)
         response = found if isinstance(found, Response) else JSONResponse({"data": found}, headers=self.headers)
         if response.status_code >= 600:  # what no server says: the connection breaks instead
             self.cut()
         return response
+
+    async def answer(self, call: Call) -> Any:  # noqa: ANN401
+        """Return what the test has for this call: data, or a Response."""
+        return await self.ask(call.name, call.variables)
+
+    async def ask(self, name: str, variables: Json) -> Any:  # noqa: ANN401
+        answer = self.answers.get(name)
+        if answer is None:
+            return JSONResponse(errors(f"nothing answers {name}"))
+        found = answer(variables)
+        return await found if asyncio.iscoroutine(found) else found
 
     async def connect(self, socket: WebSocket) -> None:
         if self.refuse_upgrade is not None:
@@ -131,7 +139,8 @@ class GraphQLServer:
             message = json.loads(await socket.receive_text())
             assert message["type"] == "subscribe"
             payload = message["payload"]
-            call = Call(_operation(payload["query"]), payload.get("variables") or {}, dict(socket.headers))
+            name, variables = _operation(payload["query"]), payload.get("variables") or {}
+            call = Call(name, variables, dict(socket.headers), socket.url.query)
             self.subscribed.append(call)
             stream = self.streams.get(call.name)
             if stream is not None:

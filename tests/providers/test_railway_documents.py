@@ -11,7 +11,7 @@ from graphql.execution.values import get_variable_values
 from graphql.language import OperationDefinitionNode
 
 from tests.shared import CONTRACTS
-from tui.providers.railway.documents import DOCUMENTS
+from tui.providers.railway.documents import DOCUMENTS, inventory, newest_deployments
 
 _SCHEMA = CONTRACTS / "railway" / "schema.graphql"
 
@@ -28,8 +28,9 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "ME": {},
     "PROJECTS": {"workspaceId": "w", **PAGE},
     "EXTERNAL_WORKSPACES": {},
-    "INVENTORY": {"environmentId": "e", "projectId": "p", **PAGE},
-    "DEPLOYMENTS": {"input": {**SCOPE, "status": {"in": ["SUCCESS", "SLEEPING"]}}, **PAGE},
+    "ENVIRONMENTS": {"projectId": "p", **PAGE},
+    "MORE_SERVICES": {"environmentId": "e", "projectId": "p", **PAGE},
+    "DEPLOYMENTS": {"input": {**SCOPE, "status": {"in": ["SUCCESS", "SLEEPING"]}}, **PAGE, "last": 1, "before": "c"},
     "DEPLOYMENT": ID,
     "DEPLOYMENT_EVENTS": {**ID, **PAGE},
     "ON_DEPLOYMENT": ID,
@@ -80,6 +81,13 @@ def test_a_document_and_its_variables_are_valid(name: str) -> None:
     assert faults(DOCUMENTS[name], VARIABLES[name]) == []
 
 
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_a_document_for_several_environments_or_lists_is_valid(count: int) -> None:
+    ids = {f"{name}{n}": "x" for name in ("environmentId", "projectId") for n in range(count)}
+    assert faults(inventory(count), {"first": 200, **ids}) == []
+    assert faults(newest_deployments(count), {"first": 2, **{f"input{n}": SCOPE for n in range(count)}}) == []
+
+
 def test_the_two_mistakes_of_the_documentation_would_be_seen() -> None:
     wrong = "mutation R($id: String!) { deploymentRollback(id: $id) { id status } }"
     assert faults(wrong, ID)
@@ -88,7 +96,7 @@ def test_the_two_mistakes_of_the_documentation_would_be_seen() -> None:
 
 
 def test_no_document_selects_what_fails_the_whole_query_when_it_is_null() -> None:
-    for name, document in DOCUMENTS.items():
+    for name, document in {**DOCUMENTS, "inventory": inventory(2), "newest": newest_deployments(2)}.items():
         fields = document.partition("fragment DeploymentFields")[2]
         assert "service {" not in fields, name
         assert "environment {" not in fields, name

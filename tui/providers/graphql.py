@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,6 @@ from time import monotonic
 from typing import Any, Self
 
 import httpx
-import msgspec
 from gql.graphql_request import GraphQLRequest
 from gql.transport.common.listener_queue import ListenerQueue
 from gql.transport.exceptions import (
@@ -35,6 +33,7 @@ from tui.model.errors import Forbidden, ProviderError, Unauthorized, UnexpectedR
 from tui.model.provider import Meter
 from tui.providers import http
 from tui.providers.http import Peer
+from tui.providers.values import decode_json
 
 CONNECT_S = 10.0
 """For the socket, and again for the acknowledgement: one second gave Railway's own CLI false failures."""
@@ -457,14 +456,6 @@ def _fault(error: object) -> Fault:
         where=".".join(str(part) for part in path) if isinstance(path, list) else "",
         extensions=extensions,
     )
-
-
-def decode_json(text: str | bytes) -> Any:  # noqa: ANN401  # JSON is anything
-    """JSON as it really comes: half a surrogate pair in a log line (a cut emoji) must not cost the frame."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return json.loads(text)
 
 
 @cache

@@ -71,11 +71,12 @@ def decode_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is anything
         return json.loads(text)
 
 
-def rows(found: Iterable[msgspec.Raw | bytes], kind: type[T]) -> tuple[list[T], list[str]]:
+def rows(found: Iterable[object], kind: type[T]) -> tuple[list[T], list[str]]:
     """Decode a list's rows one by one. Return those that can be read, in order, and a word on each other one.
 
     A field that has a default never costs its row: where its value is of another type than `kind` says, a number
-    written as text is read as the number, and anything else becomes the default.
+    written as text is read as the number, and anything else becomes the default. A row may be decoded already: it
+    then loses what was set aside.
     """
     items: list[T] = []
     odd: list[str] = []
@@ -97,7 +98,9 @@ def convert(found: object, kind: type[T]) -> T | None:
         return None
 
 
-def _row(raw: msgspec.Raw | bytes, kind: type[T]) -> T:
+def _row(raw: object, kind: type[T]) -> T:
+    if not isinstance(raw, msgspec.Raw | bytes):
+        return _lenient(raw, kind)
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -4,54 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tui.model.action import Verb
 from tui.model.entities import Deployment, Environment, Instance, Kind, Project, Ref, Revision, Service, Step
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.railway.wire import DeploymentRow, EventRow, ReplicaRow, ServiceInstanceRow
+from tui.providers.railway import states
+from tui.providers.railway.states import BEFORE_START, RUNS
+from tui.providers.railway.wire import DeploymentRow, EventPayload, EventRow, ReplicaRow, Rows, ServiceInstanceRow
+from tui.providers.values import link, moment
 
-STATUS: dict[str, Status] = {
-    "INITIALIZING": Status.QUEUED,
-    "QUEUED": Status.QUEUED,
-    "WAITING": Status.WAITING,
-    "NEEDS_APPROVAL": Status.NEEDS_APPROVAL,
-    "BUILDING": Status.BUILDING,
-    "DEPLOYING": Status.DEPLOYING,
-    "SUCCESS": Status.LIVE,
-    "SLEEPING": Status.SLEEPING,
-    "FAILED": Status.FAILED,
-    "CRASHED": Status.CRASHED,
-    "SKIPPED": Status.SKIPPED,
-    "REMOVING": Status.REMOVING,
-    "REMOVED": Status.REMOVED,
-}
-"""All 13 of the schema. SUCCESS is refined: it stays after the processes stopped, and after a newer one took over."""
-
-_REPLICA: dict[str, Status] = {
-    "CREATED": Status.QUEUED,
-    "INITIALIZING": Status.DEPLOYING,
-    "RUNNING": Status.LIVE,
-    "RESTARTING": Status.DEPLOYING,
-    "CRASHED": Status.CRASHED,
-    "EXITED": Status.STOPPED,
-    "STOPPED": Status.STOPPED,
-    "REMOVING": Status.REMOVING,
-    "REMOVED": Status.REMOVED,
-    "SKIPPED": Status.SKIPPED,
-}
-_NOTE: dict[str, str] = {
-    "INITIALIZING": "Initializing",
-    "WAITING": "Waiting for CI",
-    "NEEDS_APPROVAL": "Waiting for approval",
-}
-_BEFORE_START = frozenset({Status.QUEUED, Status.WAITING, Status.NEEDS_APPROVAL, Status.BUILDING, Status.DEPLOYING})
-_RUNS = frozenset({Status.LIVE, Status.SLEEPING, Status.CRASHED})
+_WITH_TARGET = (Verb.RESTART, Verb.STOP, Verb.REMOVE, Verb.REDEPLOY, Verb.CANCEL, Verb.APPROVE)
+_MOST_REPLICAS = 10_000
 _GONE = frozenset({Status.REMOVING, Status.REMOVED})
 NEVER = datetime.min.replace(tzinfo=UTC)
-_ENDED_ITSELF = frozenset({"SUCCESS", "FAILED", "SKIPPED"})  # there `statusUpdatedAt` is when the rollout ended
+LONGEST_ROLLOUT = timedelta(hours=6)
+"""A success that is dated later than this was woken, restarted or approved then: it does not say how long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,38 +64,29 @@ def split(service: Ref) -> tuple[str, str]:
     return environment, service_id
 
 
-def moment(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
 # -- deployments ------------------------------------------------------------------------------------
 
 
 def deployment(row: DeploymentRow, service: Ref, project: str, live: Live, pages: Pages) -> Deployment:
     created = moment(row.created_at)
-    status = _status(row, created, live)
-    is_live = row.id in live.ids and status in _RUNS
-    replicas = row.instances or []
+    replicas = row.replicas()
+    status = _status(row, replicas, created, live)
+    is_live = row.id in live.ids and status in RUNS
     host = row.static_url or row.url
+    is_cron = bool(_manifest(row.meta).get("cronSchedule"))
     return Deployment(
         ref=Ref(service.account, Kind.DEPLOYMENT, row.id),
         service=service,
         status=status,
         status_raw=plain(row.status),
         created_at=created,
-        finished_at=moment(row.status_updated_at) if row.status in _ENDED_ITSELF else None,
-        revision=_revision(row.meta),
+        finished_at=_ended(row, status, created),
+        revision=revision(row.meta),
         creator=_creator(row),
         trigger=_text(row.meta, "reason") or None,
         is_live=is_live,
-        url=pages.deployment(service, project, row.id) or (f"https://{plain(host)}" if host else None),
-        note=_note(row, status, replicas),
+        url=pages.deployment(service, project, row.id) or (link(f"https://{host}") if host else None),
+        note=states.note(row, status, replicas, queued=_text(row.meta, "queuedReason"), is_cron=is_cron),
         instances=tuple(_replica(service.account, replica) for replica in replicas),
         not_now=_not_now(row, status, is_live),
     )
@@ -138,8 +99,7 @@ def newest_first(deployments: Sequence[Deployment]) -> tuple[Deployment, ...]:
 
 def live_of_page(rows: Sequence[DeploymentRow], known: Live) -> Live:
     """Who serves, from the newest page of a list: a success younger than what was known to serve has taken over."""
-    up = [row for row in rows if row.status in ("SUCCESS", "SLEEPING") and not row.deployment_stopped]
-    dated = [(made, row.id) for row in up if (made := moment(row.created_at)) is not None]
+    dated = [(made, row.id) for row in rows if states.is_up(row) and (made := moment(row.created_at)) is not None]
     if not dated:
         return known
     made, newest = max(dated)
@@ -148,25 +108,23 @@ def live_of_page(rows: Sequence[DeploymentRow], known: Live) -> Live:
     return Live(frozenset({newest}), made)
 
 
-def _status(row: DeploymentRow, created: datetime | None, live: Live) -> Status:
-    status = STATUS.get(row.status, Status.UNKNOWN)
-    if status is not Status.LIVE:
-        return status
-    if row.id not in live.ids and created is not None and live.since is not None and created < live.since:
+def _status(row: DeploymentRow, replicas: Sequence[ReplicaRow], created: datetime | None, live: Live) -> Status:
+    is_older = created is not None and live.since is not None and created < live.since
+    if states.STATUS.get(row.status) is Status.LIVE and row.id not in live.ids and is_older:
         return Status.SUPERSEDED
-    return Status.STOPPED if row.deployment_stopped else Status.LIVE
+    return states.state(row, replicas)
 
 
-def _note(row: DeploymentRow, status: Status, replicas: Sequence[ReplicaRow]) -> str:
-    queued = _text(row.meta, "queuedReason")
-    if queued and status in _BEFORE_START:
-        return queued
-    if status is Status.STOPPED:
-        return "Completed" if _manifest(row.meta).get("cronSchedule") else "Completed or stopped: nothing runs"
-    crashed = sum(replica.status == "CRASHED" for replica in replicas)
-    if crashed and any(replica.status == "RUNNING" for replica in replicas):
-        return f"{crashed}/{len(replicas)} replicas crashed"
-    return _NOTE.get(row.status, "")
+def _ended(row: DeploymentRow, status: Status, created: datetime | None) -> datetime | None:
+    """Return when the rollout ended; None where it never began, or where `statusUpdatedAt` dates something else."""
+    changed = moment(row.status_updated_at)
+    if changed is None:
+        return None
+    if row.status == "FAILED":
+        return changed if row.instances or _text(row.meta, "imageDigest") or _manifest(row.meta) else None
+    if row.status != "SUCCESS" or status is Status.STOPPED:
+        return None
+    return changed if created is None or changed - created <= LONGEST_ROLLOUT else None
 
 
 def _not_now(row: DeploymentRow, status: Status, is_live: bool) -> dict[Verb, str]:
@@ -181,11 +139,11 @@ def _not_now(row: DeploymentRow, status: Status, is_live: bool) -> dict[Verb, st
         why[Verb.ROLLBACK] = (
             "Railway has no image of it to go back to: it never ran, or was removed longer ago than the plan keeps it."
         )
-    if status not in _RUNS and status is not Status.UNKNOWN:
+    if status not in RUNS and status is not Status.UNKNOWN:
         why[Verb.RESTART] = f"Only a running deployment can be restarted; {state}."
-        instead = "; cancel it instead" if status in _BEFORE_START else ""
+        instead = "; cancel it instead" if status in BEFORE_START else ""
         why[Verb.STOP] = f"Only a running deployment can be stopped; {state}{instead}."
-    if status not in _BEFORE_START and status is not Status.UNKNOWN:
+    if status not in BEFORE_START and status is not Status.UNKNOWN:
         why[Verb.CANCEL] = f"Only a deployment under way can be cancelled; {state}."
     if status in _GONE:
         why[Verb.REMOVE] = f"There is nothing to remove: {state}."
@@ -195,8 +153,9 @@ def _not_now(row: DeploymentRow, status: Status, is_live: bool) -> dict[Verb, st
 
 
 def _replica(account: str, row: ReplicaRow) -> Instance:
-    status = _REPLICA.get(row.status, Status.UNKNOWN)
-    return Instance(Ref(account, Kind.INSTANCE, row.id), status, plain(row.status), name=plain(row.id[:8]))
+    status = states.REPLICA.get(row.status, Status.UNKNOWN)
+    id_ = plain(row.id)
+    return Instance(Ref(account, Kind.INSTANCE, id_), status, plain(row.status), name=id_[:8])
 
 
 def _creator(row: DeploymentRow) -> str | None:
@@ -205,7 +164,7 @@ def _creator(row: DeploymentRow) -> str | None:
     return plain(row.creator.name or row.creator.email or "") or None
 
 
-def _revision(meta: object) -> Revision | None:
+def revision(meta: object) -> Revision | None:
     """A commit, an image, or what `railway up` was told: `meta` is opaque, so that any key may be missing."""
     author = _text(meta, "commitAuthor") or None
     if sha := _text(meta, "commitHash"):
@@ -242,29 +201,34 @@ def _manifest(meta: object) -> dict[str, Any]:
 def service(
     row: ServiceInstanceRow,
     ref: Ref,
-    project: Project,
-    environment: Environment,
+    place: tuple[Project, Environment],
     latest: Deployment | None,
     live: Deployment | None,
     meta: object,
+    doubt: str = "",
 ) -> Service:
-    """`meta` is that of the deployment that runs (or is newest): it alone knows the replicas of several regions."""
+    """`meta` is that of the deployment that runs (or is newest): it alone knows the replicas of several regions.
+
+    `doubt` says what of its deployments could not be read. A service without any is then not one that has none.
+    """
+    project, environment = place
     shown = live or latest
     return Service(
         ref=ref,
         project=project.ref,
         environment=environment.ref,
-        name=plain(row.service_name),
+        name=plain(row.name),
         project_name=project.name,
         environment_name=environment.name,
-        status=shown.status if shown else Status.STOPPED,
-        status_raw=shown.status_raw if shown else "no deployment",
+        status=shown.status if shown else Status.UNKNOWN if doubt else Status.STOPPED,
+        status_raw=shown.status_raw if shown else "not read" if doubt else "no deployment",
         url=_service_url(row),
         replicas=_replicas(row, meta),
         latest=latest,
         live=live,
         instances=shown.instances if shown else (),
-        not_now=_service_not_now(latest, live),
+        not_now=_service_not_now(latest, live, doubt),
+        doubt=doubt,
     )
 
 
@@ -278,9 +242,12 @@ def target(verb: Verb, latest: Deployment | None, live: Deployment | None) -> De
     return None
 
 
-def _service_not_now(latest: Deployment | None, live: Deployment | None) -> dict[Verb, str]:
+def _service_not_now(latest: Deployment | None, live: Deployment | None, doubt: str) -> dict[Verb, str]:
+    """In doubt, no verb is meant for a deployment that only seems to be the newest or the live one."""
+    if doubt:
+        return dict.fromkeys(_WITH_TARGET, f"{doubt} Name the deployment.")
     why: dict[Verb, str] = {}
-    for verb in (Verb.RESTART, Verb.STOP, Verb.REMOVE, Verb.REDEPLOY, Verb.CANCEL, Verb.APPROVE):
+    for verb in _WITH_TARGET:
         meant = target(verb, latest, live)
         if meant is None:
             why[verb] = "It has no deployment yet: deploy it first."
@@ -295,38 +262,47 @@ def _replicas(row: ServiceInstanceRow, meta: object) -> int | None:
     """`numReplicas` is 1 for a service in several regions; the manifest has them one by one."""
     regions = _manifest(meta).get("multiRegionConfig")
     if isinstance(regions, dict):
-        counts = [region.get("numReplicas") for region in regions.values() if isinstance(region, dict)]
-        known = [count for count in counts if isinstance(count, int)]
+        counts = [_count(region.get("numReplicas")) for region in regions.values() if isinstance(region, dict)]
+        known = [count for count in counts if count is not None]
         if known:
             return sum(known)
-    return row.num_replicas
+    return _count(row.num_replicas)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_REPLICAS else None
 
 
 def _service_url(row: ServiceInstanceRow) -> str | None:
     if row.domains is None:
         return None
     domains = [*(row.domains.custom_domains or ()), *(row.domains.service_domains or ())]
-    return f"https://{plain(domains[0].domain)}" if domains else None
+    return link(f"https://{domains[0].domain}") if domains else None
 
 
 # -- steps ------------------------------------------------------------------------------------------
 
 
-def steps(rows: Sequence[EventRow], deployment: Deployment) -> tuple[Step, ...]:
-    """In the order they began; an event told twice counts as it was told last."""
-    latest = {row.id: row for row in rows}
+def steps(rows: Rows[EventRow], deployment: Deployment) -> tuple[Step, ...]:
+    """Return the steps in the order they began; an event sent twice counts as it was sent last.
+
+    What could not be read stands at the end, as steps of unknown status.
+    """
+    latest = {row.id: row for row in rows.items}
     ordered = sorted(latest.values(), key=lambda row: moment(row.created_at) or NEVER)
-    return tuple(_step(row, deployment) for row in ordered)
+    unread = [Step("Not read", Status.UNKNOWN, detail=problem) for problem in rows.problems("step")]
+    return (*(_step(row, deployment) for row in ordered), *unread)
 
 
 def _step(row: EventRow, deployment: Deployment) -> Step:
-    payload = row.payload
-    error = plain(payload.error or "") if payload else ""
-    if payload and payload.skipped:
+    payload = row.payload or EventPayload()
+    error = plain(payload.error or "")
+    finished = moment(row.completed_at)
+    if payload.skipped:
         status = Status.SKIPPED
     elif error:
         status = Status.FAILED
-    elif row.completed_at:
+    elif finished is not None:
         status = Status.LIVE
     elif deployment.status.bad:
         status = Status.FAILED
@@ -334,17 +310,14 @@ def _step(row: EventRow, deployment: Deployment) -> Step:
         status = Status.CANCELLED
     else:
         status = Status.BUILDING
-    detail = ""
-    if payload:
-        parts = [plain(payload.detail or ""), plain(payload.reason or "")]
-        if payload.attempt and payload.attempt > 1:
-            parts.append(f"attempt {payload.attempt}" + (f" of {payload.max_attempts}" if payload.max_attempts else ""))
-        detail = ", ".join(part for part in parts if part)
+    parts = [plain(payload.detail or ""), plain(payload.reason or "")]
+    if payload.attempt and payload.attempt > 1:
+        parts.append(f"attempt {payload.attempt}" + (f" of {payload.max_attempts}" if payload.max_attempts else ""))
     return Step(
-        name=plain(row.step).replace("_", " ").capitalize(),
+        name=plain(row.step).replace("_", " ").capitalize() or "Unnamed step",
         status=status,
         started_at=moment(row.created_at),
-        finished_at=moment(row.completed_at),
-        detail=detail,
+        finished_at=finished,
+        detail=", ".join(part for part in parts if part),
         error=error,
     )

@@ -6,11 +6,12 @@ query ("Problem processing request"). The id fields say the same.
 
 from __future__ import annotations
 
+from functools import cache
+
 _DEPLOYMENT = """
 fragment DeploymentFields on Deployment {
   id status statusUpdatedAt createdAt url staticUrl meta canRedeploy canRollback deploymentStopped
-  projectId environmentId serviceId
-  creator { name email }
+  creator { id name email }
   instances { id status }
 }
 """
@@ -38,56 +39,88 @@ query ProjectToken {
   projectToken { name projectId environmentId project { id name } environment { id name } }
 }
 """
-ME = "query Me { me { name email } }"
-PROJECTS = """
-query Projects($workspaceId: String, $first: Int, $after: String) {
-  projects(workspaceId: $workspaceId, first: $first, after: $after) {
-    edges { node { id name deletedAt environments { edges { node { id name isEphemeral canAccess deletedAt } } } } }
+ME = "query Me { me { id name email } }"
+_ENVIRONMENTS = """
+    edges { node { id name isEphemeral canAccess deletedAt } }
     pageInfo { hasNextPage endCursor }
-  }
-}
 """
-EXTERNAL_WORKSPACES = """
-query ExternalWorkspaces {
-  externalWorkspaces {
-    id name
-    projects { id name deletedAt environments { edges { node { id name isEphemeral canAccess deletedAt } } } }
-  }
-}
+PROJECTS = f"""
+query Projects($workspaceId: String, $first: Int, $after: String) {{
+  projects(workspaceId: $workspaceId, first: $first, after: $after) {{
+    edges {{ node {{ id name deletedAt environments {{ {_ENVIRONMENTS} }} }} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
 """
-INVENTORY = (
-    """
-query Inventory($environmentId: String!, $projectId: String, $first: Int, $after: String) {
-  environment(id: $environmentId, projectId: $projectId) {
+ENVIRONMENTS = f"""
+query Environments($projectId: String!, $first: Int, $after: String) {{
+  environments(projectId: $projectId, first: $first, after: $after) {{ {_ENVIRONMENTS} }}
+}}
+"""
+EXTERNAL_WORKSPACES = f"""
+query ExternalWorkspaces {{
+  externalWorkspaces {{
     id name
-    serviceInstances(first: $first, after: $after) {
-      edges { node {
-        id serviceId serviceName numReplicas cronSchedule nextCronRunAt
-        domains { serviceDomains { domain } customDomains { domain } }
-        latestDeployment { ...DeploymentFields }
-        activeDeployments { ...DeploymentFields }
-      } }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-}
+    projects {{ id name deletedAt environments {{ {_ENVIRONMENTS} }} }}
+  }}
+}}
+"""
+_SERVICES = """
+    edges { node {
+      id serviceId serviceName numReplicas
+      domains { serviceDomains { domain } customDomains { domain } }
+      latestDeployment { ...DeploymentFields }
+      activeDeployments { ...DeploymentFields }
+    } }
+    pageInfo { hasNextPage endCursor }
+"""
+MORE_SERVICES = (
+    f"""
+query MoreServices($environmentId: String!, $projectId: String, $first: Int, $after: String) {{
+  environment(id: $environmentId, projectId: $projectId) {{
+    serviceInstances(first: $first, after: $after) {{ {_SERVICES} }}
+  }}
+}}
 """
     + _DEPLOYMENT
 )
+
+
+@cache
+def inventory(count: int) -> str:
+    """The services of `count` environments: variables `environmentId0`, `projectId0` and so on, and `first`."""
+    given = ", ".join(f"$environmentId{n}: String!, $projectId{n}: String" for n in range(count))
+    asked = "\n".join(
+        f"  a{n}: environment(id: $environmentId{n}, projectId: $projectId{n}) {{ ...Services }}" for n in range(count)
+    )
+    services = f"\nfragment Services on Environment {{ serviceInstances(first: $first) {{ {_SERVICES} }} }}\n"
+    return f"query Inventory($first: Int, {given}) {{\n{asked}\n}}" + services + _DEPLOYMENT
+
 
 # -- deployments ------------------------------------------------------------------------------------
 
 DEPLOYMENTS = (
     """
-query Deployments($input: DeploymentListInput!, $first: Int, $after: String) {
-  deployments(input: $input, first: $first, after: $after) {
+query Deployments($input: DeploymentListInput!, $first: Int, $after: String, $last: Int, $before: String) {
+  deployments(input: $input, first: $first, after: $after, last: $last, before: $before) {
     edges { node { ...DeploymentFields } }
-    pageInfo { hasNextPage endCursor }
+    pageInfo { hasNextPage endCursor hasPreviousPage startCursor }
   }
 }
 """
     + _DEPLOYMENT
 )
+
+
+@cache
+def newest_deployments(count: int) -> str:
+    """The first page of `count` lists of deployments: variables `input0` and so on, and `first`."""
+    given = ", ".join(f"$input{n}: DeploymentListInput!" for n in range(count))
+    fields = "{ edges { node { ...DeploymentFields } } pageInfo { hasNextPage endCursor } }"
+    asked = "\n".join(f"  a{n}: deployments(input: $input{n}, first: $first) {fields}" for n in range(count))
+    return f"query NewestDeployments($first: Int, {given}) {{\n{asked}\n}}" + _DEPLOYMENT
+
+
 DEPLOYMENT = "query Deployment($id: String!) { deployment(id: $id) { ...DeploymentFields } }" + _DEPLOYMENT
 DEPLOYMENT_EVENTS = f"""
 query DeploymentEvents($id: String!, $first: Int, $after: String) {{
@@ -171,4 +204,4 @@ mutation DeployTriggers($input: EnvironmentTriggersDeployInput!) { environmentTr
 DOCUMENTS: dict[str, str] = {
     name: value for name, value in globals().items() if name.isupper() and not name.startswith("_")
 }
-"""Name -> document: all of the above."""
+"""Name -> document: all of the above whose text is fixed."""

@@ -1,44 +1,38 @@
-"""One picture of an account: one query an environment, and what one of them refuses does not cost the others."""
+"""One picture of an account: what one environment refuses, or one row hides, does not cost the others, and is said."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+
+from msgspec import UNSET
 
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Service, Snapshot
-from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Unauthorized
-from tui.model.status import Status
+from tui.model.errors import Forbidden, NotFound, RateLimited, Unauthorized
 from tui.providers.graphql import Endpoint
-from tui.providers.railway import decode, documents, wire
+from tui.providers.railway import decode, states, wire
+from tui.providers.railway.asides import Asides
 from tui.providers.railway.decode import Live, Pages
-from tui.providers.railway.scope import Place, Scopes
+from tui.providers.railway.environments import Environments, Reading
+from tui.providers.railway.scope import Scopes
 from tui.providers.railway.wire import DeploymentRow, ServiceInstanceRow
+from tui.providers.values import moment
 
-_PAGE = 200
-_AT_ONCE = 4  # queries; more only make each other slower
-_ASIDE = 100  # deployments of an environment that one query reads for the services whose newest is not told
-_REREAD_S = 600.0
-_REREAD_MOVING_S = 15.0
+_PROBLEMS = 20  # sentences of a snapshot
+_PROBLEMS_OF_ONE = 3  # of an environment
 
 
 @dataclass(slots=True)
-class _Reading:
-    """What came of one environment."""
+class _Named:
+    """The deployments that a service's row names. `unread` are sentences about those that could not be read."""
 
-    place: Place
-    services: list[Service] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    error: ProviderError | None = None
+    latest: DeploymentRow | None = None
+    active: list[DeploymentRow] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
-
-@dataclass(frozen=True, slots=True)
-class _Aside:
-    """The newest deployment of a service that Railway tells of no longer, and when it was asked for."""
-
-    row: DeploymentRow | None
-    read_at: float
+    def miss(self, which: str, why: str) -> None:
+        self.unread.append(f"Its {which} deployment could not be read ({why}).")
 
 
 class Inventory:
@@ -52,19 +46,21 @@ class Inventory:
         self._clock = clock
         self._account = account
         self._pages = pages
-        self._asides: dict[Ref, _Aside] = {}
+        self._environments = Environments(endpoint, clock)
+        self._asides = Asides(endpoint, clock)
 
     async def snapshot(self) -> Snapshot:
         scope = await self._scopes.scope()
-        at_once = asyncio.Semaphore(_AT_ONCE)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._read(place, at_once)) for place in scope.places]
-        readings = [task.result() for task in tasks]
+        readings = await self._environments.read(scope.places)
         await self._weigh(readings)
-        services = [service for reading in readings for service in reading.services]
+        good = [reading for reading in readings if reading.error is None]
+        await self._refresh_asides(good)
+        services = [service for reading in good for service in self._services(reading)]
         self.live = {service.ref: service.live.id for service in services if service.live}
         self.read_at = self._clock.monotonic()
-        problems = [*scope.problems, *(problem for reading in readings for problem in reading.problems)]
+        problems = list(scope.problems)
+        for reading in readings:
+            problems += wire.bounded(reading.problems, _PROBLEMS_OF_ONE, f"{reading.place.name}: ")
         if not scope.places and not problems:
             problems.append("The token is good, but sees no environment. `deckwatch check` says what it sees.")
         return Snapshot(
@@ -73,11 +69,11 @@ class Inventory:
             projects=scope.projects,
             environments=tuple(place.environment for place in scope.places),
             services=tuple(services),
-            problems=tuple(problems),
-            unread=tuple(reading.place.environment.ref for reading in readings if reading.error is not None),
+            problems=tuple(wire.bounded(problems, _PROBLEMS)),
+            unread=tuple(reading.environment for reading in readings if reading.error is not None),
         )
 
-    async def _weigh(self, readings: list[_Reading]) -> None:
+    async def _weigh(self, readings: list[Reading]) -> None:
         """Raises what concerns the whole account; makes the rest problems."""
         failed = [(reading, reading.error) for reading in readings if reading.error is not None]
         for _, error in failed:
@@ -93,113 +89,77 @@ class Inventory:
         for reading, error in failed:
             reading.problems.append(f"{reading.place.name} could not be read. {error}")
 
-    async def _read(self, place: Place, at_once: asyncio.Semaphore) -> _Reading:
-        reading = _Reading(place)
-        try:
-            async with at_once:
-                rows = await self._instances(place, reading)
-                await self._read_asides(place, rows, reading)
-        except ProviderError as error:
-            reading.error = error
-            return reading
-        reading.services = [self._service(row, place, reading) for row in rows]
-        return reading
+    def _services(self, reading: Reading) -> list[Service]:
+        name, quote = reading.place.name, self._endpoint.peer.quote
+        reading.problems += (f"{name}: {problem}." for problem in reading.rows.problems("service"))
+        for words in sorted({quote(fault.message) for fault in reading.faults}):
+            reading.problems.append(f"{name}: part of it could not be read (“{words}”).")
+        rows = reading.rows
+        services = [self._service(row, at, reading) for row, at in zip(rows.items, rows.positions, strict=True)]
+        return list({service.ref: service for service in services}.values())
 
-    async def _instances(self, place: Place, reading: _Reading) -> list[ServiceInstanceRow]:
-        endpoint, peer = self._endpoint, self._endpoint.peer
-        found: list[ServiceInstanceRow] = []
-        after: str | None = None
-        while True:
-            variables = {
-                "environmentId": place.environment.ref.id,
-                "projectId": place.project.ref.id,
-                "first": _PAGE,
-                "after": after,
-            }
-            answer = await endpoint.ask(documents.INVENTORY, variables)
-            found_it = answer.data is not None and answer.data.get("environment")
-            if answer.faults and not found_it:
-                raise endpoint.classify(answer.faults, False)
-            for fault in answer.faults:  # some field of some service: the rest is good
-                reading.problems.append(f"{place.name}: {peer.quote(fault.message)} at {peer.quote(fault.where)}.")
-            connection = wire.at(answer.data or {}, "environment.serviceInstances", peer)
-            page = wire.rows(connection, ServiceInstanceRow, peer, "serviceInstances")
-            found += page.items
-            reading.problems += (f"{place.name}: one service could not be read ({odd})." for odd in page.odd)
-            if page.next is None or page.next == after:
-                return found
-            after = page.next
+    def _service(self, row: ServiceInstanceRow, position: int, reading: Reading) -> Service:
+        place = reading.place
+        ref = self._ref(reading, row)
+        named = self._named(row, position, reading)
+        active = named.active
+        if not active and named.latest and states.is_up(named.latest):
+            active = [named.latest]
+        dates = [made for each in active if (made := moment(each.created_at))]
+        known = Live(frozenset(each.id for each in active), max(dates, default=None))
 
-    def _service(self, row: ServiceInstanceRow, place: Place, reading: _Reading) -> Service:
-        ref = self._ref(place, row)
-        latest_row = self._deployment_row(row.latest_deployment, row, reading)
-        if latest_row is None and (aside := self._asides.get(ref)):
-            latest_row = aside.row
-        active = [r for found in row.active_deployments or () if (r := self._deployment_row(found, row, reading))]
-        if not active and latest_row and latest_row.status in ("SUCCESS", "SLEEPING"):
-            active = [latest_row]
-        dates = [made for r in active if (made := decode.moment(r.created_at))]
-        live_known = Live(frozenset(r.id for r in active), max(dates, default=None))
+        def entity(one: DeploymentRow) -> Deployment:
+            return decode.deployment(one, ref, place.project.ref.id, known, self._pages)
 
-        def entity(found: DeploymentRow) -> Deployment:
-            return decode.deployment(found, ref, place.project.ref.id, live_known, self._pages)
-
-        serving = decode.newest_first([d for d in map(entity, active) if d.is_live])
+        serving = decode.newest_first([each for each in map(entity, active) if each.is_live])
         live = serving[0] if serving else None
-        latest = entity(latest_row) if latest_row else live
-        shown = next((r for r in active if live and r.id == live.id), latest_row)
-        return decode.service(row, ref, place.project, place.environment, latest, live, shown.meta if shown else None)
+        latest = entity(named.latest) if named.latest else live
+        shown = next((each for each in active if live and each.id == live.id), named.latest)
+        doubt = " ".join(named.unread)
+        if doubt:
+            reading.problems.append(f"{place.name}/{self._endpoint.peer.quote(row.name)}: {doubt}")
+        meta = shown.meta if shown else None
+        return decode.service(row, ref, (place.project, place.environment), latest, live, meta, doubt)
 
-    def _deployment_row(self, found: object, row: ServiceInstanceRow, reading: _Reading) -> DeploymentRow | None:
-        if found is None:
-            return None
-        rows = wire.rows([found], DeploymentRow, self._endpoint.peer, "deployment")
-        name = f"{reading.place.name}/{self._endpoint.peer.quote(row.service_name)}"
-        reading.problems += (f"{name}: a deployment could not be read ({odd})." for odd in rows.odd)
-        return rows.items[0] if rows.items else None
+    def _named(self, row: ServiceInstanceRow, position: int, reading: Reading) -> _Named:
+        peer, named = self._endpoint.peer, _Named()
+        aside = self._asides.of(self._ref(reading, row))
+        if row.latest_deployment is UNSET:
+            named.miss("newest", "it is missing from the answer")
+        elif row.latest_deployment is not None:
+            rows = wire.listed([row.latest_deployment], DeploymentRow, peer, "latestDeployment")
+            named.latest = rows.items[0] if rows.items else None
+            if rows.odd:
+                named.miss("newest", rows.odd[0])
+        elif why := reading.hides(position, "latestDeployment"):
+            named.miss("newest", f"“{peer.quote(why)}”")
+        elif aside is not None and not row.active_deployments:
+            named.latest = aside.row
+            if aside.unread:
+                named.miss("newest", aside.unread)
 
-    # `latestDeployment` is null after a removal, though the deployment stays in the list (measured by others).
+        if isinstance(row.active_deployments, list):
+            rows = wire.listed(row.active_deployments, DeploymentRow, peer, "activeDeployments")
+            named.active = rows.items
+            if rows.odd:
+                named.miss("live", rows.odd[0])
+        else:
+            why = reading.hides(position, "activeDeployments")
+            named.miss("live", f"“{peer.quote(why)}”" if why else "there is no list of those that are active")
+        return named
 
-    async def _read_asides(self, place: Place, rows: list[ServiceInstanceRow], reading: _Reading) -> None:
-        due: list[ServiceInstanceRow] = []
-        for row in rows:
-            ref = self._ref(place, row)
-            if row.latest_deployment is not None or row.active_deployments:
-                self._asides.pop(ref, None)
-            elif self._due(ref):
-                due.append(row)
-        if not due:
-            return
-        now = self._clock.monotonic()
-        try:
-            found = await self._newest(place, due)
-        except RateLimited:
-            raise
-        except ProviderError as error:  # the services themselves were read, and stay
-            reading.problems.append(f"{place.name}: earlier deployments could not be read. {error}")
-            found = []
-        for row in due:
-            its = [r for r in found if len(due) == 1 or r.service_id == row.service_id]
-            dated = [(made, i) for i, r in enumerate(its) if (made := decode.moment(r.created_at))]
-            self._asides[self._ref(place, row)] = _Aside(its[max(dated)[1]] if dated else None, now)
+    async def _refresh_asides(self, readings: Iterable[Reading]) -> None:
+        """Ask for the newest deployment of services whose rows name none."""
+        scopes = {
+            self._ref(reading, row): {**reading.scope, "serviceId": row.service_id}
+            for reading in readings
+            for row, position in zip(reading.rows.items, reading.rows.positions, strict=True)
+            if row.latest_deployment is None
+            and not row.active_deployments
+            and not reading.hides(position, "latestDeployment")
+        }
+        await self._asides.refresh(scopes)
+        self._asides.keep(scopes)
 
-    async def _newest(self, place: Place, due: list[ServiceInstanceRow]) -> list[DeploymentRow]:
-        """The newest of one service, or enough of the environment's to hold that of each."""
-        scope: dict[str, Any] = {"projectId": place.project.ref.id, "environmentId": place.environment.ref.id}
-        if len(due) == 1:
-            scope["serviceId"] = due[0].service_id
-        variables = {"input": scope, "first": 1 if len(due) == 1 else _ASIDE}
-        data = await self._endpoint.execute(documents.DEPLOYMENTS, variables)
-        peer = self._endpoint.peer
-        return wire.rows(wire.at(data, "deployments", peer), DeploymentRow, peer, "deployments").items
-
-    def _due(self, ref: Ref) -> bool:
-        aside = self._asides.get(ref)
-        if aside is None:
-            return True
-        status = decode.STATUS.get(aside.row.status, Status.UNKNOWN) if aside.row else Status.REMOVED
-        patience = _REREAD_S if status.settled else _REREAD_MOVING_S
-        return self._clock.monotonic() - aside.read_at >= patience
-
-    def _ref(self, place: Place, row: ServiceInstanceRow) -> Ref:
-        return decode.service_ref(self._account, place.environment.ref.id, row.service_id)
+    def _ref(self, reading: Reading, row: ServiceInstanceRow) -> Ref:
+        return decode.service_ref(self._account, reading.environment.id, row.service_id)

@@ -19,10 +19,12 @@ from tui.model.log import Cursor, LogEntry, LogKind, LogSource
 from tui.model.status import Status
 from tui.providers.graphql import Endpoint
 from tui.providers.overlap import NO_TIME, Overlap
-from tui.providers.railway import decode, documents, log_root, wire
+from tui.providers.railway import decode, documents, log_root, states, wire
 from tui.providers.railway.inventory import Inventory
 from tui.providers.railway.log_pages import KNOWN, Mark, Pages, Reading
 from tui.providers.railway.log_root import LATE, Root
+from tui.providers.railway.log_rows import rows_of
+from tui.providers.values import moment
 
 _NOT_BUILT = frozenset({Status.QUEUED, Status.WAITING, Status.NEEDS_APPROVAL, Status.BUILDING, Status.UNKNOWN})
 _SILENT_FOR_EVER = frozenset({Status.FAILED, Status.SKIPPED, Status.CANCELLED, Status.REMOVED})
@@ -116,7 +118,7 @@ class Logs:
         peer = self._endpoint.peer
         data = await self._endpoint.execute(documents.DEPLOYMENT, {"id": deployment.id})
         row = wire.one(wire.at(data, "deployment", peer), wire.DeploymentRow, peer, "deployment")
-        return decode.STATUS.get(row.status, Status.UNKNOWN)
+        return states.state(row, row.replicas())
 
     # -- requests ---------------------------------------------------------------------------------------
 
@@ -187,7 +189,7 @@ class Logs:
             silence = _Silence(self._patience)
             while True:
                 batch = await socket.receive(silence.wait_s(moved is not None))
-                rows = [root.row(row, root.deployment) for data in batch for row in data.get(root.field) or ()]
+                rows = [root.row(row, root.deployment) for data in batch for row in rows_of(data, root.field)]
                 if rows and overlap is not None:
                     new = [row for row in rows if overlap.is_new(row)]
                     if seam_open and new and not overlap.met:
@@ -313,9 +315,9 @@ class _Serving:
             "status": {"in": ["SUCCESS", "SLEEPING"]},
         }
         data = await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, "first": 10})
-        rows = wire.rows(wire.at(data, "deployments", peer), wire.DeploymentRow, peer, "deployments").items
-        newest = sorted(rows, key=lambda row: decode.moment(row.created_at) or decode.NEVER, reverse=True)
-        return next((row.id for row in newest if not row.deployment_stopped), None)
+        rows = wire.page(wire.at(data, "deployments", peer), wire.DeploymentRow, peer, "deployments").items
+        newest = sorted(rows, key=lambda row: moment(row.created_at) or decode.NEVER, reverse=True)
+        return next((row.id for row in newest if states.is_up(row)), None)
 
 
 def _follows(source: LogSource) -> bool:

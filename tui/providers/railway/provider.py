@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from tui.model.action import Verb
@@ -19,6 +18,7 @@ from tui.model.text import plain
 from tui.providers.graphql import Endpoint, Subscription
 from tui.providers.http import Peer
 from tui.providers.railway import decode, documents, wire
+from tui.providers.railway.asides import is_oldest_first
 from tui.providers.railway.decode import Live, Pages
 from tui.providers.railway.errors import CREDENTIAL, classifier
 from tui.providers.railway.inventory import Inventory
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 URL = "https://backboard.railway.com/graphql/v2"
 
 _STEPS = 100
-_log = logging.getLogger(__name__)
+_BACKWARDS = "<"
 
 
 class RailwayProvider(Provider):
@@ -65,9 +65,8 @@ class RailwayProvider(Provider):
         kind: str = scope.kind
         problems = list(scope.problems)
         if scope.kind is TokenKind.BEARER:
-            owner = await self._owner()
-            kind = f"account token of {owner}" if owner else "workspace token"
-        if not scope.places:
+            kind = await self._bearer_kind()
+        if not scope.places and not problems:
             problems.append("It reaches no environment.")
         refused = await self._refused_list(scope.places[0]) if scope.places else None
         verbs: dict[Verb, str | None] | None = None
@@ -84,17 +83,28 @@ class RailwayProvider(Provider):
         await self._scopes.ready()
         environment, service_id = decode.split(service.ref)
         scope = {"projectId": service.project.id, "environmentId": environment, "serviceId": service_id}
-        variables = {"input": scope, "first": limit, "after": before}
-        data = await self._endpoint.execute(documents.DEPLOYMENTS, variables)
-        connection = wire.at(data, "deployments", self._peer)
-        page = wire.rows(connection, wire.DeploymentRow, self._peer, "deployments")
-        for odd in page.odd:
-            _log.warning("Account %s: a deployment of %s is left out: %s", self._account, service.path, odd)
+        page = await self._page(scope, before, limit)
+        if before is None and is_oldest_first(page):  # no order is promised: then the newest are on the last page
+            page = await self._page(scope, _BACKWARDS, limit)
         live = Live.of(service)
         if before is None:
             live = decode.live_of_page(page.items, live)
         found = [decode.deployment(row, service.ref, service.project.id, live, self._pages) for row in page.items]
-        return Page(decode.newest_first(found), page.next)
+        problems = tuple(f"{service.path}: {problem}." for problem in page.problems("deployment"))
+        return Page(decode.newest_first(found), page.next, problems)
+
+    async def _page(self, scope: Mapping[str, str], before: str | None, limit: int) -> wire.Rows[wire.DeploymentRow]:
+        """Read one page of a list. A cursor that begins with `_BACKWARDS` goes from its end towards its beginning."""
+        backwards = before is not None and before.startswith(_BACKWARDS)
+        span: dict[str, Any] = {"first": limit, "after": before}
+        if backwards:
+            span = {"last": limit, "before": (before or "").removeprefix(_BACKWARDS) or None}
+        data = await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, **span})
+        page = wire.page(wire.at(data, "deployments", self._peer), wire.DeploymentRow, self._peer, "deployments")
+        if backwards:
+            page.next = None if page.previous is None else f"{_BACKWARDS}{page.previous}"
+            page.cut = False
+        return page
 
     async def deployment(self, ref: Ref, service: Service) -> Deployment:
         await self._scopes.ready()
@@ -105,17 +115,14 @@ class RailwayProvider(Provider):
 
     async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
         await self._scopes.ready()
-        found: list[wire.EventRow] = []
-        after: str | None = None
-        while True:
+
+        async def page(after: str | None) -> wire.Rows[wire.EventRow]:
             variables = {"id": deployment.id, "first": _STEPS, "after": after}
             data = await self._endpoint.execute(documents.DEPLOYMENT_EVENTS, variables)
-            connection = wire.at(data, "deploymentEvents", self._peer)
-            page = wire.rows(connection, wire.EventRow, self._peer, "deploymentEvents")
-            found += page.items
-            if page.next is None or page.next == after:
-                return decode.steps(found, deployment)
-            after = page.next
+            found = wire.at(data, "deploymentEvents", self._peer)
+            return wire.page(found, wire.EventRow, self._peer, "deploymentEvents")
+
+        return decode.steps(await wire.all_pages(page), deployment)
 
     async def watch(self, deployment: Deployment) -> AsyncGenerator[None, None]:
         """Both subscriptions push only changes: once they are open, what is there now has to be read."""
@@ -167,25 +174,28 @@ class RailwayProvider(Provider):
     def _subscribe(self, document: str, deployment: Deployment, wake: asyncio.Event) -> Subscription:
         return self._endpoint.subscribe(document, {"id": deployment.id}, wake=wake)
 
-    async def _owner(self) -> str | None:
-        """Who an account token belongs to. A workspace token is nobody's: `me` is refused."""
+    async def _bearer_kind(self) -> str:
+        """A workspace token is nobody's: `me` is refused. Where `me` cannot be read, either kind is possible."""
         try:
             data = await self._endpoint.execute(documents.ME, {})
+            me = wire.one(wire.at(data, "me", self._peer), wire.UserRow, self._peer, "me")
         except RateLimited:
             raise
+        except (Forbidden, Refused):
+            return "workspace token"
         except ProviderError:
-            return None
-        me = data.get("me")
-        if not isinstance(me, dict):
-            return None
-        return plain(str(me.get("email") or me.get("name") or "")) or None
+            return TokenKind.BEARER
+        owner = plain(me.email or me.name or "")
+        return f"account token of {owner}" if owner else "account token"
 
     async def _refused_list(self, place: Place) -> ProviderError | None:
         """Project tokens are said to be allowed this, and said not to be: it is tried."""
         try:
             scope = {"projectId": place.project.ref.id, "environmentId": place.environment.ref.id}
             await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, "first": 1})
-        except (Forbidden, Refused, NotFound) as error:
+        except NotFound:
+            return None
+        except (Forbidden, Refused) as error:
             return error
         return None
 

@@ -7,7 +7,7 @@ workspace tokens answer `apiToken` under `Authorization: Bearer`; project tokens
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -15,7 +15,16 @@ from fnmatch import fnmatchcase
 from tui.credentials import Secret
 from tui.model.clock import Clock
 from tui.model.entities import Environment, Kind, Project, Ref
-from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, UnexpectedReply
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
 from tui.model.provider import Connection
 from tui.model.text import plain
 from tui.providers.graphql import Endpoint
@@ -157,42 +166,74 @@ class Scopes:
             if headers is None and not (isinstance(error, Forbidden) and error.scope):
                 raise self._unauthorized(error.trace) from error
             raise
-        workspaces = wire.rows(wire.at(data, "apiToken.workspaces", peer), wire.WorkspaceRow, peer, "apiToken")
-        found.problems += workspaces.odd
+        workspaces = wire.listed(wire.at(data, "apiToken.workspaces", peer), wire.WorkspaceRow, peer, "apiToken")
+        found.problems += (f"{problem}." for problem in workspaces.problems("workspace"))
         for workspace in workspaces.items:
-            found.workspaces.append(plain(workspace.name))
+            name = plain(workspace.name) or workspace.id
+            found.workspaces.append(name)
             try:
                 await self._read_projects(found, workspace, headers)
             except (Forbidden, NotFound, Refused) as error:
-                found.problems.append(f"Workspace {plain(workspace.name)} is left out. {error}")
+                found.problems.append(f"Workspace {name} is left out. {error}")
         await self._read_external(found, headers)
 
     async def _read_projects(
         self, found: _Found, workspace: wire.WorkspaceRow, headers: Mapping[str, str] | None
     ) -> None:
         endpoint, peer = self._endpoint, self._endpoint.peer
-        after: str | None = None
-        while True:
+
+        async def page(after: str | None) -> wire.Rows[wire.ProjectRow]:
             variables = {"workspaceId": workspace.id, "first": _PAGE, "after": after}
             data = await endpoint.execute(documents.PROJECTS, variables, headers=headers)
-            page = wire.rows(wire.at(data, "projects", peer), wire.ProjectRow, peer, "projects")
-            found.add(page, workspace)
-            if page.next is None or page.next == after:
-                return
-            after = page.next
+            return wire.page(wire.at(data, "projects", peer), wire.ProjectRow, peer, "projects")
+
+        await self._add(found, await wire.all_pages(page), workspace, headers)
 
     async def _read_external(self, found: _Found, headers: Mapping[str, str] | None) -> None:
         """Projects shared from other people's workspaces. A workspace token may not ask, which is no fault."""
         peer, where = self._endpoint.peer, "externalWorkspaces"
         try:
             data = await self._endpoint.execute(documents.EXTERNAL_WORKSPACES, {}, headers=headers)
-            workspaces = wire.rows(wire.at(data, where, peer), wire.WorkspaceRow, peer, where)
-        except RateLimited:
+            workspaces = wire.listed(wire.at(data, where, peer), wire.WorkspaceRow, peer, where)
+            found.problems += (f"{problem}." for problem in workspaces.problems("shared workspace"))
+            for workspace in workspaces.items:
+                projects = wire.listed(workspace.projects, wire.ProjectRow, peer, where)
+                await self._add(found, projects, workspace, headers)
+        except (RateLimited, Unauthorized):
             raise
-        except ProviderError:
+        except (Forbidden, Refused, NotFound):
             return
-        for workspace in workspaces.items:
-            found.add(wire.rows(workspace.projects or [], wire.ProjectRow, peer, where), workspace)
+        except ProviderError as error:
+            found.problems.append(f"Projects shared by other workspaces could not be read. {error}")
+
+    async def _add(
+        self,
+        found: _Found,
+        projects: wire.Rows[wire.ProjectRow],
+        workspace: wire.WorkspaceRow,
+        headers: Mapping[str, str] | None,
+    ) -> None:
+        """Add a workspace's projects. Those of many environments have more pages of them."""
+        found.problems += (
+            f"Workspace {plain(workspace.name) or workspace.id}: {problem}." for problem in projects.problems("project")
+        )
+        for project, after in found.add(projects.items, workspace):
+            try:
+                found.add_environments(project, await self._read_environments(project, after, headers))
+            except (Forbidden, NotFound, Refused, UnexpectedReply, Unreachable) as error:
+                found.problems.append(f"More environments of project {project.name} could not be read. {error}")
+
+    async def _read_environments(
+        self, project: Project, after: str, headers: Mapping[str, str] | None
+    ) -> wire.Rows[wire.EnvironmentRow]:
+        endpoint, peer = self._endpoint, self._endpoint.peer
+
+        async def page(cursor: str | None) -> wire.Rows[wire.EnvironmentRow]:
+            variables = {"projectId": project.ref.id, "first": _PAGE, "after": cursor}
+            data = await endpoint.execute(documents.ENVIRONMENTS, variables, headers=headers)
+            return wire.page(wire.at(data, "environments", peer), wire.EnvironmentRow, peer, "environments")
+
+        return await wire.all_pages(page, after)
 
     async def _read_project_token(self, found: _Found, headers: Mapping[str, str] | None = None) -> None:
         peer = self._endpoint.peer
@@ -221,10 +262,11 @@ class _Found:
         self._peer = peer
         self._token: str | None = None
 
-    def add(self, rows: wire.Rows[wire.ProjectRow], workspace: wire.WorkspaceRow) -> None:
-        self.problems += rows.odd
-        for row in rows.items:
-            name = plain(row.name)
+    def add(self, rows: Sequence[wire.ProjectRow], workspace: wire.WorkspaceRow) -> list[tuple[Project, str]]:
+        """Add what is wanted of a list. Return the projects that have more environments, with the cursor to them."""
+        unfinished: list[tuple[Project, str]] = []
+        for row in rows:
+            name = plain(row.name) or row.id
             if row.id in self.projects or not self._wanted(row.id, name, plain(workspace.name)):
                 continue
             if row.deleted_at:
@@ -232,17 +274,23 @@ class _Found:
                 continue
             project = self._project(row.id, name)
             try:
-                environments = wire.rows(row.environments, wire.EnvironmentRow, self._peer, "environments")
+                environments = wire.page(row.environments, wire.EnvironmentRow, self._peer, "environments")
             except UnexpectedReply as error:
                 self.problems.append(f"Project {name} is left out. {error}")
                 continue
-            self.problems += environments.odd
-            for environment in environments.items:
-                self._add_environment(project, environment)
+            self.add_environments(project, environments)
+            if environments.next is not None:
+                unfinished.append((project, environments.next))
+        return unfinished
+
+    def add_environments(self, project: Project, environments: wire.Rows[wire.EnvironmentRow]) -> None:
+        self.problems += (f"Project {project.name}: {problem}." for problem in environments.problems("environment"))
+        for environment in environments.items:
+            self._add_environment(project, environment)
 
     def add_token(self, row: wire.ProjectTokenRow) -> None:
-        project_name = plain(row.project.name) if row.project else row.project_id
-        environment_name = plain(row.environment.name) if row.environment else row.environment_id
+        project_name = plain(row.project.name if row.project else "") or row.project_id
+        environment_name = plain(row.environment.name if row.environment else "") or row.environment_id
         self._token = f"environment {environment_name} of project {project_name}"
         if self._wanted(row.project_id, project_name, ""):
             project = self._project(row.project_id, project_name)
@@ -251,7 +299,7 @@ class _Found:
     def sees(self) -> str:
         if self._token:
             return self._token
-        projects = "1 project" if len(self.projects) == 1 else f"{len(self.projects)} projects"
+        projects = ("at least " if self.problems else "") + wire.counted(len(self.projects), "project")
         where = "workspace" if len(self.workspaces) == 1 else "workspaces"
         return f"{projects} in {where} {', '.join(self.workspaces)}" if self.workspaces else "no workspace"
 
@@ -259,7 +307,8 @@ class _Found:
         """A filter that fits nothing is a mistake more often than not."""
         missed = [pattern for pattern in self._patterns if pattern not in self._matched]
         sees = ", ".join(sorted({*self._others, *(p.name for p in self.projects.values())})) or "none"
-        return [f"No project fits {pattern!r}; the token sees: {sees}." for pattern in missed]
+        which = "project that could be read" if self.problems else "project"
+        return [f"No {which} fits {pattern!r}; the token sees: {sees}." for pattern in missed]
 
     def _project(self, id_: str, name: str) -> Project:
         project = Project(Ref(self._account, Kind.PROJECT, id_), name, self._pages.project(id_))
@@ -267,14 +316,15 @@ class _Found:
         return project
 
     def _add_environment(self, project: Project, row: wire.EnvironmentRow) -> None:
-        name = plain(row.name)
+        name = plain(row.name) or row.id
         if row.can_access is False:
             self.problems.append(f"{project.name}/{name} is left out: it is restricted, and the token may not see it.")
         elif row.deleted_at:
             self.problems.append(f"{project.name}/{name} is left out: it is deleted.")
         else:
             ref = Ref(self._account, Kind.ENVIRONMENT, row.id)
-            self.places.append(Place(project, Environment(ref, project.ref, name, bool(row.is_ephemeral))))
+            if all(place.environment.ref != ref for place in self.places):
+                self.places.append(Place(project, Environment(ref, project.ref, name, bool(row.is_ephemeral))))
 
     def _wanted(self, id_: str, name: str, workspace: str) -> bool:
         """By id, by name, or as `workspace/project`; shell patterns do. Every filter that fits is remembered."""
