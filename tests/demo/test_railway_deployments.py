@@ -211,6 +211,24 @@ async def test_stop_leaves_the_status_and_sets_stopped(railway_demo: RailwayDemo
     assert {instance["status"] for instance in row["instances"]} == {"EXITED"}
 
 
+async def test_stopped_is_also_what_starts_sleeps_or_has_crashed(railway_demo: RailwayDemo) -> None:
+    """Only beside SUCCESS is the flag a stop; asleep, an instance still reads RUNNING."""
+    world = railway_demo.world
+    starting = lifecycle.push(world, world.service("shop/production/images"))
+    row = await one(railway_demo, starting.id)
+    assert (row["status"], row["deploymentStopped"], row["instances"]) == ("INITIALIZING", True, [])
+    row = await one(railway_demo, newest(railway_demo, "shop/staging/web").id)
+    assert (row["status"], row["deploymentStopped"]) == ("SLEEPING", True)
+    assert {instance["status"] for instance in row["instances"]} == {"RUNNING"}
+    crashed = next(each for each in world.services if each.latest and each.latest.phase is Phase.CRASHED)
+    assert crashed.latest is not None
+    row = await one(railway_demo, crashed.latest.id)
+    assert (row["status"], row["deploymentStopped"]) == ("CRASHED", True)
+    assert "EXITED" not in {instance["status"] for instance in row["instances"]}
+    row = await one(railway_demo, newest(railway_demo, "shop/production/redis").id)
+    assert (row["status"], row["deploymentStopped"]) == ("SUCCESS", False)
+
+
 async def test_restart_keeps_the_id(railway_demo: RailwayDemo) -> None:
     id_ = newest(railway_demo, "shop/production/api").id
     await ask(railway_demo, "mutation($id: String!) { deploymentRestart(id: $id) }", id=id_)

@@ -194,7 +194,7 @@ def deployment(world: World, one: Deployment, *, phase: Phase | None = None, sto
         "meta": lambda _info: meta(one),
         "canRedeploy": can_redeploy(one),
         "canRollback": can_roll_back(world, one),
-        "deploymentStopped": one.stopped if stopped is None else stopped,
+        "deploymentStopped": (one.stopped if stopped is None else stopped) or _nothing_serves(one, shown, world.now),
         "suggestAddServiceDomain": False,
         "snapshotId": snapshot_id(one),
         "projectId": of.environment.project.id,
@@ -209,6 +209,18 @@ def deployment(world: World, one: Deployment, *, phase: Phase | None = None, sto
         ],
         "sockets": [],
     }
+
+
+def _nothing_serves(one: Deployment, shown: Phase, now: int) -> bool:
+    """`deploymentStopped` is no sign of a stop: it is true before the first start, asleep, and after the last crash."""
+    match shown:
+        case Phase.INITIALIZING | Phase.DEPLOYING:
+            return one.live_from is None
+        case Phase.SLEEPING | Phase.FAILED:
+            return True
+        case Phase.CRASHED:
+            return all(one.instance_state(n, now) is not InstanceState.RUNNING for n in range(len(one.instances)))
+    return False
 
 
 def snapshot_id(one: Deployment) -> str | None:
