@@ -64,8 +64,11 @@ class Environments:
         self._groups.learn(readings)
         return readings
 
-    async def _read(self, places: Sequence[Place]) -> list[Reading]:
-        """Read a group. If it fails as a whole, one environment read alone shows whether the platform is to blame."""
+    async def _read(self, places: Sequence[Place], *, is_up: bool = False) -> list[Reading]:
+        """Read a group. If it fails as a whole, one environment read alone shows whether the platform is to blame.
+
+        `is_up`: the platform is known to answer.
+        """
         try:
             async with self._at_once:
                 return await self._read_group(places)
@@ -74,16 +77,14 @@ class Environments:
             if len(places) == 1 or isinstance(error, RateLimited | Unauthorized):
                 return readings
         first = await self._read(places[:1])
-        if first[0].error is not None:
+        if first[0].error is not None and not is_up:
             return first + readings[1:]
-        return first + await self._read_halves(places)
-
-    async def _read_halves(self, places: Sequence[Place]) -> list[Reading]:
-        """Read all but the first of a group that failed: the environment to blame, or a size that works, shows."""
         middle = (len(places) + 1) // 2
-        halves = [half for half in (places[1:middle], places[middle:]) if half]
-        readings = [reading for half in halves for reading in await self._read(half)]
-        if all(reading.error is None for reading in readings):
+        readings = first
+        for half in (places[1:middle], places[middle:]):
+            if half:
+                readings += await self._read(half, is_up=True)
+        if all(reading.error is None for reading in readings):  # none of them is to blame, but their number
             self._groups.shrink(len(places) // 2)
         return readings
 
