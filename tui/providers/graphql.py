@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from time import monotonic
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 from gql.graphql_request import GraphQLRequest
-from gql.transport.common.listener_queue import ListenerQueue
 from gql.transport.exceptions import (
     TransportClosed,
     TransportConnectionFailed,
@@ -24,30 +21,18 @@ from gql.transport.exceptions import (
     TransportServerError,
 )
 from gql.transport.httpx import HTTPXAsyncTransport
-from gql.transport.websockets import WebsocketsTransport
-from graphql import DocumentNode, ExecutionResult
+from graphql import DocumentNode
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tui.model.clock import Clock
-from tui.model.errors import Forbidden, ProviderError, Unauthorized, UnexpectedReply, Unreachable
+from tui.model.errors import Forbidden, ProviderError, RateLimited, Unauthorized, UnexpectedReply, Unreachable
 from tui.model.provider import Meter
 from tui.providers import http
+from tui.providers.graphql_socket import Inbox, NotAcknowledgedError, Socket
 from tui.providers.http import Peer
 from tui.providers.values import decode_json
 
-CONNECT_S = 10.0
-"""For the socket, and again for the acknowledgement: one second gave Railway's own CLI false failures."""
-
-PING_S = 20.0
-"""WebSocket pings; no pong in as long again means that nobody is there."""
-
-FRAME_BYTES = 32 * 2**20
-"""One frame holds many log lines, or one huge one: the library's own 1 MiB would break the stream for ever."""
-
 _BATCH = 512
-_PACE_S = 0.025
-_AT_ONCE_S = 0.0002  # a message that was there already takes less
-_QUEUE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +58,14 @@ Classify = Callable[[Sequence[Fault], bool], ProviderError]
 """A platform's faults (never none) as one error; the flag says whether a mutation caused them."""
 
 
+class Edge(Protocol):
+    """What stands before a platform's API: makes an error of an answer that did not come from the API itself."""
+
+    def __call__(
+        self, peer: Peer, response: httpx.Response, *, mutation: bool, now: datetime
+    ) -> ProviderError | None: ...
+
+
 class Endpoint:
     """One account's GraphQL address: a pooled HTTP client, and a socket for each subscription.
 
@@ -80,12 +73,20 @@ class Endpoint:
     """
 
     def __init__(
-        self, peer: Peer, *, meter: Meter, clock: Clock, classify: Classify, ca_file: Path | None = None
+        self,
+        peer: Peer,
+        *,
+        meter: Meter,
+        clock: Clock,
+        classify: Classify,
+        edge: Edge | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self.peer = peer
         self.meter = meter
         self.clock = clock
         self.classify = classify
+        self.edge = edge
         self.ca_file = ca_file
         self.headers: Mapping[str, str] = {}
         self.closed = False
@@ -118,8 +119,7 @@ class Endpoint:
         except TransportServerError as error:
             cause = error.__cause__
             response = cause.response if isinstance(cause, httpx.HTTPStatusError) else None
-            now = self.clock.now()
-            raise http.status_error(self.peer, error.code or 0, response, mutation=mutation, now=now) from None
+            raise self.status_error(error.code or 0, response, mutation=mutation) from None
         except (TransportProtocolError, TypeError, AttributeError, ValueError, RecursionError) as error:
             what = "no GraphQL" if isinstance(error, TransportProtocolError) else "no JSON object"
             raise http.unreadable(self.peer, _name(document), what, mutation=mutation) from None
@@ -160,6 +160,16 @@ class Endpoint:
         if transport is not None:
             await transport.close()  # type: ignore[no-untyped-call]
 
+    def status_error(self, status: int, response: httpx.Response | None, *, mutation: bool) -> ProviderError:
+        now = self.clock.now()
+        if response is not None and self.edge is not None:
+            error = self.edge(self.peer, response, mutation=mutation, now=now)
+            if isinstance(error, RateLimited):  # its page has no header that the meter could have read
+                self.meter.observe(retry_at=error.retry_at)
+            if error is not None:
+                return error
+        return http.status_error(self.peer, status, response, mutation=mutation, now=now)
+
     async def _http(self) -> HTTPXAsyncTransport:
         async with self._opening:
             if self.closed:
@@ -182,7 +192,7 @@ class Endpoint:
         now = self.clock.now()
         status = response.status_code
         http.observe(self.meter, response.headers, now, limited=status == 429)
-        if status in (401, 429) or status >= 500:
+        if status in (401, 408, 429, 499) or status >= 500:
             await response.aread()
             raise _Status(status, response)
 
@@ -190,7 +200,7 @@ class Endpoint:
         if isinstance(cause, ProviderError):
             return cause
         if isinstance(cause, _Status):
-            return http.status_error(self.peer, cause.status, cause.response, mutation=mutation, now=self.clock.now())
+            return self.status_error(cause.status, cause.response, mutation=mutation)
         if self.closed and not mutation:
             return http.closed(self.peer)
         return http.transport_error(cause, self.peer, mutation=mutation)
@@ -212,8 +222,8 @@ class Subscription:
         self.ended = False
         self._endpoint = endpoint
         self._call = call
-        self._socket: _Socket | None = None
-        self._inbox = _Inbox(wake)
+        self._socket: Socket | None = None
+        self._inbox = Inbox(wake)
 
     async def __aenter__(self) -> Self:
         endpoint = self._endpoint
@@ -258,10 +268,12 @@ class Subscription:
                     break  # first what came before
                 raise self._failure(item) from item
             answer_type, result = item
-            if result is not None and (result.errors or result.data is None):
+            if result is not None and (result.errors or not isinstance(result.data, dict)):
                 if taken:
                     break
-                raise self._endpoint.classify(faults(result.errors) or (Fault("an empty answer"),), False)
+                if result.errors:
+                    raise self._endpoint.classify(faults(result.errors), False)
+                raise http.unreadable(self._endpoint.peer, "subscription", "a frame without data")
             items.popleft()
             if result is not None and result.data is not None:
                 taken.append(result.data)
@@ -282,23 +294,10 @@ class Subscription:
         endpoint = self._endpoint
         url = httpx.URL(endpoint.peer.url)
         secure = url.scheme != "http"
-        self._socket = socket = _Socket(
+        self._socket = socket = Socket(
             str(url.copy_with(scheme="wss" if secure else "ws")),
-            headers=dict(endpoint.headers),
-            ssl=await http.tls(endpoint.peer, endpoint.ca_file) if secure else False,
-            subprotocols=[_Socket.GRAPHQLWS_SUBPROTOCOL],
-            connect_timeout=CONNECT_S,
-            ack_timeout=CONNECT_S,
-            close_timeout=2,
-            connect_args={
-                "user_agent_header": http.USER_AGENT,
-                "open_timeout": CONNECT_S,
-                "close_timeout": 1,
-                "ping_interval": PING_S,
-                "ping_timeout": PING_S,
-                "max_size": FRAME_BYTES,
-                "max_queue": _QUEUE,
-            },
+            endpoint.headers,
+            await http.tls(endpoint.peer, endpoint.ca_file) if secure else False,
         )
         try:
             await socket.connect()
@@ -315,6 +314,11 @@ class Subscription:
                 return error
             case TransportQueryError():
                 return self._endpoint.classify(faults(error.errors) or (Fault(str(error)),), False)
+            case NotAcknowledgedError():
+                return Unreachable(
+                    f"Account {peer.account}: {peer.title} opened a stream and then did not acknowledge it in time.",
+                    remedy="It is opened again; if that goes on, something in between may hold WebSockets back.",
+                )
             case TransportProtocolError():
                 return http.unreadable(peer, "subscription", "a frame that is no graphql-transport-ws")
             case TransportClosed():
@@ -331,11 +335,10 @@ class Subscription:
         wanted = ("content-type", "retry-after", "location", "x-ratelimit")
         headers = {k: v for k, v in refusal.response.headers.raw_items() if k.lower().startswith(wanted)}
         response = httpx.Response(status, headers=headers, content=bytes(refusal.response.body or b""))
-        now = endpoint.clock.now()
-        http.observe(endpoint.meter, response.headers, now, limited=status == 429)
+        http.observe(endpoint.meter, response.headers, endpoint.clock.now(), limited=status == 429)
         if status < 300:  # something answered the upgrade with a page
             return http.unreadable(endpoint.peer, "subscription", "no WebSocket")
-        return http.status_error(endpoint.peer, status, response, mutation=False, now=now)
+        return endpoint.status_error(status, response, mutation=False)
 
 
 def _still_wanted() -> None:
@@ -361,67 +364,6 @@ def _closed_by_peer(peer: Peer, closing: ConnectionClosed) -> ProviderError:
     return Unreachable(f"Account {peer.account}: the stream from {peer.host} ended ({words}).")
 
 
-Item = tuple[str, ExecutionResult | None] | Exception
-
-
-class _Inbox(ListenerQueue):
-    """gql's queue for one subscription, readable with a time limit and together with others."""
-
-    def __init__(self, wake: asyncio.Event) -> None:
-        super().__init__(0, send_stop=True)
-        self.items: deque[Item] = deque()
-        self.wake = wake
-
-    async def put(self, item: tuple[str, ExecutionResult | None]) -> None:
-        self.items.append(item)
-        self.wake.set()
-
-    async def set_exception(self, exception: Exception) -> None:
-        self.send_stop = False
-        self.items.append(exception)
-        self.wake.set()
-
-
-class _Socket(WebsocketsTransport):
-    """gql's transport, its answers read faster, and none of them able to kill the reader."""
-
-    _waited = False
-
-    async def _receive(self) -> str:
-        """In a flood, to wake up for every message costs more than to read it: what comes in 25 ms is read at once."""
-        if self._waited:
-            self._waited = False
-            await asyncio.sleep(_PACE_S)
-        began = monotonic()
-        answer = await super()._receive()
-        self._waited = monotonic() - began > _AT_ONCE_S
-        return answer
-
-    async def listen(self, call: GraphQLRequest, inbox: _Inbox) -> None:
-        query_id = await self._send_query(call)
-        inbox.query_id = query_id
-        self.listeners[query_id] = inbox
-        self._no_more_listeners.clear()
-
-    async def hang_up(self, inbox: _Inbox) -> None:
-        if inbox.query_id in self.listeners:
-            if inbox.send_stop and self.close_exception is None:
-                with suppress(TransportError):  # it may be gone already
-                    await self._send_complete_message(inbox.query_id)
-            self._remove_listener(inbox.query_id)
-        await self.close()
-        task, self.receive_data_task = self.receive_data_task, None
-        if task is not None:
-            await asyncio.wait([task], timeout=1)
-
-    def _parse_answer(self, answer: str) -> tuple[str, int | None, ExecutionResult | None]:
-        try:
-            return self._parse_answer_graphqlws(decode_json(answer))
-        except (ValueError, AttributeError, TypeError, IndexError, KeyError, RecursionError) as error:
-            # gql lets some of these end its reading task in silence, and the subscriber would wait for ever.
-            raise TransportProtocolError("not a graphql-transport-ws message") from error
-
-
 # -- small parts -----------------------------------------------------------------------------------
 
 
@@ -444,18 +386,23 @@ def faults(errors: object) -> tuple[Fault, ...]:
 
 
 def _fault(error: object) -> Fault:
+    """An error without words has an empty message: JSON is none."""
     if not isinstance(error, dict):
-        return Fault(str(error))
+        return Fault(error if isinstance(error, str) else "")
     extensions = error.get("extensions")
     extensions = extensions if isinstance(extensions, dict) else {}
     path = error.get("path")
     return Fault(
-        message=str(error.get("message") or "an error without words"),
-        code=str(extensions.get("code") or ""),
-        trace=str(error.get("traceId") or extensions.get("traceId") or ""),
-        where=".".join(str(part) for part in path) if isinstance(path, list) else "",
+        message=_text(error.get("message")),
+        code=_text(extensions.get("code")),
+        trace=_text(error.get("traceId")) or _text(extensions.get("traceId")),
+        where=".".join(str(part) for part in path if isinstance(part, str | int)) if isinstance(path, list) else "",
         extensions=extensions,
     )
+
+
+def _text(found: object) -> str:
+    return found if isinstance(found, str) else ""
 
 
 @cache
