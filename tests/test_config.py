@@ -142,6 +142,18 @@ def test_how_an_alert_is_told_is_one_word_or_whether_at_all(written: str, meant:
     assert parsed(f"[ui]\nnotify = {written}\n").ui.notify is meant
 
 
+def test_only_a_platform_with_a_single_address_may_have_a_query_in_its_url() -> None:
+    def account(provider: str, url: str) -> str:
+        needs = 'projects = ["a/b"]\n' if provider == "gitlab" else ""
+        return f'[[account]]\nname = "a"\nprovider = "{provider}"\nurl = "{url}"\ntoken = {{ env = "T" }}\n{needs}'
+
+    assert (
+        parsed(account("railway", "https://proxy.example/x?team=a")).accounts[0].url == "https://proxy.example/x?team=a"
+    )
+    for provider, url in (("gitlab", "https://a.example?b=1"), ("railway", "https://a.example?b=1#c")):
+        assert "a url is https://HOST" in fault(account(provider, url))
+
+
 def test_a_missing_token_address_or_project_list_is_a_fault_of_its_account() -> None:
     head = '[[account]]\nname = "a"\n'
 

@@ -31,6 +31,7 @@ THEMES = frozenset(
 """Textual's own, named here so that a config is checked without loading Textual."""
 
 URL_REQUIRED = frozenset({"dokploy"})  # nobody's cloud: there is no address of the platform's own
+URL_WITH_QUERY = frozenset({"railway"})  # one address for everything: the rest add paths to theirs
 LIVE_LOGS = frozenset({"cloud66"})  # the rest push their logs from the same address, or not at all
 PROJECTS_REQUIRED = frozenset({"gitlab"})  # everything a GitLab token sees is thousands of projects
 
@@ -259,7 +260,8 @@ class _Reader:
             )
         self._check_needs(account, at)
         for key, address in (("url", account.url), ("live_logs", account.live_logs)):
-            if address is not None and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", address):
+            query = r"(\?[^\s#]*)?" if key == "url" and account.provider in URL_WITH_QUERY else ""
+            if address is not None and not re.fullmatch(rf"https?://[^\s/@?#]+(/[^\s?#]*)?{query}", address):
                 raise self._fault((*at, key), "a url is https://HOST or https://HOST/PATH, without user or query.")
         if account.ca_file is not None and not account.ca_file.expanduser().is_file():
             raise self._fault((*at, "ca_file"), f"there is no file {account.ca_file}.")

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.conftest import RailwayDemo
-from tests.demo.client import ask, bearer, post, subscribe
+from tests.demo.client import TLS, ask, bearer, post, subscribe
 from tests.demo.test_railway_subscriptions import RUNTIME, STATUS, live
 from tui.demo.faults import Channel, FaultKind
 from tui.demo.story import frozen_world
@@ -42,6 +42,7 @@ async def test_a_429_may_have_no_json(railway_demo: RailwayDemo) -> None:
         ("5xx", "503", 503, "cloudflare"),
         ("html", "", 403, "Access denied | backboard.railway.com used Cloudflare to restrict access"),
         ("html-ok", "", 200, "<!DOCTYPE html>"),
+        ("429", "edge", 429, "Error 1015"),
     ],
 )
 async def test_a_page_stands_where_json_should(
@@ -52,6 +53,19 @@ async def test_a_page_stands_where_json_should(
     assert response.status_code == status
     assert response.headers["content-type"].startswith("text/html")
     assert text in response.text
+    assert not any("ratelimit" in name for name in response.headers)
+
+
+async def test_a_query_string_is_no_other_endpoint(railway_demo: RailwayDemo) -> None:
+    body = {"query": ME}
+    async with httpx.AsyncClient(timeout=5, verify=TLS) as client:
+        response = await client.post(f"{railway_demo.url}?source=x", json=body, headers=bearer(railway_demo.token))
+    assert response.json()["data"]["me"]["id"]
+    address = f"{railway_demo.socket_url}?source=x"
+    headers = bearer(railway_demo.token)
+    async with connect(address, subprotocols=["graphql-transport-ws"], additional_headers=headers) as socket:  # type: ignore[list-item]
+        await socket.send('{"type":"connection_init"}')
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
 
 
 @pytest.mark.parametrize(

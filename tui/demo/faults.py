@@ -43,8 +43,8 @@ class Fault:
     """`operation` is an operation's name or a root field; "" any. `count` None: again and again.
 
     `after` counts what must go well first: requests, or on a socket log lines. `chance` is drawn each time.
-    `detail` is the kind's own: "text" for a 429 without JSON, a status code for 5xx, a close code for close, the words
-    of a refusal.
+    `detail` is the kind's own: "text" for a 429 without JSON, "edge" for the one of Railway's CDN, a status code for
+    5xx, a close code for close, the words of a refusal.
     """
 
     kind: FaultKind

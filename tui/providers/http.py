@@ -41,7 +41,11 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MUTATION = re.compile(r"\bmutation\b", re.IGNORECASE)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECRET = 8
+_SAYS = ("message", "error_description", "error", "errors", "detail", "title")
+_WRAPPED = 4
 _RETRY_S = 60.0  # after a 429 that does not say how long
+_NO_ANSWER = frozenset({408, 499})  # a proxy's words for a request whose answer nobody waited for
+_POLICY = re.compile(r"\bq=(\d{1,9})\s*;\s*w=3600\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ def observe(meter: Meter, headers: Mapping[str, str], now: datetime, *, limited:
     retry_at: datetime | None = None
     if limited:
         retry_at = moment(headers.get("retry-after"), now, shift) or resets_at or now + timedelta(seconds=_RETRY_S)
-    limit = _count(_rate_limit(headers, "limit"))
+    limit = _count(_rate_limit(headers, "limit")) or _hourly(headers.get("ratelimit-policy"))
     remaining = _count(_rate_limit(headers, "remaining"))
     if limit is not None or remaining is not None or resets_at is not None or retry_at is not None:
         meter.observe(limit=limit, remaining=remaining, resets_at=resets_at, retry_at=retry_at)
@@ -184,6 +188,12 @@ def observe(meter: Meter, headers: Mapping[str, str], now: datetime, *, limited:
 def _rate_limit(headers: Mapping[str, str], name: str) -> str | None:
     """Some platforms write the header with an X, some without."""
     return headers.get(f"x-ratelimit-{name}") or headers.get(f"ratelimit-{name}")
+
+
+def _hourly(policy: str | None) -> int | None:
+    """Read `"default";q=1000;w=3600`, which some platforms send instead of what is left of it."""
+    found = _POLICY.search(policy or "")
+    return int(found[1]) if found else None
 
 
 def moment(text: str | None, now: datetime, shift: timedelta = timedelta(0)) -> datetime | None:
@@ -233,8 +243,8 @@ def status_error(
     peer: Peer, status: int, response: httpx.Response | None, *, mutation: bool, now: datetime
 ) -> ProviderError:
     """What an answer that is neither a success nor data means. `response` has been read, or is None."""
-    words = _words(peer, response)
-    said = f"{status}: {words}" if words else str(status)
+    said_words = words(peer, response)
+    said = f"{status}: {said_words}" if said_words else str(status)
     account, title, where = f"Account {peer.account}", peer.title, f"{peer.title} at {peer.host}"
     match status:
         case 429:
@@ -243,7 +253,7 @@ def status_error(
             return rate_limited(peer, retry_at or now + timedelta(seconds=_RETRY_S))
         case 401:
             return Unauthorized(f"{account}: {title} does not accept the token ({said}).", remedy=peer.credential)
-        case 403 if _is_page(response):
+        case 403 if is_page(response):
             message = f"{account}: something in front of {where} turned the request away ({said})."
             remedy = "It blocks this address, or there were too many requests; wait, or try from another network."
             return Refused(message, remedy=remedy) if mutation else Unreachable(message, remedy=remedy)
@@ -251,7 +261,7 @@ def status_error(
             return Forbidden(f"{account}: {title} does not let this token do that ({said}).", remedy=peer.credential)
         case 404 | 410 if _is_json(response):
             return NotFound(f"{account}: {title} does not know it, or does not any more ({said}).")
-        case _ if status == 408 or status >= 500:
+        case _ if status in _NO_ANSWER or status >= 500:
             if mutation:
                 return outcome_unknown(peer, f"{where} answered {said}")
             return Unreachable(f"{account}: {where} has a fault of its own ({said}).", remedy="It is tried again.")
@@ -322,7 +332,7 @@ def _reason(peer: Peer, error: BaseException) -> str:
     return peer.quote(text or type(error).__name__).rstrip(".")
 
 
-def _is_page(response: httpx.Response | None) -> bool:
+def is_page(response: httpx.Response | None) -> bool:
     return response is not None and "html" in response.headers.get("content-type", "")
 
 
@@ -330,12 +340,28 @@ def _is_json(response: httpx.Response | None) -> bool:
     return response is not None and "json" in response.headers.get("content-type", "")
 
 
-def _words(peer: Peer, response: httpx.Response | None) -> str:
-    """What the body says, in one short line; of a web page only its title."""
+def words(peer: Peer, response: httpx.Response | None) -> str:
+    """Return what the body says in one short line: a page's title, JSON's own message, the text of anything else."""
     if response is None:
         return ""
     body = response.text[:20_000]
-    if _is_page(response) or body.lstrip()[:1] == "<":
+    if is_page(response) or body.lstrip()[:1] == "<":
         title = _TITLE.search(body)
         return peer.quote(title[1]) if title else "a web page"
+    if body.lstrip()[:1] in ("{", "["):
+        return peer.quote(_message(response.content))
     return peer.quote(body)
+
+
+def _message(body: bytes) -> str:
+    """Return the sentence for people in a JSON body, however deep its platform wraps it; "" where there is none."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""
+    for _ in range(_WRAPPED):
+        if isinstance(found, list):
+            found = found[0] if found else ""
+        if isinstance(found, dict):
+            found = next((found[name] for name in _SAYS if found.get(name)), "")
+    return found if isinstance(found, str) else ""

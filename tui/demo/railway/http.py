@@ -8,7 +8,7 @@ from typing import Any
 from ariadne import graphql
 from graphql import GraphQLError, GraphQLSchema
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from tui.demo.clock import SECOND
 from tui.demo.faults import Fault
@@ -22,6 +22,8 @@ from tui.demo.world import World
 
 def _words() -> Words:
     def too_many(fault: Fault) -> Response:
+        if fault.detail == "edge":  # Cloudflare's, which knows nothing of the token's budget
+            return HTMLResponse(BLOCK_PAGE.replace("acme.example", "backboard.railway.com"), 429)
         if fault.detail == "text":
             return PlainTextResponse("Too Many Requests", 429, {"Retry-After": f"{fault.seconds:.0f}"})
         return _too_many({}, round(fault.seconds * SECOND))

@@ -6,18 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
 
 from tui.model.action import Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused
 from tui.model.log import Cursor, LogEntry, LogKind, LogSource
-from tui.model.provider import Connection, Credential, Meter, Provider
+from tui.model.provider import Connection, Credential, Meter, Polling, Provider
 from tui.model.text import plain
 from tui.providers.graphql import Endpoint, Subscription
 from tui.providers.http import Peer
-from tui.providers.railway import decode, documents, wire
+from tui.providers.railway import decode, documents, edge, wire
 from tui.providers.railway.asides import is_oldest_first
 from tui.providers.railway.decode import Live, Pages
 from tui.providers.railway.errors import CREDENTIAL, classifier
@@ -28,8 +27,6 @@ from tui.providers.railway.verbs import LACKS, Verbs
 
 if TYPE_CHECKING:
     from tui.model.log_filter import LogFilter
-
-URL = "https://backboard.railway.com/graphql/v2"
 
 _STEPS = 100
 _BACKWARDS = "<"
@@ -42,10 +39,11 @@ class RailwayProvider(Provider):
     title: ClassVar[str] = "Railway"
     log_kinds: ClassVar[frozenset[LogKind]] = frozenset(LogKind)
     lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
+    polling: ClassVar[Polling] = Polling(burst=4)  # and five a second: less than the ten that Railway's edge bears
     redeploys_as_it_was: ClassVar[bool] = True
 
     def __init__(self, connection: Connection, *, meter: Meter, clock: Clock, patience: Patience | None = None) -> None:
-        url = _address(connection.url or URL)
+        url = edge.address(connection.url or edge.URL)
         peer = Peer(connection.account, self.title, url, CREDENTIAL, connection.token, connection.read_only)
         host = peer.host
         pages = Pages(on_railway=host == "railway.com" or host.endswith(".railway.com"))
@@ -53,7 +51,12 @@ class RailwayProvider(Provider):
         self._pages = pages
         self._peer = peer
         self._endpoint = Endpoint(
-            peer, meter=meter, clock=clock, classify=classifier(peer, clock), ca_file=connection.ca_file
+            peer,
+            meter=meter,
+            clock=clock,
+            classify=classifier(peer, clock),
+            edge=edge.edge_error,
+            ca_file=connection.ca_file,
         )
         self._scopes = Scopes(self._endpoint, connection, clock, pages)
         self._inventory = Inventory(self._endpoint, self._scopes, clock, connection.account, pages)
@@ -198,8 +201,3 @@ class RailwayProvider(Provider):
         except (Forbidden, Refused) as error:
             return error
         return None
-
-
-def _address(url: str) -> str:
-    """The account's url, with GraphQL's path where it names only the host."""
-    return url.rstrip("/") + urlsplit(URL).path if urlsplit(url).path in ("", "/") else url
