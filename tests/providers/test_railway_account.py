@@ -432,7 +432,7 @@ async def test_what_was_removed_is_found_again_without_asking_at_every_poll() ->
         (JSONResponse(errors("Cannot query field", code="GRAPHQL_VALIDATION_FAILED")), UnexpectedReply, "understand"),
         (Response(PAGE, 403, media_type="text/html"), Unreachable, "Cloudflare"),
         (Response(PAGE, 200, media_type="text/html"), UnexpectedReply, "not an answer"),
-        (Response("not found", 404, media_type="text/plain"), UnexpectedReply, "not at"),
+        (Response("not found", 404, media_type="text/plain"), UnexpectedReply, "no Railway API"),
         (Response("[]", 200, media_type="application/json"), UnexpectedReply, "not an answer"),
         (Response("7", 200, media_type="application/json"), UnexpectedReply, "not an answer"),
         (JSONResponse({"data": None}), UnexpectedReply, "not an answer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing
 from typing import Any
 
@@ -345,6 +346,13 @@ async def test_options_that_railway_would_not_understand_are_refused_before_they
         assert server.named("Deploy") == []
 
 
+def deep(message: str) -> Answer:
+    """A fault below the mutation's own field: it was done, and what was to be told of it failed."""
+    body = errors(message)
+    body["errors"][0]["path"] = ["deploymentRestart", "status"]
+    return lambda _: JSONResponse(body)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -353,7 +361,30 @@ async def test_options_that_railway_would_not_understand_are_refused_before_they
         (refusal("Deployment cannot be restarted right now"), Refused),
         (refusal("Problem processing request"), OutcomeUnknown),
         (refusal("no such field", code="GRAPHQL_VALIDATION_FAILED"), Refused),
+        (refusal("Deployment is not stoppable", code="BAD_USER_INPUT"), Refused),
+        (refusal("Error in numReplicas - Invalid input", code="BAD_USER_INPUT"), Refused),
+        (refusal("Not while maintenance is under way"), Refused),
+        (refusal("slow down", code="RATE_LIMITED"), RateLimited),
+        (refusal("Could not reach the builder"), OutcomeUnknown),
+        (refusal("Failed to restart"), OutcomeUnknown),
+        (refusal("context deadline exceeded"), OutcomeUnknown),
+        (refusal("Deployment restarted?"), OutcomeUnknown),
+        (refusal(""), OutcomeUnknown),
+        (deep("Not Authorized"), OutcomeUnknown),
+        (lambda _: {"deploymentRestart": None}, OutcomeUnknown),
+        (lambda _: {"deploymentRestart": "yes"}, OutcomeUnknown),
+        (lambda _: {}, OutcomeUnknown),
+        (lambda _: JSONResponse({"data": None}), OutcomeUnknown),
+        (lambda _: JSONResponse({"data": 7}), OutcomeUnknown),
+        (lambda _: JSONResponse({"data": None, "errors": []}), OutcomeUnknown),
+        (lambda _: JSONResponse(7), OutcomeUnknown),
+        (lambda _: JSONResponse(errors("Not Authorized"), 499), OutcomeUnknown),
+        (lambda _: Response("", 499), OutcomeUnknown),
+        (lambda _: Response("", 408), OutcomeUnknown),
+        (lambda _: Response("{", 200, media_type="application/json"), OutcomeUnknown),
         (lambda _: Response("gateway", 502), OutcomeUnknown),
+        (lambda _: Response("gateway", 504), OutcomeUnknown),
+        (lambda _: JSONResponse({"error": {"message": "down", "code": 7}}, 503), OutcomeUnknown),
         (lambda _: Response("<html>", 200, media_type="text/html"), OutcomeUnknown),
         (lambda _: Response("<html><title>no</title>", 403, media_type="text/html"), Refused),
         (lambda _: Response(status_code=600), OutcomeUnknown),
@@ -366,7 +397,37 @@ async def test_a_mutation_is_sent_once_and_only_a_clear_no_is_a_no(answer: Answe
             await act(server, Verb.RESTART)
         assert type(raised.value) is kind
         assert "prod" in raised.value.message
+        assert not re.search(r"[{}\[\]]|\w(Error|Exception)\b|\bNone\b", str(raised.value))
         assert len(server.named("Restart")) == 1
+
+
+async def test_a_yes_beside_a_fault_is_a_yes() -> None:
+    body = {**errors("Problem processing request"), "data": {"deploymentRestart": True}}
+    async with serve(world(Restart=lambda _: JSONResponse(body))) as server:
+        assert (await act(server, Verb.RESTART)).outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("made", [None, 7, "d9"])
+async def test_a_redeploy_that_names_no_deployment_may_not_have_been_done(made: object) -> None:
+    async with serve(world(Redeploy=lambda _: {"deploymentRedeploy": made})) as server:
+        with pytest.raises(OutcomeUnknown):
+            await act(server, Verb.REDEPLOY)
+        server.answers["Redeploy"] = lambda _: {"deploymentRedeploy": {"id": None}}
+        assert (await act(server, Verb.REDEPLOY)).deployment is None
+
+
+async def test_steps_that_railway_could_not_answer_are_asked_for_later_and_not_refused() -> None:
+    """A board at rest on a failed deployment must back off, not take it for a no that another question may change."""
+    body = errors("Problem processing request")
+    async with serve(world(DeploymentEvents=lambda _: JSONResponse(body))) as server:
+        provider = railway(server)
+        service = await the_service(provider)
+        assert service.latest is not None
+        with pytest.raises(ProviderError) as raised:
+            await provider.steps(service.latest)
+        assert type(raised.value) is Unreachable
+        assert len(server.named("DeploymentEvents")) == 1
+        await provider.aclose()
 
 
 async def test_a_commit_that_railway_does_not_know_is_refused_in_its_words() -> None:

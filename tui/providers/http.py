@@ -329,7 +329,7 @@ def _reason(peer: Peer, error: BaseException) -> str:
         case httpx.ReadTimeout() | TimeoutError():
             return "no answer in time"
     text = str(error) or (str(error.__cause__) if error.__cause__ else "")
-    return peer.quote(text or type(error).__name__).rstrip(".")
+    return peer.quote(text or "without a word").rstrip(".")
 
 
 def is_page(response: httpx.Response | None) -> bool:

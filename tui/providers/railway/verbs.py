@@ -12,9 +12,9 @@ from tui.model.entities import Deployment, Kind, Ref
 from tui.model.errors import Refused
 from tui.model.log import LogKind
 from tui.model.provider import Handler
-from tui.providers import http
+from tui.providers import http, values
 from tui.providers.graphql import Endpoint
-from tui.providers.railway import decode, documents
+from tui.providers.railway import decode, documents, wire
 from tui.providers.railway.scope import Scopes
 
 LACKS: Mapping[Verb | LogKind, str] = {
@@ -127,8 +127,7 @@ class Verbs:
     async def _run_simple(self, intent: Intent) -> Receipt:
         simple = _SIMPLE[intent.verb]
         target = _target(intent)
-        data = await self._mutate(simple.document, {"id": target.id})
-        self._agreed(intent, data, simple.field)
+        self._agreed(intent, await self._mutate(simple.field, simple.document, {"id": target.id}), simple.field)
         return self._accepted(intent, target.ref if simple.follows else None)
 
     def _simple_effect(self, intent: Intent) -> Effect:
@@ -142,10 +141,13 @@ class Verbs:
     async def _redeploy(self, intent: Intent) -> Receipt:
         target = _target(intent)
         previous = _flag(intent, "previous-image")
-        data = await self._mutate(documents.REDEPLOY, {"id": target.id, "usePreviousImageTag": previous or None})
-        found = data.get("deploymentRedeploy")
-        made = found.get("id") if isinstance(found, dict) else None
-        return self._accepted(intent, self._ref(made) if isinstance(made, str) else None)
+        field = "deploymentRedeploy"
+        variables = {"id": target.id, "usePreviousImageTag": previous or None}
+        found = await self._mutate(field, documents.REDEPLOY, variables)
+        if not isinstance(found, dict):
+            raise http.unreadable(self._endpoint.peer, field, f"no {field}", mutation=True)
+        made = values.convert(found, wire.MadeRow)
+        return self._accepted(intent, self._ref(made.id) if made else None)
 
     def _redeploy_effect(self, intent: Intent) -> Effect:
         target = _target(intent)
@@ -162,11 +164,10 @@ class Verbs:
 
     async def _deploy(self, intent: Intent) -> Receipt:
         field, document, variables = _deployment_call(intent)
-        data = await self._mutate(document, variables)
-        made = data.get(field)
-        if isinstance(made, str) and made:
-            return self._accepted(intent, self._ref(made))
-        self._agreed(intent, data, field)
+        found = await self._mutate(field, document, variables)
+        if isinstance(found, str) and (made := values.convert({"id": found}, wire.MadeRow)):
+            return self._accepted(intent, self._ref(made.id))
+        self._agreed(intent, found, field)
         return self._accepted(intent, None)
 
     def _deploy_effect(self, intent: Intent) -> Effect:
@@ -180,14 +181,19 @@ class Verbs:
 
     # -- all -------------------------------------------------------------------------------------------------
 
-    async def _mutate(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    async def _mutate(self, field: str, document: str, variables: Mapping[str, Any]) -> object:
+        """Send it and return what its field says. A fault beside a yes does not make it a no."""
         await self._scopes.ready()
-        return await self._endpoint.execute(document, variables, mutation=True)
+        answer = await self._endpoint.ask(document, variables, mutation=True)
+        found = (answer.data or {}).get(field)
+        if answer.faults and not found:
+            raise self._endpoint.classify(answer.faults, True)
+        return found
 
-    def _agreed(self, intent: Intent, data: Mapping[str, Any], field: str) -> None:
+    def _agreed(self, intent: Intent, found: object, field: str) -> None:
         """Raises Refused for a false, OutcomeUnknown for an answer without an answer."""
         peer = self._endpoint.peer
-        match data.get(field):
+        match found:
             case True:
                 return
             case False:

@@ -128,6 +128,12 @@ class Named(msgspec.Struct):
     name: str = ""
 
 
+class MadeRow(msgspec.Struct):
+    """A deployment that a mutation made."""
+
+    id: Id
+
+
 class UserRow(msgspec.Struct):
     id: str | None = None
     name: str | None = None
