@@ -73,7 +73,6 @@ def deployment(row: DeploymentRow, service: Ref, project: str, live: Live, pages
     status = _status(row, replicas, created, live)
     is_live = row.id in live.ids and status in RUNS
     host = row.static_url or row.url
-    is_cron = bool(_manifest(row.meta).get("cronSchedule"))
     return Deployment(
         ref=Ref(service.account, Kind.DEPLOYMENT, row.id),
         service=service,
@@ -83,10 +82,10 @@ def deployment(row: DeploymentRow, service: Ref, project: str, live: Live, pages
         finished_at=_ended(row, status, created),
         revision=revision(row.meta),
         creator=_creator(row),
-        trigger=_text(row.meta, "reason") or None,
+        trigger=reason(row.meta) or None,
         is_live=is_live,
         url=pages.deployment(service, project, row.id) or (link(f"https://{host}") if host else None),
-        note=states.note(row, status, replicas, queued=_text(row.meta, "queuedReason"), is_cron=is_cron),
+        note=states.note(row, status, replicas, queued=_text(row.meta, "queuedReason"), is_cron=is_cron(row.meta)),
         instances=tuple(_replica(service.account, replica) for replica in replicas),
         not_now=_not_now(row, status, is_live),
     )
@@ -180,6 +179,15 @@ def revision(meta: object) -> Revision | None:
     if _text(meta, "cliCaller"):
         return Revision("upload")
     return None
+
+
+def reason(meta: object) -> str:
+    """Return Railway's word for what made the deployment."""
+    return _text(meta, "reason")
+
+
+def is_cron(meta: object) -> bool:
+    return bool(_manifest(meta).get("cronSchedule"))
 
 
 def _text(meta: object, key: str, *, first_line: bool = False) -> str:

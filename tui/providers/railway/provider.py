@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
 
-from tui.model.action import Verb
+from tui.model.action import Intent, Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service, Snapshot, Step
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused
@@ -17,19 +18,19 @@ from tui.model.text import plain
 from tui.providers.graphql import Endpoint, Subscription
 from tui.providers.http import Peer
 from tui.providers.railway import decode, documents, edge, wire
-from tui.providers.railway.asides import is_oldest_first
 from tui.providers.railway.decode import Live, Pages
 from tui.providers.railway.errors import CREDENTIAL, classifier
+from tui.providers.railway.evidence import Evidence
 from tui.providers.railway.inventory import Inventory
 from tui.providers.railway.logs import Logs, Patience
 from tui.providers.railway.scope import Place, Scopes, TokenKind
+from tui.providers.railway.timeline import read_page
 from tui.providers.railway.verbs import LACKS, Verbs
 
 if TYPE_CHECKING:
     from tui.model.log_filter import LogFilter
 
 _STEPS = 100
-_BACKWARDS = "<"
 
 
 class RailwayProvider(Provider):
@@ -61,6 +62,7 @@ class RailwayProvider(Provider):
         self._scopes = Scopes(self._endpoint, connection, clock, pages)
         self._inventory = Inventory(self._endpoint, self._scopes, clock, connection.account, pages)
         self._logs = Logs(self._endpoint, self._inventory, clock, patience or Patience())
+        self._evidence = Evidence(self._endpoint, clock)
         self.handlers = Verbs(self._endpoint, self._scopes, clock).handlers()
 
     async def check(self) -> Credential:
@@ -84,30 +86,13 @@ class RailwayProvider(Provider):
 
     async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
         await self._scopes.ready()
-        environment, service_id = decode.split(service.ref)
-        scope = {"projectId": service.project.id, "environmentId": environment, "serviceId": service_id}
-        page = await self._page(scope, before, limit)
-        if before is None and is_oldest_first(page):  # no order is promised: then the newest are on the last page
-            page = await self._page(scope, _BACKWARDS, limit)
+        page = await read_page(self._endpoint, service, before, limit)
         live = Live.of(service)
         if before is None:
             live = decode.live_of_page(page.items, live)
         found = [decode.deployment(row, service.ref, service.project.id, live, self._pages) for row in page.items]
         problems = tuple(f"{service.path}: {problem}." for problem in page.problems("deployment"))
         return Page(decode.newest_first(found), page.next, problems)
-
-    async def _page(self, scope: Mapping[str, str], before: str | None, limit: int) -> wire.Rows[wire.DeploymentRow]:
-        """Read one page of a list. A cursor that begins with `_BACKWARDS` goes from its end towards its beginning."""
-        backwards = before is not None and before.startswith(_BACKWARDS)
-        span: dict[str, Any] = {"first": limit, "after": before}
-        if backwards:
-            span = {"last": limit, "before": (before or "").removeprefix(_BACKWARDS) or None}
-        data = await self._endpoint.execute(documents.DEPLOYMENTS, {"input": scope, **span})
-        page = wire.page(wire.at(data, "deployments", self._peer), wire.DeploymentRow, self._peer, "deployments")
-        if backwards:
-            page.next = None if page.previous is None else f"{_BACKWARDS}{page.previous}"
-            page.cut = False
-        return page
 
     async def deployment(self, ref: Ref, service: Service) -> Deployment:
         await self._scopes.ready()
@@ -126,6 +111,14 @@ class RailwayProvider(Provider):
             return wire.page(found, wire.EventRow, self._peer, "deploymentEvents")
 
         return decode.steps(await wire.all_pages(page), deployment)
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        await self._scopes.ready()
+        return await self._evidence.trace(intent, since)
+
+    async def progress(self, receipt: Receipt) -> Progress:
+        await self._scopes.ready()
+        return await self._evidence.progress(receipt)
 
     async def watch(self, deployment: Deployment) -> AsyncGenerator[None, None]:
         """Both subscriptions push only changes: once they are open, what is there now has to be read."""

@@ -15,6 +15,7 @@ from tui.model.provider import Handler
 from tui.providers import http, values
 from tui.providers.graphql import Endpoint
 from tui.providers.railway import decode, documents, wire
+from tui.providers.railway.evidence import stop_operation
 from tui.providers.railway.scope import Scopes
 
 LACKS: Mapping[Verb | LogKind, str] = {
@@ -128,7 +129,8 @@ class Verbs:
         simple = _SIMPLE[intent.verb]
         target = _target(intent)
         self._agreed(intent, await self._mutate(simple.field, simple.document, {"id": target.id}), simple.field)
-        return self._accepted(intent, target.ref if simple.follows else None)
+        operation = stop_operation(target) if intent.verb is Verb.STOP else ""
+        return self._accepted(intent, target.ref if simple.follows else None, operation)
 
     def _simple_effect(self, intent: Intent) -> Effect:
         simple = _SIMPLE[intent.verb]
@@ -200,8 +202,8 @@ class Verbs:
                 raise Refused(f"Account {peer.account}: Railway answered no to {intent.verb} of {intent.service.path}.")
         raise http.unreadable(peer, field, f"no {field}", mutation=True)
 
-    def _accepted(self, intent: Intent, deployment: Ref | None) -> Receipt:
-        return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), deployment=deployment)
+    def _accepted(self, intent: Intent, deployment: Ref | None, operation: str = "") -> Receipt:
+        return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), deployment=deployment, operation=operation)
 
     def _ref(self, deployment: str) -> Ref:
         return Ref(self._endpoint.peer.account, Kind.DEPLOYMENT, deployment)
