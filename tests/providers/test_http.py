@@ -119,6 +119,8 @@ def test_a_limit_that_is_reached_says_when_to_come_back(headers: dict[str, str],
         (answer(404, "{}"), NotFound, NotFound),
         (answer(404, "not here", "text/plain"), UnexpectedReply, UnexpectedReply),
         (answer(429), RateLimited, RateLimited),
+        (answer(408), Unreachable, OutcomeUnknown),
+        (answer(499), Unreachable, OutcomeUnknown),
         (answer(500), Unreachable, OutcomeUnknown),
         (answer(503, PAGE, "text/html"), Unreachable, OutcomeUnknown),
         (answer(302, "", "text/html", location="https://evil.example"), UnexpectedReply, UnexpectedReply),
@@ -138,6 +140,37 @@ def test_a_web_page_is_quoted_by_its_title_only() -> None:
     error = http.status_error(PEER, 403, answer(403, PAGE, "text/html"), mutation=False, now=NOW)
     assert "Access denied | backboard.example used Cloudflare" in error.message
     assert "<html" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"message": "Application not found", "code": 404}', "(404: Application not found)"),
+        ('{"errors": [{"message": "deep", "extensions": {"code": 7}}]}', "(404: deep)"),
+        ('{"error": {"message": "no"}, "detail": "x"}', "(404: no)"),
+        ('["first", "second"]', "(404: first)"),
+        ('{"code": 7}', "(404)"),
+        ('{"message": {"a": {"b": {"c": {"d": 1}}}}}', "(404)"),
+        ('{"message": "cut', "(404)"),
+    ],
+)
+def test_json_is_quoted_by_its_message_only(body: str, words: str) -> None:
+    error = http.status_error(PEER, 404, answer(404, body), mutation=False, now=NOW)
+    assert words in error.message
+    assert "{" not in error.message
+
+
+def test_an_error_without_words_is_not_called_by_its_class() -> None:
+    message = http.transport_error(httpx.ReadError(""), PEER, mutation=False).message
+    assert "Error" not in message
+
+
+def test_the_limit_of_the_hour_is_read_from_a_policy_where_nothing_else_tells_it() -> None:
+    meter = Ledger()
+    http.observe(meter, {"ratelimit-policy": '"default";q=1000;w=3600'}, NOW)
+    http.observe(meter, {"ratelimit-policy": '"burst";q=10;w=1'}, NOW)
+    http.observe(meter, {"ratelimit-policy": '"default";q=1000;w=3600', "x-ratelimit-limit": "500"}, NOW)
+    assert [told["limit"] for told in meter.told] == [1000, 500]
 
 
 def test_no_message_holds_the_token_even_if_the_answer_does() -> None:

@@ -88,7 +88,7 @@ query MoreServices($environmentId: String!, $projectId: String, $first: Int, $af
 
 @cache
 def inventory(count: int) -> str:
-    """The services of `count` environments: variables `environmentId0`, `projectId0` and so on, and `first`."""
+    """Return a query for the services of `count` environments: variables `environmentId0`, `projectId0`…, `first`."""
     given = ", ".join(f"$environmentId{n}: String!, $projectId{n}: String" for n in range(count))
     asked = "\n".join(
         f"  a{n}: environment(id: $environmentId{n}, projectId: $projectId{n}) {{ ...Services }}" for n in range(count)
@@ -114,7 +114,7 @@ query Deployments($input: DeploymentListInput!, $first: Int, $after: String, $la
 
 @cache
 def newest_deployments(count: int) -> str:
-    """The first page of `count` lists of deployments: variables `input0` and so on, and `first`."""
+    """Return a query for the first page of `count` lists of deployments: variables `input0`…, and `first`."""
     given = ", ".join(f"$input{n}: DeploymentListInput!" for n in range(count))
     fields = "{ edges { node { ...DeploymentFields } } pageInfo { hasNextPage endCursor } }"
     asked = "\n".join(f"  a{n}: deployments(input: $input{n}, first: $first) {fields}" for n in range(count))

@@ -24,7 +24,7 @@ _USUAL_SERVICES = 8  # of an environment that was not read yet
 
 @dataclass(slots=True)
 class Reading:
-    """What came of one environment. `error`: nothing of it could be read; `alone`: and that is its own fault."""
+    """What was read of one environment. `error`: nothing of it; `alone`: and the environment itself is to blame."""
 
     place: Place
     rows: Rows[ServiceInstanceRow] = field(default_factory=Rows)
@@ -154,5 +154,5 @@ class Groups:
         self._sizes |= {reading.environment: len(reading.rows.items) for reading in readings if reading.error is None}
 
     def shrink(self, most: int) -> None:
-        """Railway answers no group of more than `most`, for some time at least."""
+        """Make no larger groups than `most` for some time: Railway does not answer them."""
         self._most, self._shrunk_at = max(1, min(most, self._most)), self._clock.monotonic()

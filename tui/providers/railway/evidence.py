@@ -45,7 +45,7 @@ class Evidence:
             return None
 
     async def progress(self, receipt: Receipt) -> Progress:
-        """How a stop goes: on its own deployment, since the service shows another one when this one is gone."""
+        """Report how a stop goes on its own deployment: the service shows another one once this one is gone."""
         row = await self._row(receipt.operation.removeprefix(_STOP))
         status = states.state(row, row.replicas())
         if status in (Status.STOPPED, Status.REMOVING, Status.REMOVED):
@@ -66,7 +66,7 @@ class Evidence:
         return self._receipt(intent, ours[0].id) if len(ours) == 1 else None
 
     async def _own_user(self) -> UserRow | None:
-        """Who deployments of this token are said to be by; None for a token that is nobody's."""
+        """Return who this token's deployments are said to be by; None for a token that is nobody's."""
         if not self._user_is_known:
             try:
                 data = await self._endpoint.execute(documents.ME, {})

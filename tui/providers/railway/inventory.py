@@ -122,6 +122,7 @@ class Inventory:
         return decode.service(row, ref, (place.project, place.environment), latest, live, meta, doubt)
 
     def _named(self, row: ServiceInstanceRow, position: int, reading: Reading) -> _Named:
+        """Decode the deployments that a row names. Null beside a fault is not the same as none."""
         peer, named = self._endpoint.peer, _Named()
         aside = self._asides.of(self._ref(reading, row))
         if row.latest_deployment is UNSET:

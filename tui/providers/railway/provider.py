@@ -171,7 +171,7 @@ class RailwayProvider(Provider):
         return self._endpoint.subscribe(document, {"id": deployment.id}, wake=wake)
 
     async def _bearer_kind(self) -> str:
-        """A workspace token is nobody's: `me` is refused. Where `me` cannot be read, either kind is possible."""
+        """Tell the two kinds apart: `me` is refused to a workspace token. If it cannot be read, it may be either."""
         try:
             data = await self._endpoint.execute(documents.ME, {})
             me = wire.one(wire.at(data, "me", self._peer), wire.UserRow, self._peer, "me")

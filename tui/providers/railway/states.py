@@ -94,7 +94,7 @@ def note(row: DeploymentRow, status: Status, replicas: Sequence[ReplicaRow], *, 
 
 
 def _successful(instances: Collection[str]) -> Status:
-    """Railway keeps the word SUCCESS while instances restart or crash: only a running one shows that it is live."""
+    """Refine SUCCESS, which stays while instances restart or crash: only a running one shows that it is live."""
     if not instances or "RUNNING" in instances:
         return Status.LIVE
     if not _STARTING.isdisjoint(instances):

@@ -48,7 +48,7 @@ async def ask_together(
         if not blamed:
             raise endpoint.classify(answer.faults, False)
         for n, fault in blamed.items():
-            error = endpoint.classify([fault], False)
+            error = endpoint.classify([_below_alias(fault)], False)
             if isinstance(error, RateLimited | Unauthorized):
                 raise error
             parts[waiting[n]] = Part(error=error)
@@ -60,8 +60,12 @@ def _part(answer: Answer, n: int) -> Part:
     """A fault without a path may be anywhere: every part has it."""
     assert answer.data is not None
     within = [fault for fault in answer.faults if not fault.where or _is_of(fault, n)]
-    faults = tuple(replace(fault, where=fault.where.partition(".")[2]) for fault in within)
-    return Part(answer.data.get(f"{ALIAS}{n}"), faults)
+    return Part(answer.data.get(f"{ALIAS}{n}"), tuple(map(_below_alias, within)))
+
+
+def _below_alias(fault: Fault) -> Fault:
+    """An alias is nothing that a person could know."""
+    return replace(fault, where=fault.where.partition(".")[2])
 
 
 def _is_of(fault: Fault, n: int) -> bool:
