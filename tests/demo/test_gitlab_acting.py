@@ -234,8 +234,12 @@ async def test_the_free_edition_knows_no_approval(demo: GitlabDemo) -> None:
 async def test_a_manual_job_is_played_without_any_approval(demo: GitlabDemo) -> None:
     (row,) = await demo.get(f"{project(WEB)}/deployments", status="blocked")
     path = f"{project(WEB)}/jobs/{row['deployable']['id']}"
+    assert row["deployable"]["user"]["username"] != ON_CALL.login
     assert (await demo.ask("POST", f"{path}/play")).status_code == 200
-    assert (await demo.get(f"{project(WEB)}/deployments/{row['id']}"))["status"] == "running"
+    played = await demo.get(f"{project(WEB)}/deployments/{row['id']}")
+    assert played["status"] == "running"
+    assert played["deployable"]["user"]["username"] == ON_CALL.login  # the job is whose who played it,
+    assert played["user"] == row["user"]  # the deployment stays whose pipeline made it
     assert await demo.refusal("POST", f"{path}/play") == (400, "400 Bad request - Unplayable Job")
 
 
@@ -329,6 +333,8 @@ async def test_a_pipeline_is_made_of_a_branch_and_cancelled_and_retried(demo: Gi
     assert demo.world.calls["deploy", one.service.id] == 1
     number = answer.json()["id"]
     assert (await demo.get(f"{path}/pipelines", per_page="1"))[0]["id"] == number
+    mine = await demo.get(f"{path}/pipelines", username=ON_CALL.login)
+    assert [each["id"] for each in mine] == [number]
     answer = await demo.ask("POST", f"{path}/pipelines/{number}/cancel", json={})
     assert (answer.status_code, answer.json()["status"]) == (201, "canceled")
     answer = await demo.ask("POST", f"{path}/pipelines/{number}/retry", json={})

@@ -113,6 +113,7 @@ def played(call: Call) -> Response:
     if call.kept_out(one.service):
         raise forbidden()
     call.world.calls["play", one.id] += 1
+    call.site.players[one.id] = call.token.person
     lifecycle.let_go(call.world, one)
     return call.json(call.render.job(one, stage, project))
 
@@ -153,6 +154,8 @@ def pipelines(call: Call) -> Response:
         rows = [one for one in rows if one.runs[0].commit.branch == ref]
     if (sha := call.text("sha")) is not None:
         rows = [one for one in rows if one.runs[0].commit.sha == sha]
+    if (username := call.text("username")) is not None:
+        rows = [one for one in rows if one.runs[0].creator.login == username]
     if not call.old and (source := call.text("source")) is not None:
         rows = [one for one in rows if pipeline_source(one.runs[0]) == source]
     return call.page(rows, call.render.pipeline)

@@ -219,7 +219,9 @@ class Render:
             "created_at": rfc3339_ms(one.created_at - (3 * MINUTE if stage != "deploy" else 0)),
             "started_at": None if began is None else rfc3339_ms(began),
             "finished_at": None if ended is None else rfc3339_ms(ended),
-            "user": self.user_at_length(one.creator),
+            "user": self.user_at_length(
+                self.site.players.get(one.id, one.creator) if stage == "deploy" else one.creator
+            ),
             "commit": self.commit(one.commit, one.created_at - 4 * MINUTE),
             "pipeline": self.pipeline_of(one, project),
             "artifacts": [],

@@ -82,6 +82,7 @@ class Site:
         self.approvals: dict[str, list[Approval]] = {}  # by the deployment's id
         self.retried: dict[str, Deployment] = {}  # a deployment's id -> the one whose job retried its own
         self.origin: dict[str, Deployment] = {}  # the other way round
+        self.players: dict[str, Person] = {}  # a deployment's id -> who started its manual job
         self.canceling: set[str] = set()  # ids of deployments whose job has been told to end
         self.forced: set[str] = set()  # ids of deployments that were stopped without the environment's own job
         self.moved: dict[str, str] = {"acme/billing/api": "acme/payments/api"}  # where projects once were
