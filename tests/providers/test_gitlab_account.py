@@ -528,17 +528,19 @@ async def test_an_old_server_without_status_filters_and_update_order_is_read_all
     assert len([call for call in server.calls if call.query.get("order_by") == "updated_at"]) == 1
 
 
-async def test_one_odd_row_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    rows: list[Any] = [deployment(41), {"id": "x"}, deployment(42, "failed")]
+async def test_an_odd_row_is_a_problem_of_the_picture_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    rows: list[Any] = [deployment(42, "failed"), deployment(41), {"id": "x"}]
     places: list[Any] = [environment(), {"name": 3}]
     server = world()
     server.answers |= {"GET projects/7/deployments": rows, "GET projects/7/environments": places}
     with caplog.at_level(logging.WARNING):
         async with gitlab(server) as provider:
             [service] = (await provider.snapshot()).services
+            problems = (await provider.snapshot()).problems
     assert service.latest is not None
     assert service.latest.id == "42"
-    assert len([each for each in caplog.messages if "left out" in each]) == 2
+    assert [problem.partition(" of ")[0] for problem in problems] == ["1 environment", "1 deployment"]
+    assert len([each for each in caplog.messages if "could not be read" in each]) == 2
 
 
 async def test_a_row_with_every_optional_field_null_is_shown() -> None:

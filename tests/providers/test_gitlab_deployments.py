@@ -27,7 +27,7 @@ from tests.providers.gitlab_server import (
 )
 from tui.model.action import Verb
 from tui.model.entities import ChangeKind, Kind, Ref
-from tui.model.errors import NotFound, Refused
+from tui.model.errors import Forbidden, NotFound, Refused, Unreachable
 from tui.model.status import Status
 from tui.providers.gitlab.query import DeploymentQuery, OrderBy, Sort, Word
 
@@ -254,6 +254,22 @@ async def test_the_steps_are_the_jobs_of_the_pipeline_in_their_order() -> None:
         ("test: unit", Status.BUILDING, "", ""),
         ("deploy", Status.QUEUED, "manual", ""),
     ]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (403, Forbidden), (500, Unreachable)])
+async def test_steps_that_cannot_be_read_cost_one_request_and_leave_the_picture(
+    status: int, kind: type[Exception]
+) -> None:
+    server = world(deployment(41), deployment(42, "failed"))
+    server.answers["GET projects/7/pipelines/36/jobs"] = refusal(status, f"{status} Forbidden")
+    async with gitlab(server) as provider:
+        service = await the_service(provider)
+        failed = await the_deployment(provider, service, 42)
+        before = len(server.calls)
+        with pytest.raises(kind):
+            await provider.steps(failed)
+        assert len(server.calls) == before + 1
+        assert (await provider.snapshot()).is_complete
 
 
 async def test_an_external_deployment_has_no_steps() -> None:

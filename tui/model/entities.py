@@ -138,6 +138,7 @@ class Deployment(Struct, frozen=True):
     note: str = ""  # why it waits or failed, in the platform's words
     instances: tuple[Instance, ...] = ()
     approvals: tuple[ApprovalRule, ...] = ()
+    starts_at_creation: bool = True  # the platform reports no start of its own, so that `created_at` stands in for it
     not_now: Mapping[Verb, str] = field(default_factory=dict)
     """Why a verb the provider has cannot be done on this one, as far as the platform's answer tells."""
 
@@ -155,8 +156,12 @@ class Deployment(Struct, frozen=True):
         return f"waits for {sum(number for _, number in missing)} more: {named}"
 
     def duration_s(self, now: datetime) -> float | None:
-        """From start (or creation) to the end, or to `now` while in flight; None when it cannot be known."""
-        begin = self.started_at or self.created_at
+        """Return the time from start to end, or to `now` while in flight; None where it is not known.
+
+        The creation stands in for the start while in flight, and where the platform reports no start: what was
+        cancelled before it started took no time at all, however long it had waited.
+        """
+        begin = self.started_at or (self.created_at if self.status.in_flight or self.starts_at_creation else None)
         end = self.finished_at or (now if self.status.in_flight else None)
         if begin is None or end is None:
             return None

@@ -9,9 +9,10 @@ from tui.model.action import Verb
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
 from tui.model.provider import Credential
 from tui.model.text import plain
+from tui.providers import values
 from tui.providers.gitlab import decode
 from tui.providers.gitlab.api import Api
-from tui.providers.gitlab.projects import Projects
+from tui.providers.gitlab.projects import Projects, Scope
 from tui.providers.gitlab.wire import TokenRow, UserRow, VersionRow
 
 _KINDS = {
@@ -30,6 +31,7 @@ class Access:
         self._api = api
         self._projects = projects
         self._token: TokenRow | None = None
+        self._me: UserRow | None = None
         self._known = False
         self._asking = asyncio.Lock()
 
@@ -45,9 +47,15 @@ class Access:
         if self.kind == _KINDS["glcbt-"]:
             return _JOB_TOKEN
         scopes = self._token.scopes if self._token is not None else None
-        if scopes is None or "api" in scopes:
+        if not scopes or "api" in scopes:  # no token has no scope at all: then they could not be read
             return None
-        return _NARROW.format(scopes=", ".join(plain(each) for each in scopes) or "empty")
+        return _NARROW.format(scopes=", ".join(plain(each) for each in scopes))
+
+    async def me(self) -> UserRow | None:
+        """Return the token's owner, asked for once; None where the server does not say."""
+        if self._me is None:
+            self._me = await self._read_user()
+        return self._me
 
     @property
     def kind(self) -> str:
@@ -60,11 +68,9 @@ class Access:
         scope = await self._projects.scope(fresh=True)
         problems = list(scope.problems)
         version = await self._version()
-        who = await self._user()
-        names = [plain(row.path_with_namespace) for row in scope.projects.values()]
-        sees = f"{len(names)} project{'s' * (len(names) != 1)}"
-        if names:
-            sees += ": " + ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        self._me = await self._read_user()
+        who = plain(self._me.username or self._me.name or "") if self._me is not None else ""
+        sees = _sees(scope)
         if version:
             sees += f" (GitLab {version})"
         reason = self.blocked()
@@ -111,17 +117,25 @@ class Access:
         except ProviderError:
             return ""
 
-    async def _user(self) -> str:
+    async def _read_user(self) -> UserRow | None:
         try:
-            user = await self._api.one("user", UserRow)
+            return await self._api.one("user", UserRow)
         except (RateLimited, Unreachable):
             raise
         except ProviderError:
-            return ""
-        return plain(user.username or user.name or "")
+            return None
 
     def _expiry(self) -> list[str]:
-        expires_at = decode.moment(self._token.expires_at) if self._token is not None else None
+        expires_at = values.moment(self._token.expires_at) if self._token is not None else None
         if expires_at is None or expires_at - self._api.clock.now() > _SOON:
             return []
         return [f"The token expires on {expires_at:%Y-%m-%d}."]
+
+
+def _sees(scope: Scope) -> str:
+    """Say which projects there are; a number only where all of them could be read."""
+    names = ["/".join(decode.names(row)) for row in scope.projects.values()]
+    count = f"{len(names)} project{'s' * (len(names) != 1)}"
+    if not scope.all_read:
+        count = f"at least {count}" if names else "projects that could not be read"
+    return count + (": " + ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "")

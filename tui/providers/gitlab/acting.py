@@ -48,6 +48,8 @@ class Acting:
             return meant
         if intent.verb is Verb.ROLLBACK:
             raise Refused("A rollback wants to know which deployment to go back to.", remedy="Name one.")
+        if service.doubt:
+            raise Refused(service.doubt, remedy="Choose the deployment that is meant.")
         raise Refused(f"{service.path} has no deployment to {intent.verb}.", remedy="Deploy it first.")
 
     def known(self, intent: Intent, target: Deployment) -> DeploymentRow | None:

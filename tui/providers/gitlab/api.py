@@ -1,20 +1,18 @@
-"""GitLab's REST address: which header carries the token, how pages go on, how ids are written into a path."""
+"""GitLab's REST address: which header carries the token, and how ids are written into a path."""
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qs, quote, urlsplit
-
-from msgspec import Struct
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from tui.credentials import Secret
 from tui.model.clock import Clock
 from tui.model.provider import Connection, Meter
-from tui.providers.gitlab import wire
+from tui.providers import values
+from tui.providers.gitlab import pages
 from tui.providers.gitlab.errors import CREDENTIAL, classifier
+from tui.providers.gitlab.pages import Listing, Odd, Rows
 from tui.providers.http import Peer
 from tui.providers.rest import Answer, Params, Rest
 
@@ -23,16 +21,8 @@ PER_PAGE = 100  # GitLab's most
 
 _ROOT = "/api/v4"
 _JOB_TOKEN = "glcbt-"
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Rows(Struct, Generic[T]):
-    """One page. `next` is the number of the following one; None: this was the last."""
-
-    items: list[T]
-    next: int | None = None
 
 
 class Api:
@@ -72,26 +62,31 @@ class Api:
         return answer
 
     async def one(self, path: str, kind: type[T], params: Params | None = None) -> T:
-        return (await self.get(path, params)).decode(kind)
+        """Fetch one object, as leniently as a row of a list. Raises UnexpectedReply where it has no id."""
+        return decoded(await self.get(path, params), kind)
 
-    async def page(self, path: str, kind: type[T], params: Mapping[str, Any], page: int = 1) -> Rows[T]:
-        answer = await self.get(path, {"per_page": PER_PAGE, **params, "page": page})
-        items, odd = wire.read(answer.rows(), kind)
-        for each in odd:
-            _log.warning("Account %s: a row of %s is left out: %s", self.account, path, each)
-        return Rows(items, _next(answer, page))
+    async def page(self, path: str, kind: type[T], params: Mapping[str, Any], after: str = "") -> Rows[T]:
+        """Fetch one page. `after` is the `next` of the page before it."""
+        asked = pages.query_of({"per_page": PER_PAGE, **params}, after)
+        return pages.page_of(await self.get(path, asked), kind, asked)
 
-    async def all(self, path: str, kind: type[T], params: Mapping[str, Any], *, pages: int) -> list[T]:
-        """The rows of at most that many pages, one after the other."""
-        found: list[T] = []
-        page: int | None = 1
-        while page is not None and page <= pages:
-            rows = await self.page(path, kind, params, page)
-            found += rows.items
-            page = rows.next
-        if page is not None:
-            _log.warning("Account %s: %s has more than %d pages; the rest is left out", self.account, path, pages)
-        return found
+    async def all(self, path: str, kind: type[T], params: Mapping[str, Any], *, pages: int) -> Listing[T]:
+        """Fetch at most `pages` pages, one after the other."""
+        listing: Listing[T] = Listing()
+        after: str | None = ""
+        last: list[T | Odd] = []
+        for _ in range(pages):
+            rows = await self.page(path, kind, params, after or "")
+            if after and rows.found == last:
+                return listing  # a server without pages answers each with the same rows
+            listing.pages += 1
+            listing.items += rows.items
+            listing.odd += rows.odd
+            after, last = rows.next, rows.found
+            if after is None:
+                return listing
+        listing.cut = True
+        return listing
 
     async def act(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """A request that changes something. Raises OutcomeUnknown when its answer is lost."""
@@ -117,11 +112,9 @@ def _headers(token: Secret) -> dict[str, str]:
     return {name: token.reveal()}
 
 
-def _next(answer: Answer, page: int) -> int | None:
-    """By header, else by link, of which a proxy may have spoilt all but the query."""
-    told = answer.headers.get("x-next-page")
-    if told is None:
-        query = parse_qs(urlsplit(answer.links.get("next", {}).get("url", "")).query)
-        told = query.get("page", [""])[0]
-    found = int(told) if re.fullmatch(r"\d{1,9}", told.strip()) else 0
-    return found if found > page else None
+def decoded(answer: Answer, kind: type[T]) -> T:
+    """Decode the one object of an answer. Raises UnexpectedReply; OutcomeUnknown after a mutation."""
+    items, odd = values.rows([answer.content], kind)
+    if odd:
+        raise answer.unreadable(odd[0])
+    return items[0]

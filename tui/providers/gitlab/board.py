@@ -14,8 +14,9 @@ from tui.providers.gitlab import decode, reasons
 from tui.providers.gitlab.decode import Place
 from tui.providers.gitlab.watched import Watched
 from tui.providers.gitlab.wire import EnvironmentRow
+from tui.providers.values import link
 
-_TIERS = ("production", "staging", "testing", "development")
+_PROBLEMS = 20
 
 
 def snapshot(
@@ -30,13 +31,14 @@ def snapshot(
     for one in watched:
         namespace, _ = decode.names(one.project)
         project = projects.setdefault(namespace, _project(account, namespace, one))
-        found = sorted(one.environments.values(), key=_order)
+        found = sorted(one.environments.values(), key=decode.order)
         its = [_environment(account, one.project.id, row, project) for row in found]
         environments += its
         if one.error is not None or one.read_at is None:
             unread += [each.ref for each in its]
-            told.append(f"{plain(one.name)} could not be read. {one.error or ''}".rstrip())
+            told.append(f"{one.name} could not be read. {one.error or ''}".rstrip())
             continue
+        told += one.problems()
         observed_at = min(observed_at, one.read_at)
         services += [
             replace(_service(account, one, row, project, environment, place), observed_at=one.read_at)
@@ -50,20 +52,27 @@ def snapshot(
         services=tuple(
             replace(each, observed_at=None) if each.observed_at == observed_at else each for each in services
         ),
-        problems=tuple(told),
+        problems=_bounded(told),
         unread=tuple(unread),
     )
 
 
+def _bounded(problems: Sequence[str]) -> tuple[str, ...]:
+    """Keep the first ones and count the rest."""
+    if len(problems) <= _PROBLEMS:
+        return tuple(problems)
+    return (*problems[:_PROBLEMS], f"There are {len(problems) - _PROBLEMS} more problems like these.")
+
+
 def _project(account: str, namespace: str, one: Watched) -> Project:
     """A namespace: a group, or a person."""
-    url = decode.link(one.project.web_url)
+    url = link(one.project.web_url)
     return Project(Ref(account, Kind.PROJECT, namespace), namespace, url.rpartition("/")[0] if url else None)
 
 
 def _environment(account: str, project: int, row: EnvironmentRow, namespace: Project) -> Environment:
     ref = decode.place_ref(account, Kind.ENVIRONMENT, project, row.id)
-    return Environment(ref, namespace.ref, plain(row.name), ephemeral=decode.is_ephemeral(row))
+    return Environment(ref, namespace.ref, decode.environment_name(row), ephemeral=decode.is_ephemeral(row))
 
 
 def _service(
@@ -83,12 +92,15 @@ def _service(
     if live is not None and not live.is_live:  # the environment was stopped
         live = None
     state = decode.state(row)
+    doubt = one.doubt(row.id)
     shown = live or latest
     match state:
         case "stopped":
             status, raw = Status.STOPPED, "stopped"
         case "stopping":
             status, raw = Status.REMOVING, "stopping"
+        case _ if shown is None and doubt:
+            status, raw = Status.UNKNOWN, "not read"
         case _ if shown is None:
             status, raw = Status.STOPPED, "no deployment"
         case _:
@@ -102,13 +114,9 @@ def _service(
         environment_name=environment.name,
         status=status,
         status_raw=plain(raw),
-        url=decode.link(row.external_url),
+        url=link(row.external_url),
         latest=latest,
         live=live,
-        not_now=reasons.of_service(latest, live, state),
+        not_now=reasons.of_service(latest, live, state, one.heads.doubt(row.id)),
+        doubt=doubt,
     )
-
-
-def _order(row: EnvironmentRow) -> tuple[int, str]:
-    tier = row.tier or row.name
-    return (_TIERS.index(tier) if tier in _TIERS else len(_TIERS), row.name)

@@ -1,4 +1,4 @@
-"""GitLab's rows as our entities: statuses, what serves, revisions, approvals, steps."""
+"""Turn GitLab's rows into our entities: statuses, what is live, revisions, approvals, steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tui.model.entities import Approval, ApprovalRule, Deployment, Kind, Ref, Re
 from tui.model.status import Status
 from tui.model.text import plain
 from tui.providers.gitlab import reasons
-from tui.providers.gitlab.wire import ApprovalRow, DeploymentRow, EnvironmentRow, JobRow, ProjectRow
+from tui.providers.gitlab.wire import ApprovalRow, DeploymentRow, EnvironmentRow, JobRow, ProjectRow, UserRow
+from tui.providers.values import link, moment
 
 STATUS: dict[str, Status] = {
     "created": Status.QUEUED,
@@ -33,8 +34,11 @@ _OF_JOB = {
     "running": "running",
     "canceling": "running",
     "manual": "blocked",
+    **dict.fromkeys(("created", "pending", *_WAITS_FOR_A_MACHINE), "created"),
 }
+_WAITS_TO_RUN = frozenset({"pending", "waiting_for_resource", "preparing", "waiting_for_callback", "running"})
 _STEP = {
+    **dict.fromkeys(("created", "pending", "manual", *_WAITS_FOR_A_MACHINE), Status.QUEUED),
     "running": Status.BUILDING,
     "canceling": Status.BUILDING,
     "success": Status.LIVE,
@@ -50,6 +54,7 @@ _JOB_NOTE = {
     "waiting_for_callback": "Its job waits for a callback.",
     "canceling": "Its job is being canceled.",
 }
+_TIERS = ("production", "staging", "testing", "development")
 UNDER_WAY = frozenset({"created", "running", "blocked"})
 NEVER = datetime.min.replace(tzinfo=UTC)
 _FINISHED = frozenset({"success", "failed", "canceled", "skipped"})
@@ -70,22 +75,6 @@ class Place(Struct, frozen=True):
     approvals: bool = True  # the server has them
 
 
-def moment(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def link(text: str | None) -> str | None:
-    """An address of the web, or None."""
-    found = plain(text or "")
-    return found if found.startswith(("https://", "http://")) else None
-
-
 # -- refs ---------------------------------------------------------------------------------------------
 
 
@@ -102,11 +91,17 @@ def split(service: Ref) -> tuple[int, int]:
 
 
 def names(row: ProjectRow) -> tuple[str, str]:
-    """(the namespace's path, the project's own path)."""
-    namespace, _, own = plain(row.path_with_namespace).rpartition("/")
+    """Return the namespace's path and the project's own, from whatever of the row could be read."""
+    _, _, address = (link(row.web_url) or "").partition("://")
+    path = plain(row.path_with_namespace) or address.partition("/")[2].strip("/")
+    namespace, _, own = path.rpartition("/")
     if row.namespace is not None and row.namespace.full_path:
         namespace = plain(row.namespace.full_path)
-    return namespace, plain(row.path or "") or own
+    return namespace or "projects", plain(row.path or "") or own or f"project-{row.id}"
+
+
+def environment_name(row: EnvironmentRow) -> str:
+    return plain(row.name) or f"environment {row.id}"
 
 
 def rollback_allowed(row: ProjectRow) -> bool | None:
@@ -120,12 +115,17 @@ def rollback_allowed(row: ProjectRow) -> bool | None:
 
 
 def word(row: DeploymentRow) -> str:
-    """The status in GitLab's words; old servers tell only that of the job. "" where nothing tells."""
+    """Return the status in GitLab's words, on old servers that of the job; "" where neither could be read."""
     if row.status:
         return row.status
-    if row.deployable is None:
-        return ""
-    return _OF_JOB.get(row.deployable.status, "created")
+    job = row.job.status if row.job is not None else ""
+    return _OF_JOB.get(job, job)
+
+
+def short(text: str, limit: int = 40) -> str:
+    """Return a platform's word as harmless text of bounded length."""
+    text = plain(text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def detailed(row: DeploymentRow) -> bool:
@@ -158,6 +158,21 @@ def is_since(text: str | None, since: datetime) -> bool:
     return at is not None and at >= since
 
 
+def is_same(user: UserRow | None, other: UserRow | None) -> bool:
+    """Tell whether two rows are the same person, by id where both have one; not without evidence."""
+    if user is None or other is None:
+        return False
+    if user.id is not None and other.id is not None:
+        return user.id == other.id
+    return bool(user.username) and user.username == other.username
+
+
+def was_started_since(job: JobRow, since: datetime) -> bool:
+    """Tell whether a job began since then, or waits to begin."""
+    started_at = moment(job.started_at)
+    return job.status in _WAITS_TO_RUN if started_at is None else started_at >= since
+
+
 def missing(row: DeploymentRow) -> int:
     """How many approvals are still wanted, as far as the row tells."""
     by_rules = sum(rule.missing for rule in approvals(row))
@@ -172,11 +187,11 @@ def is_manual(row: DeploymentRow, *, whole: bool) -> bool:
 def deployment(row: DeploymentRow, place: Place, *, whole: bool) -> Deployment:
     status = _status(row, place)
     manual = is_manual(row, whole=whole)
-    job = row.deployable
+    job = row.job
     told = word(row)
     job_status = job.status if job is not None else ""
     raw = "manual" if manual else job_status or told if told == "created" else told or "unknown"
-    finished = job.finished_at if job is not None else row.updated_at
+    finished = job.finished_at if job is not None else row.updated_at if row.is_external else None
     rules = approvals(row)
     user = row.user
     return Deployment(
@@ -187,6 +202,7 @@ def deployment(row: DeploymentRow, place: Place, *, whole: bool) -> Deployment:
         created_at=moment(row.created_at),
         started_at=moment(job.started_at) if job is not None else None,
         finished_at=moment(finished) if told in _FINISHED else None,
+        starts_at_creation=row.is_external,
         revision=_revision(row, place),
         creator=plain(user.name or user.username or "") or None if user is not None else None,
         trigger=_trigger(row),
@@ -205,14 +221,14 @@ def best(rows: Iterable[DeploymentRow]) -> DeploymentRow | None:
 
 
 def _ended(row: DeploymentRow) -> tuple[datetime, int]:
-    text = row.deployable.finished_at if row.deployable is not None else row.updated_at
-    return (moment(text) or moment(row.created_at) or NEVER, row.id)
+    finished_at = moment(row.job.finished_at) if row.job is not None else None
+    return (finished_at or moment(row.updated_at) or moment(row.created_at) or NEVER, row.id)
 
 
 def _status(row: DeploymentRow, place: Place) -> Status:
     told = word(row)
     status = STATUS.get(told, Status.UNKNOWN)
-    job = row.deployable.status if row.deployable is not None else ""
+    job = row.job.status if row.job is not None else ""
     match status:
         case Status.QUEUED if job in _WAITS_FOR_A_MACHINE:
             return Status.WAITING
@@ -224,7 +240,7 @@ def _status(row: DeploymentRow, place: Place) -> Status:
 
 
 def _note(row: DeploymentRow, manual: bool) -> str:
-    job = row.deployable
+    job = row.job
     told = word(row)
     if manual:
         given = any(each.approved for rule in approvals(row) for each in rule.given)
@@ -232,24 +248,26 @@ def _note(row: DeploymentRow, manual: bool) -> str:
     if told == "blocked":
         lacking = missing(row)
         return f"{lacking} approval{'s' * (lacking != 1)} missing." if lacking else ""
-    if job is None:
+    if row.is_external:
         return "Made through the API, not by GitLab CI."
+    if job is None:
+        return "Its job could not be read."
     if told == "failed" and job.failure_reason:
         return plain(job.failure_reason).replace("_", " ").capitalize()
     return _JOB_NOTE.get(job.status, "") if told in UNDER_WAY else ""
 
 
 def _trigger(row: DeploymentRow) -> str | None:
-    if row.deployable is None:
+    if row.is_external:
         return "api"
-    pipeline = row.deployable.pipeline
+    pipeline = row.job.pipeline if row.job is not None else None
     return plain(pipeline.source or "") or None if pipeline is not None else None
 
 
 def _revision(row: DeploymentRow, place: Place) -> Revision | None:
     if not row.sha:
         return None
-    commit = row.deployable.commit if row.deployable is not None else None
+    commit = row.job.commit if row.job is not None else None
     sha = plain(row.sha)
     return Revision(
         sha,
@@ -262,11 +280,11 @@ def _revision(row: DeploymentRow, place: Place) -> Revision | None:
 
 def _url(row: DeploymentRow, place: Place) -> str | None:
     """The job's page, where there is one; else the environment's."""
-    job = link(row.deployable.web_url) if row.deployable is not None else None
+    job = link(row.job.web_url) if row.job is not None else None
     if job or not place.web_url:
         return job
-    if row.deployable is not None:
-        return f"{place.web_url}/-/jobs/{row.deployable.id}"
+    if row.job is not None:
+        return f"{place.web_url}/-/jobs/{row.job.id}"
     return f"{place.web_url}/-/environments/{split(place.service)[1]}"
 
 
@@ -284,20 +302,27 @@ def state(row: EnvironmentRow) -> str:
     return row.state or "available"
 
 
+def order(row: EnvironmentRow) -> tuple[int, str]:
+    """Sort production first, then what leads to it, then the rest by name."""
+    tier = row.tier or row.name
+    return (_TIERS.index(tier) if tier in _TIERS else len(_TIERS), row.name)
+
+
 def is_ephemeral(row: EnvironmentRow) -> bool:
     return row.name.startswith("review/")
 
 
 def steps(jobs: Sequence[JobRow]) -> tuple[Step, ...]:
-    """The jobs of a pipeline in the order they were made, which is that of the stages."""
+    """Return the jobs of a pipeline in the order they were made, which is that of the stages."""
     return tuple(_step(job) for job in sorted(jobs, key=lambda job: job.id))
 
 
 def _step(job: JobRow) -> Step:
     name, stage = plain(job.name or "") or f"job {job.id}", plain(job.stage or "")
-    status = _STEP.get(job.status, Status.QUEUED)
+    status = _STEP.get(job.status, Status.UNKNOWN)
     failed = status is Status.FAILED
-    details = [plain(job.status).replace("_", " ")] if job.status not in _STEP else []
+    told = status in (Status.QUEUED, Status.UNKNOWN)
+    details = [plain(job.status).replace("_", " ") or "its status could not be read"] if told else []
     if failed and job.allow_failure:
         details.append("allowed to fail")
     return Step(

@@ -7,6 +7,7 @@ from tui.model.errors import NotFound, Refused
 from tui.model.provider import Handler
 from tui.providers.gitlab import decode, reasons
 from tui.providers.gitlab.acting import Acting, Call, flag, only, path_of, project_of, where
+from tui.providers.gitlab.api import decoded
 from tui.providers.gitlab.wire import EnvironmentRow
 
 STOP = "stop"
@@ -40,7 +41,7 @@ class Environments:
         call = _call(intent)
         if (reason := reasons.of_state(self._acting.inventory.place(intent.service.ref).state)) is not None:
             raise Refused(reason)
-        row = (await self._acting.send(intent, call)).decode(EnvironmentRow)
+        row = decoded(await self._acting.send(intent, call), EnvironmentRow)
         self._acting.inventory.learn_environment(intent.service.ref, row)
         if decode.state(row) == "available":
             raise Refused(

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterable
 
 from tui.model.clock import Clock
-from tui.model.entities import Ref, Snapshot
+from tui.model.entities import Ref, Service, Snapshot
 from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
 from tui.model.provider import PRIORITY, Priority
 from tui.providers.gitlab import board, decode, pace
 from tui.providers.gitlab.api import Api
 from tui.providers.gitlab.decode import Place
-from tui.providers.gitlab.deployments import Deployments
+from tui.providers.gitlab.deployments import Deployments, query_of
 from tui.providers.gitlab.pace import Pace
 from tui.providers.gitlab.projects import Projects, Scope
-from tui.providers.gitlab.reader import Due, Reader, due
+from tui.providers.gitlab.query import DeploymentQuery
+from tui.providers.gitlab.reader import Allowance, Due, Reader, due
 from tui.providers.gitlab.watched import Watched
 from tui.providers.gitlab.wire import DeploymentRow, EnvironmentRow
+from tui.providers.values import link
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 5  # projects; each asks for two things at once when it is new
 
 
@@ -33,6 +38,8 @@ class Inventory:
         self._watched: dict[int, Watched] = {}
         self._focus: Ref | None = None
         self._reading = asyncio.Lock()
+        self._has_read = False
+        self._logged: frozenset[str] = frozenset()
         self._behind_s: float | None = None  # the monotonic clock behind the wall's
 
     async def snapshot(self) -> Snapshot:
@@ -40,10 +47,14 @@ class Inventory:
             scope = await self._projects.scope()
             self._adopt(scope)
             self._look_at_the_clock()
-            await self._read_due(asked=PRIORITY.get() is Priority.FOCUSED)
+            plan = pace.pace(len(self._watched), self._api.per_minute)
+            await self._read_due(plan, asked=PRIORITY.get() is Priority.FOCUSED)
             self._weigh()
+            await self._read_more(plan)
             watched = list(self._watched.values())
-            return board.snapshot(self._api.account, watched, scope.problems, self._clock, self.place)
+            snapshot = board.snapshot(self._api.account, watched, scope.problems, self._clock, self.place)
+            self._log_news(snapshot.problems)
+            return snapshot
 
     def focus(self, service: Ref | None) -> None:
         if service is not None and service != self._focus and (watched := self._of(service)) is not None:
@@ -61,12 +72,21 @@ class Inventory:
         row = self._projects.known(project)
         return Place(
             service,
-            decode.link(row.web_url) if row is not None else None,
+            link(row.web_url) if row is not None else None,
             live=live.id if live is not None else None,
             state=decode.state(found) if found is not None else "available",
             rollback=decode.rollback_allowed(row) if row is not None else None,
             approvals=self.has_approvals,
         )
+
+    def query(self, service: Service) -> DeploymentQuery:
+        """Select a service's deployments by its environment's name as GitLab writes it, which screens may not."""
+        watched = self._of(service.ref)
+        environment = decode.split(service.ref)[1]
+        row = watched.environments.get(environment) if watched is not None else None
+        if row is not None:
+            return query_of(row)
+        return DeploymentQuery(environment=service.environment_name, environment_id=environment)
 
     def row(self, service: Ref, row: DeploymentRow) -> tuple[DeploymentRow, bool]:
         """The row with the approvals that are known of it, and whether it was read on its own."""
@@ -100,6 +120,13 @@ class Inventory:
             watched.wanted = True
             watched.hot_until = self._clock.monotonic() + pace.ACTED_S
 
+    def _log_news(self, problems: Iterable[str]) -> None:
+        """Log each problem once, not with every picture that has it."""
+        for problem in problems:
+            if problem not in self._logged:
+                _log.warning("Account %s: %s", self._api.account, problem)
+        self._logged = frozenset(problems)
+
     # -- reading --------------------------------------------------------------------------------------------
 
     def _of(self, service: Ref) -> Watched | None:
@@ -117,12 +144,11 @@ class Inventory:
         behind_s = self._clock.now().timestamp() - self._clock.monotonic()
         if self._behind_s is not None and behind_s - self._behind_s > pace.SLEPT_S:
             for each in self._watched.values():
-                each.doubt()
+                each.doubt_all()
         self._behind_s = behind_s
 
-    async def _read_due(self, *, asked: bool) -> None:
+    async def _read_due(self, plan: Pace, *, asked: bool) -> None:
         now = self._clock.monotonic()
-        plan = pace.pace(len(self._watched), self._api.per_minute)
         focus = decode.split(self._focus)[0] if self._focus is not None else 0
         parts: list[tuple[Watched, Due]] = []
         for id_, watched in self._watched.items():
@@ -131,14 +157,27 @@ class Inventory:
                 parts.append((watched, part))
         await self._read_all(parts)
         if parts and all(isinstance(watched.error, Unreachable) for watched, _ in parts):
-            await self._read_another(plan, [watched for watched, _ in parts])
+            await self._read_another([watched for watched, _ in parts])
 
-    async def _read_another(self, plan: Pace, tried: list[Watched]) -> None:
+    async def _read_more(self, plan: Pace) -> None:
+        """Ask for single environments, the focused project's first, when all lists are read: they cannot cost those."""
+        allowance = Allowance(plan.asides if self._has_read else pace.FIRST_ASIDES)
+        self._has_read = True
+        focus = decode.split(self._focus)[0] if self._focus is not None else 0
+        for watched in sorted(self._watched.values(), key=lambda each: each.project.id != focus):
+            if watched.error is not None or not allowance.left:
+                continue
+            try:
+                await self._reader.read_more(watched, allowance)
+            except RateLimited:
+                return
+
+    async def _read_another(self, tried: list[Watched]) -> None:
         """Whether it is these projects or the whole account: another one tells."""
         others = [each for each in self._watched.values() if each not in tried and each.error is None]
         if not others:
             return
-        await self._read_all([(others[0], Due(False, True, False, ()))])
+        await self._read_all([(others[0], Due(changes=True))])
         if others[0].error is not None:  # it is not known what of the others is still so
             for each in others:
                 each.error = others[0].error
@@ -172,5 +211,5 @@ class Inventory:
             for each in self._watched.values():
                 each.error, each.retry_at = None, 0.0
                 if not isinstance(whole[0], RateLimited):
-                    each.doubt()
+                    each.doubt_all()
             raise whole[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from tui.model.action import Danger, Effect, Intent, Progress, Receipt, Verb
@@ -23,7 +23,7 @@ from tui.providers.gitlab.acting import (
     project_of,
     where,
 )
-from tui.providers.gitlab.query import DeploymentQuery
+from tui.providers.gitlab.api import decoded
 from tui.providers.gitlab.wire import DeploymentRow, JobRow, PipelineRow
 
 PIPELINE = "pipeline"
@@ -61,7 +61,7 @@ class Jobs:
         only(intent, ())
         target = self._acting.target(intent)
         row = self._acting.known(intent, target)
-        call = Call("POST", job_path(intent, row.deployable if row is not None else None, "retry"))
+        call = Call("POST", job_path(intent, row.job if row is not None else None, "retry"))
         also = "" if row is not None else f"  (the job of deployment {target.id})"
         message = target.revision.message if target.revision is not None else None
         what = named(target) + (f" “{message}”" if message else "")
@@ -95,7 +95,7 @@ class Jobs:
             if intent.verb is Verb.ROLLBACK and not error.scope:
                 raise Forbidden(error.message, remedy=reasons.NO_ROLLBACK) from error
             raise
-        made = answer.decode(JobRow)
+        made = decoded(answer, JobRow)
         found = await self._made_by(intent, made.id)
         message = "" if newest.id == row.id else f"deployment {newest.id} was its newest run"
         return self._acting.accepted(
@@ -104,9 +104,11 @@ class Jobs:
 
     def _retryable(self, intent: Intent, row: DeploymentRow, newest: DeploymentRow) -> JobRow:
         """The job to run again. Raises Refused where GitLab would, with a better reason."""
-        job = newest.deployable
-        if job is None:
+        job = newest.job
+        if newest.is_external:
             raise Refused(reasons.EXTERNAL + " again.", remedy="Deploy it from where it was made.")
+        if job is None:
+            raise Refused(reasons.NO_JOB, remedy="Run it again on GitLab's own page.")
         live = self._acting.inventory.place(intent.service.ref).live
         if intent.verb is Verb.ROLLBACK:
             if decode.word(row) != "success":
@@ -123,47 +125,36 @@ class Jobs:
 
     async def _newest_run(self, intent: Intent, row: DeploymentRow) -> DeploymentRow:
         """A job can be run again once: the one to run is the last of the chain, of the same commit and name."""
-        if row.deployable is None:
+        if row.job is None:
             return row
-        query = DeploymentQuery(environment=intent.service.environment_name)
-        rows = (await self._acting.deployments.page(project_of(intent), query)).items
-        chain = [
-            each
-            for each in rows
-            if each.id >= row.id
-            and each.sha == row.sha
-            and each.deployable is not None
-            and each.deployable.name == row.deployable.name
-            and each.deployable.status not in _NEVER_RAN
-            and each.deployable.failure_reason != _REJECTED
-        ]
-        return max([row, *chain], key=lambda each: each.id)
+        query = self._acting.inventory.query(intent.service)
+        return newest_run(row, (await self._acting.deployments.newest(project_of(intent), query)).items)
 
     async def _made_by(self, intent: Intent, job: int) -> DeploymentRow | None:
-        """The deployment that the new job makes; None when it is not there yet, and is found by looking for it."""
-        query = DeploymentQuery(environment=intent.service.environment_name)
+        """Find the deployment that the new job makes; None while it is not there yet, which `trace` looks for then."""
+        query = self._acting.inventory.query(intent.service)
         try:
-            rows = (await self._acting.deployments.page(project_of(intent), query, per_page=20)).items
+            rows = (await self._acting.deployments.newest(project_of(intent), query, per_page=20)).items
         except ProviderError:
             return None
         self._acting.inventory.learn(intent.service.ref, rows)
-        return next((row for row in rows if row.deployable is not None and row.deployable.id == job), None)
+        return next((row for row in rows if row.job is not None and row.job.id == job), None)
 
     # -- deploy: a manual job, else a pipeline ------------------------------------------------------------------
 
     def _deploy_effect(self, intent: Intent) -> Effect:
         variables = _variables(intent)
-        waiting = self._waiting(intent)
+        waiting = self.waiting(intent)
         if waiting is not None:
             row = self._acting.known(intent, waiting)
             body = {"job_variables_attributes": variables} if variables else {}
-            call = Call("POST", job_path(intent, row.deployable if row is not None else None, "play"), body)
+            call = Call("POST", job_path(intent, row.job if row is not None else None, "play"), body)
             return self._acting.effect(
                 call,
                 f"Runs the manual job of {named(waiting)}, which deploys {where(intent)}.",
                 "What serves now is replaced when it ends well.",
             )
-        ref = _ref(intent)
+        ref = ref_of(intent)
         return self._acting.effect(
             self._pipeline_call(intent, ref, variables),
             f"Runs a new pipeline on {ref}, which may deploy {where(intent)}.",
@@ -174,46 +165,48 @@ class Jobs:
 
     async def _deploy(self, intent: Intent) -> Receipt:
         variables = _variables(intent)
-        waiting = self._waiting(intent)
+        waiting = self.waiting(intent)
         if waiting is not None:
             return await self._play(intent, waiting, variables)
-        call = self._pipeline_call(intent, _ref(intent), variables)
-        return self._follows(intent, (await self._acting.send(intent, call)).decode(PipelineRow))
+        call = self._pipeline_call(intent, ref_of(intent), variables)
+        return self.follows(intent, decoded(await self._acting.send(intent, call), PipelineRow))
 
-    def _follows(self, intent: Intent, pipeline: PipelineRow) -> Receipt:
+    def follows(self, intent: Intent, pipeline: PipelineRow) -> Receipt:
         return self._acting.accepted(
             intent, message=f"pipeline {pipeline.id}", operation=f"{PIPELINE}:{project_of(intent)}:{pipeline.id}"
         )
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
         """Of a deploy: its manual job waits no longer, or the API has made a pipeline on the ref since then."""
-        waiting = self._waiting(intent)
+        waiting = self.waiting(intent)
         if waiting is not None:
             row = await self._acting.read(intent, waiting)
-            if row.deployable is None or row.deployable.status in ("manual", "scheduled"):
+            if row.job is None or row.job.status in ("manual", "scheduled"):
                 return None
             return self._acting.accepted(intent, deployment=self._acting.ref(row.id))
-        ref = _ref(intent)
+        ref = ref_of(intent)
         params = {"ref": ref, "source": "api", "order_by": "id", "sort": "desc"}
         rows = (await self._acting.api.page(f"{path_of(intent)}/pipelines", PipelineRow, params)).items
         ours = [row for row in rows if row.ref == ref and _by_api(row) and decode.is_since(row.created_at, since)]
-        return self._follows(intent, min(ours, key=lambda row: row.id)) if ours else None
+        return self.follows(intent, min(ours, key=lambda row: row.id)) if ours else None
 
     async def _play(self, intent: Intent, target: Deployment, variables: list[dict[str, str]]) -> Receipt:
         row = await self._acting.read(intent, target)
-        if row.deployable is None:
+        if row.is_external:
             raise Refused(reasons.EXTERNAL + ".", remedy="Deploy it from where it was made.")
+        if row.job is None:
+            raise Refused(reasons.NO_JOB, remedy="Run it on GitLab's own page.")
         lacking = decode.missing(row)
         if decode.word(row) == "blocked" and lacking:
             are = "approvals are" if lacking != 1 else "approval is"
             raise Refused(f"Deployment {row.id} cannot be deployed yet: {lacking} {are} missing.", remedy="Approve it.")
-        if row.deployable.status not in ("manual", "scheduled"):
+        if row.job.status not in ("manual", "scheduled"):
             raise Refused(f"Deployment {row.id} waits for nobody any more: it is {decode.word(row)}.")
         body = {"job_variables_attributes": variables} if variables else {}
-        await self._acting.send(intent, Call("POST", job_path(intent, row.deployable, "play"), body))
+        await self._acting.send(intent, Call("POST", job_path(intent, row.job, "play"), body))
         return self._acting.accepted(intent, deployment=self._acting.ref(row.id))
 
-    def _waiting(self, intent: Intent) -> Deployment | None:
+    def waiting(self, intent: Intent) -> Deployment | None:
         """The manual deployment that a deploy without a ref means."""
         only(intent, _DEPLOY_OPTIONS)
         if option(intent, "ref"):
@@ -242,7 +235,7 @@ class Jobs:
         row = self._acting.known(intent, target)
         call, whole = _cancel_call(intent, target, row)
         stays = "What serves now goes on serving; what the job did already is not undone."
-        if row is not None and row.deployable is None:
+        if row is not None and row.is_external:
             return self._acting.effect(
                 call,
                 f"Marks {named(target)} of {where(intent)} as canceled.",
@@ -266,7 +259,7 @@ class Jobs:
         try:
             await self._acting.send(intent, call)
         except NotFound as error:
-            if whole or row.deployable is None:
+            if whole or row.is_external:
                 raise
             raise Refused(
                 f"{error.message.rstrip('.')}: the job of deployment {row.id} cannot be canceled on its own.",
@@ -284,9 +277,11 @@ class Jobs:
 
 def _cancel_call(intent: Intent, target: Deployment, row: DeploymentRow | None) -> tuple[Call, bool]:
     """(the request, whether it cancels the whole pipeline). Trigger jobs are canceled with their pipeline."""
-    job = row.deployable if row is not None else None
+    job = row.job if row is not None else None
     whole, force = flag(intent, "pipeline"), flag(intent, "force")
-    if row is not None and job is None:
+    if row is not None and job is None and not row.is_external:
+        raise Refused(reasons.NO_JOB, remedy="Cancel it on GitLab's own page.")
+    if row is not None and row.is_external:
         if whole or force:
             raise Refused(f"Deployment {target.id} was made through the API: there is neither a job nor a pipeline.")
         return Call("PUT", f"{path_of(intent)}/deployments/{target.id}", {"status": "canceled"}), False
@@ -306,7 +301,25 @@ def _by_api(row: PipelineRow) -> bool:
     return row.source in (None, "api")  # old servers do not tell
 
 
-def _ref(intent: Intent) -> str:
+def newest_run(row: DeploymentRow, rows: Iterable[DeploymentRow]) -> DeploymentRow:
+    """Return the newest run of a row's job on its commit, which is the row itself if that was not run again."""
+    job = row.job
+    if job is None:
+        return row
+    chain = [
+        each
+        for each in rows
+        if each.id >= row.id
+        and each.sha == row.sha
+        and each.job is not None
+        and each.job.name == job.name
+        and each.job.status not in _NEVER_RAN
+        and each.job.failure_reason != _REJECTED
+    ]
+    return max([row, *chain], key=lambda each: each.id)
+
+
+def ref_of(intent: Intent) -> str:
     """The ref for a new pipeline: what was asked for, else that of the deployment that is meant."""
     if ref := option(intent, "ref"):
         if any(each.isspace() or ord(each) < 32 for each in ref) or ref.startswith("-"):

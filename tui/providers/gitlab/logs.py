@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tui.model.clock import Clock
 from tui.model.entities import Deployment
-from tui.model.errors import NotFound, Refused
+from tui.model.errors import NotFound, Refused, UnexpectedReply
 from tui.model.log import Cursor, GapKind, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.providers import http
 from tui.providers.gitlab import trace
@@ -50,7 +50,7 @@ class Logs:
             raise Refused(f"GitLab does not offer {source.kind} logs.")
         deployment = source.deployment or source.service.latest
         if deployment is None:
-            raise Refused(f"{source.service.path} has no deployment yet.")
+            raise Refused(source.service.doubt or f"{source.service.path} has no deployment yet.")
         path, job = await self._job(deployment)
         reading = _Reading(self, path, cursor)
         at_first = not cursor.started
@@ -86,15 +86,17 @@ class Logs:
 
     async def _job(self, deployment: Deployment) -> tuple[str, JobRow]:
         row = await self._timeline.row(deployment)
-        if row.deployable is None:
+        if not row.is_external and row.job is None:
+            raise UnexpectedReply(f"The job of deployment {deployment.id} could not be read, so its log is not known.")
+        if row.job is None:
             raise Refused(
                 f"Deployment {deployment.id} was made through the API, not by GitLab CI: GitLab has no log of it.",
                 remedy="Look where it was made.",
             )
         no_log = f"Deployment {deployment.id} was made by a trigger job, which has no log of its own."
-        if row.deployable.downstream_pipeline is not None:
+        if row.job.downstream_pipeline is not None:
             raise Refused(no_log, remedy="The pipeline that it started has.")
-        path = f"{project_path(split(deployment.service)[0])}/jobs/{row.deployable.id}"
+        path = f"{project_path(split(deployment.service)[0])}/jobs/{row.job.id}"
         try:
             return path, await self._api.one(path, JobRow)
         except NotFound as error:

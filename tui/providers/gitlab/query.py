@@ -12,8 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from tui.model.errors import Refused
+from tui.providers import values
 from tui.providers.gitlab import decode
-from tui.providers.gitlab.wire import DeploymentRow
+from tui.providers.gitlab.wire import DeploymentRow, PlaceRow
 
 
 class OrderBy(StrEnum):
@@ -52,6 +53,7 @@ class DeploymentQuery(Struct, frozen=True):
     finished_after: datetime | None = None
     finished_before: datetime | None = None
     environment: str | None = None  # the exact name
+    environment_id: int | None = None  # not sent: GitLab filters by name only
     status: Word | None = None
 
     def params(self) -> dict[str, Any]:
@@ -83,20 +85,30 @@ class DeploymentQuery(Struct, frozen=True):
         if by_update and self.order_by is not OrderBy.UPDATED_AT:
             raise Refused("A filter by the time of the update goes with order_by=updated_at.")
 
+    def is_of(self, place: PlaceRow | None) -> bool:
+        """Tell whether a row's environment was asked for; by id where both are known, for names may change."""
+        if self.environment is None and self.environment_id is None:
+            return True
+        if place is None:
+            return False
+        if self.environment_id is not None and place.id is not None:
+            return place.id == self.environment_id
+        return bool(place.name) and place.name == self.environment
+
     def matches(self, row: DeploymentRow) -> bool:
-        """Whether the row was asked for: old servers ignore filters they do not know, and answer 200."""
-        if self.environment is not None and (row.environment is None or row.environment.name != self.environment):
+        """Tell whether the row was asked for: old servers ignore filters they do not know, and answer 200."""
+        if not self.is_of(row.environment):
             return False
         if self.status is not None and decode.word(row) != self.status:
             return False
-        finished_at = row.deployable.finished_at if row.deployable is not None else None
+        finished_at = row.job.finished_at if row.job is not None else None
         return _within(row.updated_at, self.updated_after, self.updated_before) and _within(
             finished_at, self.finished_after, self.finished_before
         )
 
 
 def _within(text: str | None, after: datetime | None, before: datetime | None) -> bool:
-    at = decode.moment(text)
+    at = values.moment(text)
     return at is None or ((after is None or at >= after) and (before is None or at <= before))
 
 

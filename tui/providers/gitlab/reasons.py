@@ -18,6 +18,7 @@ CANCELABLE = frozenset(
     | {"scheduled"}
 )
 EXTERNAL = "This deployment was made through the API, not by GitLab CI: GitLab has no job of it to run"
+NO_JOB = "Its job could not be read, so GitLab cannot be asked to act on it from here."
 NO_ROLLBACK = (
     "The project prevents outdated deployments (Settings > CI/CD > General pipelines); its owner can allow rollbacks "
     "there."
@@ -45,7 +46,7 @@ def of_deployment(row: DeploymentRow, place: Place, status: Status, *, manual: b
         why[Verb.REMOVE] = "It is the one that is deployed, which GitLab does not remove from the list."
     if (reason := _no_approval(status, told, place, manual)) is not None:
         why[Verb.APPROVE] = why[Verb.REJECT] = reason
-    if row.deployable is not None:
+    if not row.is_external:
         why[Verb.SET_STATUS] = "GitLab CI sets the status of this deployment itself: cancel or redeploy it instead."
     if status is Status.NEEDS_APPROVAL and not manual and row.pending_approval_count:
         lacking = row.pending_approval_count
@@ -57,17 +58,19 @@ def of_deployment(row: DeploymentRow, place: Place, status: Status, *, manual: b
     return why
 
 
-def of_service(latest: Deployment | None, live: Deployment | None, state: str) -> dict[Verb, str]:
-    """For verbs that are asked of the service alone."""
+def of_service(latest: Deployment | None, live: Deployment | None, state: str, doubt: str) -> dict[Verb, str]:
+    """Return reasons for verbs that are asked of the service alone. `doubt`: why its newest deployment is not known."""
     why: dict[Verb, str] = {}
     for verb in Verb:
         meant = target(verb, latest, live)
-        if meant is not None and verb in meant.not_now:
+        if doubt and verb in _OF_A_DEPLOYMENT:
+            why[verb] = f"{doubt} Choose the deployment that is meant." if meant is not None else doubt
+        elif meant is not None and verb in meant.not_now:
             why[verb] = meant.not_now[verb]
         elif meant is None and verb in _OF_A_DEPLOYMENT:
             why[verb] = "It has no deployment yet: deploy it first."
     if latest is None:
-        why[Verb.ROLLBACK] = "It has no deployment to go back to."
+        why[Verb.ROLLBACK] = doubt or "It has no deployment to go back to."
     if (reason := of_state(state)) is not None:
         why[Verb.STOP] = reason
     else:
@@ -96,9 +99,11 @@ def of_state(state: str) -> str | None:
 
 
 def _no_retry(row: DeploymentRow, told: str, manual: bool) -> str | None:
-    job = row.deployable
-    if job is None:
+    job = row.job
+    if row.is_external:
         return EXTERNAL + " again."
+    if job is None:
+        return NO_JOB
     if job.failure_reason == "deployment_rejected":
         return "It was rejected, and a rejected deployment is not run again: deploy a new pipeline."
     if manual:
@@ -109,7 +114,9 @@ def _no_retry(row: DeploymentRow, told: str, manual: bool) -> str | None:
 
 
 def _no_cancel(row: DeploymentRow, told: str, manual: bool) -> str | None:
-    job = row.deployable
+    job = row.job
+    if not row.is_external and job is None:
+        return NO_JOB
     if job is None:
         return None if row.status in ("created", "running") else f"Only what runs can be canceled; it is {told}."
     if manual:

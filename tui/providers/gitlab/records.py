@@ -11,6 +11,7 @@ from tui.model.errors import NotFound, Refused
 from tui.model.provider import Handler
 from tui.providers.gitlab import decode
 from tui.providers.gitlab.acting import Acting, Call, flag, named, one_of, only, option, path_of, project_of, where
+from tui.providers.gitlab.api import decoded
 from tui.providers.gitlab.errors import NoRoute
 from tui.providers.gitlab.query import DeploymentQuery
 from tui.providers.gitlab.wire import DeploymentRow
@@ -53,7 +54,7 @@ class Records:
 
     async def _record(self, intent: Intent) -> Receipt:
         answer = await self._acting.send(intent, _record_call(intent))
-        made = answer.decode(DeploymentRow)
+        made = decoded(answer, DeploymentRow)
         return self._acting.accepted(
             intent, message=f"recorded as deployment {made.id}", deployment=self._acting.ref(made.id)
         )
@@ -71,9 +72,9 @@ class Records:
     async def _trace_record(self, intent: Intent, since: datetime) -> Receipt | None:
         body = _record_call(intent).body
         query = DeploymentQuery(environment=body["environment"])
-        rows = (await self._acting.deployments.page(project_of(intent), query, per_page=_NEWEST)).items
+        rows = (await self._acting.deployments.newest(project_of(intent), query, per_page=_NEWEST)).items
         for row in rows[::-1]:
-            same = (row.sha, row.ref, row.deployable) == (body["sha"], body["ref"], None)
+            same = row.is_external and (row.sha, row.ref) == (body["sha"], body["ref"])
             if same and decode.is_since(row.created_at, since):
                 return self._acting.accepted(
                     intent, message=f"recorded as deployment {row.id}", deployment=self._acting.ref(row.id)
@@ -84,7 +85,7 @@ class Records:
         target = self._acting.target(intent)
         call = _status_call(intent, target.id)
         row = self._acting.known(intent, target)
-        if row is not None and row.deployable is not None:
+        if row is not None and not row.is_external:
             raise Refused(target.not_now.get(Verb.SET_STATUS) or "GitLab CI sets the status of this deployment itself.")
         return self._acting.effect(
             call, f"Says that {named(target)} of {where(intent)} is {call.body['status']}.", _RECORD_ONLY

@@ -6,20 +6,22 @@ import re
 
 from tui.model.entities import Change, ChangeKind, Changes, Deployment, Page, Ref, Service, Step
 from tui.model.errors import NotFound, ProviderError, RateLimited, Refused, Unauthorized
+from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.gitlab import decode
+from tui.providers.gitlab import decode, pages
 from tui.providers.gitlab.api import PER_PAGE, Api, project_path
 from tui.providers.gitlab.deployments import Deployments
 from tui.providers.gitlab.errors import NoRoute
 from tui.providers.gitlab.inventory import Inventory
 from tui.providers.gitlab.projects import Projects
-from tui.providers.gitlab.query import DeploymentQuery
 from tui.providers.gitlab.wire import DeploymentRow, JobRow, MergeRequestRow
+from tui.providers.values import link, moment
 
 _SKIPPED_PAGES = 10  # of other environments' rows, on servers that cannot filter
 _BLOCKED_LOOKS = 3
 _STEP_PAGES = 3
 _MERGE_REQUEST_PAGES = 5
+_OTHER_ORDER = "GitLab does not list these deployments newest first, and there are too many to sort: some are missing."
 
 
 class Timeline:
@@ -31,20 +33,25 @@ class Timeline:
         self._settings_read: set[int] = set()
 
     async def page(self, service: Service, before: str | None, limit: int) -> Page[Deployment]:
-        """`before` is `page:id`: the page to read, and the last id of the page in front, which pages drift across."""
+        """`before` is `id:query`: the last id of the page before, as pages drift, and the query of the page to read."""
         project, _ = decode.split(service.ref)
-        page, last = _cursor(before)
+        after, last = _cursor(before)
         per_page = max(1, min(limit, PER_PAGE))
-        query = DeploymentQuery(environment=service.environment_name)
+        query = self._inventory.query(service)
         found: list[DeploymentRow] = []
-        following: int | None = page
+        problems: list[str] = []
+        following: str | None = after
         for _ in range(_SKIPPED_PAGES):
             if following is None or len(found) >= per_page:
                 break
-            page = following
-            rows = await self._deployments.page(project, query, page=page, per_page=per_page)
-            found += [row for row in rows.items if last is None or row.id < last]
-            following = rows.next
+            after = following
+            rows = await self._deployments.newest(project, query, per_page=per_page, after=after)
+            older = [row for row in rows.items if last is None or row.id < last]
+            found += older
+            problems += pages.unread(rows.odd, "deployment", service.environment_name)
+            if not rows.trusted:
+                problems.append(_OTHER_ORDER)
+            following = rows.next if older or not rows.guessed else None
         shown = found[:per_page]
         self._inventory.learn(service.ref, shown)
         if before is None:
@@ -52,16 +59,17 @@ class Timeline:
             await self._look_at_blocked(service.ref, project, shown)
         cursor = None
         if len(found) > per_page:
-            cursor = f"{page}:{shown[-1].id}"
+            cursor = f"{shown[-1].id}:{after}"
         elif following is not None:
-            cursor = f"{following}:{shown[-1].id if shown else last or ''}"
-        return Page(tuple(self._deployment(row, service.ref) for row in shown), cursor)
+            cursor = f"{shown[-1].id if shown else last or ''}:{following}"
+        return Page(tuple(self._deployment(row, service.ref) for row in shown), cursor, tuple(problems))
 
     async def one(self, ref: Ref, service: Service) -> Deployment:
         """Raises NotFound, also for a deployment of another environment."""
         row = await self._read(ref.id, service.ref)
-        if row.environment is not None and row.environment.id != decode.split(service.ref)[1]:
-            raise NotFound(f"Deployment {ref.id} is of {plain(row.environment.name)}, not of {service.path}.")
+        if row.environment is not None and not self._inventory.query(service).is_of(row.environment):
+            of = decode.short(row.environment.name) or f"environment {row.environment.id}"
+            raise NotFound(f"Deployment {ref.id} is of {of}, not of {service.path}.")
         return self._deployment(row, service.ref)
 
     async def row(self, deployment: Deployment) -> DeploymentRow:
@@ -72,13 +80,17 @@ class Timeline:
     async def steps(self, deployment: Deployment) -> tuple[Step, ...]:
         """The jobs of its pipeline; of one without a pipeline, none."""
         row = await self.row(deployment)
-        job = row.deployable
+        job = row.job
         if job is None:
-            return ()
+            return () if row.is_external else (_unread_step("its job could not be read"),)
         if job.pipeline is None:
             return decode.steps([job])
         path = f"{project_path(decode.split(deployment.service)[0])}/pipelines/{job.pipeline.id}/jobs"
-        return decode.steps(await self._api.all(path, JobRow, {}, pages=_STEP_PAGES))
+        listing = await self._api.all(path, JobRow, {}, pages=_STEP_PAGES)
+        unread = pages.unread(listing.odd, "job", f"pipeline {job.pipeline.id}")
+        if listing.cut:
+            unread.append(f"Pipeline {job.pipeline.id} has more than {len(listing.items)} jobs.")
+        return (*decode.steps(listing.items), *map(_unread_step, unread))
 
     async def changes(self, deployment: Deployment, before: Deployment | None) -> Changes:
         """Its merge requests, and a page that compares the two revisions; else the commit."""
@@ -86,17 +98,21 @@ class Timeline:
         path = f"{project_path(project)}/deployments/{deployment.id}/merge_requests"
         compare = self._compare(deployment, before)
         try:
-            rows = await self._api.all(path, MergeRequestRow, {}, pages=_MERGE_REQUEST_PAGES)
+            listing = await self._api.all(path, MergeRequestRow, {}, pages=_MERGE_REQUEST_PAGES)
         except NoRoute:
             return _commit(deployment, compare, "This GitLab server does not tell a deployment's merge requests.")
+        rows = listing.items
+        unread = " ".join(pages.unread(listing.odd, "merge request", f"deployment {deployment.id}"))
+        if listing.cut:
+            unread = f"There are more than these {len(rows)} merge requests. {unread}".rstrip()
         if not rows:
-            note = (
+            note = unread or (
                 "GitLab knows no merge request of it: it tracks them only for environments without a / in their name "
                 "and for those of the production and staging tiers."
             )
             return _commit(deployment, compare, note)
-        rows.sort(key=lambda row: (decode.moment(row.merged_at) or decode.NEVER, row.iid), reverse=True)
-        return Changes(tuple(_merge_request(row) for row in rows), compare)
+        rows.sort(key=lambda row: (moment(row.merged_at) or decode.NEVER, row.iid), reverse=True)
+        return Changes(tuple(merge_request(row) for row in rows), compare, unread)
 
     # -- the parts --------------------------------------------------------------------------------------------
 
@@ -146,24 +162,28 @@ class Timeline:
         return f"{web_url}/-/compare/{then.sha}...{now.sha}"
 
 
-def _cursor(before: str | None) -> tuple[int, int | None]:
+def _cursor(before: str | None) -> tuple[str, int | None]:
     if before is None:
-        return 1, None
-    found = re.fullmatch(r"([1-9]\d{0,8}):(\d*)", before)
+        return "", None
+    found = re.fullmatch(r"(\d{0,19}):([^\s#]{0,2000})", before)
     if found is None:
         raise Refused("That is not where a page of GitLab's deployments ends.")
-    return int(found[1]), int(found[2]) if found[2] else None
+    return found[2], int(found[1]) if found[1] else None
 
 
-def _merge_request(row: MergeRequestRow) -> Change:
+def _unread_step(what: str) -> Step:
+    return Step(name="not read", status=Status.UNKNOWN, detail=what)
+
+
+def merge_request(row: MergeRequestRow) -> Change:
     author = row.author
     return Change(
         ChangeKind.MERGE_REQUEST,
         f"!{row.iid}",
         plain(row.title or ""),
         plain(author.name or author.username or "") or None if author is not None else None,
-        decode.moment(row.merged_at),
-        decode.link(row.web_url),
+        moment(row.merged_at),
+        link(row.web_url),
     )
 
 

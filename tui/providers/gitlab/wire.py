@@ -1,19 +1,18 @@
-"""GitLab's JSON as it arrives, taken to pieces row by row: it goes no further than `decode`.
+"""Structs of GitLab's JSON, which goes no further than `decode`.
 
-Everything but an id may be missing: old servers have less, and no two endpoints embed the same.
+Only an id is required: old servers send less, no two endpoints embed the same, and a value of the wrong type becomes
+the default (`providers.values`), so that it never costs its row.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-from msgspec import Struct
-
-T = TypeVar("T")
+from msgspec import UNSET, Struct, UnsetType
 
 
 class UserRow(Struct):
+    id: int | None = None
     name: str | None = None
     username: str | None = None
 
@@ -31,6 +30,7 @@ class PipelineRow(Struct):
     ref: str | None = None
     web_url: str | None = None
     created_at: str | None = None
+    user: UserRow | None = None  # only of a single pipeline
 
 
 class JobRow(Struct):
@@ -48,15 +48,16 @@ class JobRow(Struct):
     failure_reason: str | None = None
     web_url: str | None = None
     commit: CommitRow | None = None
+    user: UserRow | None = None  # who ran it: of a manual job whoever played it, not who made the deployment
     pipeline: PipelineRow | None = None
     downstream_pipeline: Any = None
 
 
 class PlaceRow(Struct):
-    """The environment inside a deployment."""
+    """The environment inside a deployment. Either field identifies it."""
 
-    id: int
-    name: str
+    id: int | None = None
+    name: str = ""
 
 
 class ApprovalRow(Struct):
@@ -77,7 +78,11 @@ class SummaryRow(Struct):
 
 
 class DeploymentRow(Struct):
-    """The last three come only with a single deployment, and only from GitLab's paid tiers."""
+    """One deployment. The last three fields come only with a single one, and only from GitLab's paid tiers.
+
+    `deployable` is null for a deployment made through the API. Unset: the job is there and cannot be read, or the
+    server did not send the field; nothing is concluded from that.
+    """
 
     id: int
     iid: int | None = None
@@ -88,20 +93,30 @@ class DeploymentRow(Struct):
     updated_at: str | None = None
     user: UserRow | None = None
     environment: PlaceRow | None = None
-    deployable: JobRow | None = None  # null: made through the API, not by GitLab CI
+    deployable: JobRow | UnsetType | None = UNSET
     pending_approval_count: int | None = None
     approvals: list[ApprovalRow] | None = None
     approval_summary: SummaryRow | None = None
 
+    @property
+    def job(self) -> JobRow | None:
+        """Return its job as far as it could be read."""
+        return self.deployable if isinstance(self.deployable, JobRow) else None
+
+    @property
+    def is_external(self) -> bool:
+        """It was made through the API, not by GitLab CI."""
+        return self.deployable is None
+
 
 class EnvironmentRow(Struct):
     id: int
-    name: str
+    name: str = ""
     state: str | None = None
     tier: str | None = None
     external_url: str | None = None
     auto_stop_at: str | None = None
-    last_deployment: Any = None  # read on its own: an odd one must not cost the environment
+    last_deployment: Any = None  # decoded on its own: an odd one must not cost the environment
 
 
 class NamespaceRow(Struct):
@@ -110,7 +125,7 @@ class NamespaceRow(Struct):
 
 class ProjectRow(Struct):
     id: int
-    path_with_namespace: str
+    path_with_namespace: str = ""
     path: str | None = None
     web_url: str | None = None
     archived: bool | None = None
@@ -135,25 +150,3 @@ class TokenRow(Struct):
 
 class VersionRow(Struct):
     version: str = ""
-
-
-def read(rows: list[msgspec.Raw], kind: type[T]) -> tuple[list[T], list[str]]:
-    """The rows that can be read, in their order, and what is odd about the others."""
-    found: list[T] = []
-    odd: list[str] = []
-    for row in rows:
-        try:
-            found.append(msgspec.json.decode(row, type=kind))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            odd.append(str(error))
-    return found, odd
-
-
-def convert(found: Any, kind: type[T]) -> T | None:  # noqa: ANN401 - decoded JSON
-    """A part that was left undecoded. None for null and for what cannot be read."""
-    if found is None:
-        return None
-    try:
-        return msgspec.convert(found, kind)
-    except msgspec.ValidationError:
-        return None
