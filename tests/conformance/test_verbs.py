@@ -81,7 +81,8 @@ async def test_a_lost_answer_is_an_unknown_outcome_and_is_never_asked_for_again(
 SHOWN = {
     "railway": {order.verb for profile in PROFILES if profile.name == "railway" for order in profile.orders}
     - {Verb.RESTART},  # over by then
-    "gitlab": {Verb.DEPLOY, Verb.APPROVE, Verb.REJECT, Verb.RECORD, Verb.SET_STATUS},
+    "gitlab": {order.verb for profile in PROFILES if profile.name == "gitlab" for order in profile.orders}
+    - {Verb.REMOVE},
     "cloud66": {order.verb for profile in PROFILES if profile.name == "cloud66" for order in profile.orders},
     "dokploy": {Verb.CANCEL, Verb.ROLLBACK, Verb.RESTART},
 }

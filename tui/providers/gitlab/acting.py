@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -16,11 +17,12 @@ from tui.providers.gitlab import decode, reasons
 from tui.providers.gitlab.api import Api, project_path
 from tui.providers.gitlab.deployments import Deployments
 from tui.providers.gitlab.inventory import Inventory
-from tui.providers.gitlab.wire import DeploymentRow, JobRow
+from tui.providers.gitlab.wire import DeploymentRow, JobRow, UserRow
 from tui.providers.rest import Answer
 
 _YES = ("yes", "true", "1")
 _NO = ("", "no", "false", "0")
+_REMEMBERED = 200  # actions
 
 
 class Call(Struct, frozen=True):
@@ -31,12 +33,36 @@ class Call(Struct, frozen=True):
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Asked(Struct):
+    """What an action named, and what its answer named: `row` is the deployment whose job is run, `job` the new job."""
+
+    row: DeploymentRow | None = None
+    job: int | None = None
+
+
 class Acting:
-    def __init__(self, api: Api, inventory: Inventory, deployments: Deployments, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: Api,
+        inventory: Inventory,
+        deployments: Deployments,
+        clock: Clock,
+        me: Callable[[], Awaitable[UserRow | None]],
+    ) -> None:
+        """`me` fetches the token's owner; None where the server does not say."""
         self.api = api
         self.inventory = inventory
         self.deployments = deployments
         self.clock = clock
+        self.me = me
+        self._asked: OrderedDict[str, Asked] = OrderedDict()
+
+    def asked(self, intent: Intent) -> Asked:
+        """Return what is remembered of an action; empty for one of an earlier session."""
+        found = self._asked.setdefault(intent.id, Asked())
+        while len(self._asked) > _REMEMBERED:
+            self._asked.popitem(last=False)
+        return found
 
     # -- whom it concerns -----------------------------------------------------------------------------------
 

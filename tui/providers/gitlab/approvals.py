@@ -67,15 +67,16 @@ class Approvals:
         return self._acting.accepted(intent, message=message, operation=f"{intent.verb}:{project_of(intent)}:{row.id}")
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        """An answer of this kind that was given since then, with our comment if we gave one."""
+        """Look for an answer of this kind by the token's owner since then, with the same comment."""
         target = self._acting.target(intent)
         body = _call(intent, target.id).body
         row = await self._acting.read(intent, target)
         rules = row.approval_summary.rules if row.approval_summary is not None else None
         given = [*(row.approvals or ()), *(each for rule in rules or () for each in rule.deployment_approvals or ())]
+        me = await self._acting.me()
         for each in given:
             same = each.status == body["status"] and (each.comment or "") == body.get("comment", "")
-            if same and decode.is_since(each.created_at, since):
+            if same and decode.is_same(each.user, me) and decode.is_since(each.created_at, since):
                 return self._accepted(intent, row, f"deployment {row.id} is {each.status}")
         return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 from tui.model.action import Danger, Effect, Intent, Progress, Receipt, Verb
 from tui.model.entities import Deployment
@@ -89,6 +88,7 @@ class Jobs:
         row = await self._acting.read(intent, target)
         newest = await self._newest_run(intent, row)
         job = self._retryable(intent, row, newest)
+        self._acting.asked(intent).row = newest
         try:
             answer = await self._acting.send(intent, Call("POST", job_path(intent, job, "retry")))
         except Forbidden as error:
@@ -96,6 +96,7 @@ class Jobs:
                 raise Forbidden(error.message, remedy=reasons.NO_ROLLBACK) from error
             raise
         made = decoded(answer, JobRow)
+        self._acting.asked(intent).job = made.id
         found = await self._made_by(intent, made.id)
         message = "" if newest.id == row.id else f"deployment {newest.id} was its newest run"
         return self._acting.accepted(
@@ -175,20 +176,6 @@ class Jobs:
         return self._acting.accepted(
             intent, message=f"pipeline {pipeline.id}", operation=f"{PIPELINE}:{project_of(intent)}:{pipeline.id}"
         )
-
-    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        """Of a deploy: its manual job waits no longer, or the API has made a pipeline on the ref since then."""
-        waiting = self.waiting(intent)
-        if waiting is not None:
-            row = await self._acting.read(intent, waiting)
-            if row.job is None or row.job.status in ("manual", "scheduled"):
-                return None
-            return self._acting.accepted(intent, deployment=self._acting.ref(row.id))
-        ref = ref_of(intent)
-        params = {"ref": ref, "source": "api", "order_by": "id", "sort": "desc"}
-        rows = (await self._acting.api.page(f"{path_of(intent)}/pipelines", PipelineRow, params)).items
-        ours = [row for row in rows if row.ref == ref and _by_api(row) and decode.is_since(row.created_at, since)]
-        return self.follows(intent, min(ours, key=lambda row: row.id)) if ours else None
 
     async def _play(self, intent: Intent, target: Deployment, variables: list[dict[str, str]]) -> Receipt:
         row = await self._acting.read(intent, target)
@@ -295,10 +282,6 @@ def _cancel_call(intent: Intent, target: Deployment, row: DeploymentRow | None) 
         number = pipeline.id if pipeline is not None else ":pipeline_id"
         return Call("POST", f"{path_of(intent)}/pipelines/{number}/cancel"), True
     return Call("POST", job_path(intent, job, "cancel"), {"force": True} if force else {}), False
-
-
-def _by_api(row: PipelineRow) -> bool:
-    return row.source in (None, "api")  # old servers do not tell
 
 
 def newest_run(row: DeploymentRow, rows: Iterable[DeploymentRow]) -> DeploymentRow:

@@ -41,7 +41,7 @@ class GitLabProvider(Provider):
         self._inventory = Inventory(self._api, projects, deployments, clock)
         self._timeline = Timeline(self._api, projects, deployments, self._inventory)
         self._logs = Logs(self._api, self._timeline, clock)
-        self._verbs = Verbs(Acting(self._api, self._inventory, deployments, clock))
+        self._verbs = Verbs(Acting(self._api, self._inventory, deployments, clock, self._access.me))
         self.handlers = self._verbs.handlers()
 
     def blocked(self, verb: Verb, target: Service | Deployment) -> str | None:

@@ -60,12 +60,14 @@ class Records:
         )
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        """A record of the same content that was made since then; the status that was to be set, where it was not."""
+        """Look for a record of this content by the token's owner since then; for the status where it was another."""
         if intent.verb is Verb.RECORD:
             return await self._trace_record(intent, since)
         target = self._acting.target(intent)
         wanted = _status_call(intent, target.id).body["status"]
-        if target.status_raw == wanted or decode.word(await self._acting.read(intent, target)) != wanted:
+        row = await self._acting.read(intent, target)
+        is_set = decode.word(row) == wanted and decode.is_since(row.updated_at, since)
+        if target.status_raw == wanted or not is_set:
             return None
         return self._acting.accepted(intent, message=f"deployment {target.id} is {wanted}", deployment=target.ref)
 
@@ -73,13 +75,21 @@ class Records:
         body = _record_call(intent).body
         query = DeploymentQuery(environment=body["environment"])
         rows = (await self._acting.deployments.newest(project_of(intent), query, per_page=_NEWEST)).items
-        for row in rows[::-1]:
-            same = row.is_external and (row.sha, row.ref) == (body["sha"], body["ref"])
-            if same and decode.is_since(row.created_at, since):
-                return self._acting.accepted(
-                    intent, message=f"recorded as deployment {row.id}", deployment=self._acting.ref(row.id)
-                )
-        return None
+        me = await self._acting.me()
+        ours = [
+            row
+            for row in rows
+            if row.is_external
+            and (row.sha, row.ref) == (body["sha"], body["ref"])
+            and decode.is_same(row.user, me)
+            and decode.is_since(row.created_at, since)
+        ]
+        if len(ours) != 1:  # of several it is not certain which one is meant
+            return None
+        made = ours[0]
+        return self._acting.accepted(
+            intent, message=f"recorded as deployment {made.id}", deployment=self._acting.ref(made.id)
+        )
 
     def _set_status_effect(self, intent: Intent) -> Effect:
         target = self._acting.target(intent)

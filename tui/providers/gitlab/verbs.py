@@ -12,6 +12,7 @@ from tui.model.provider import Handler
 from tui.providers.gitlab.acting import Acting
 from tui.providers.gitlab.approvals import Approvals
 from tui.providers.gitlab.environments import STOP, Environments
+from tui.providers.gitlab.evidence import Evidence
 from tui.providers.gitlab.jobs import PIPELINE, Jobs
 from tui.providers.gitlab.records import Records
 
@@ -28,6 +29,7 @@ LACKS: Mapping[Verb | LogKind, str] = {
 class Verbs:
     def __init__(self, acting: Acting) -> None:
         self._jobs = Jobs(acting)
+        self._evidence = Evidence(acting, self._jobs)
         self._records = Records(acting)
         self._approvals = Approvals(acting)
         self._environments = Environments(acting)
@@ -41,15 +43,15 @@ class Verbs:
         }
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        """Of what leaves its deployment as it was, or makes another one than the service's."""
+        """Look for what this very request has caused. None: nothing proves that it arrived."""
         match intent.verb:
             case Verb.APPROVE | Verb.REJECT:
                 return await self._approvals.trace(intent, since)
             case Verb.RECORD | Verb.SET_STATUS:
                 return await self._records.trace(intent, since)
-            case Verb.DEPLOY:
-                return await self._jobs.trace(intent, since)
-        return None
+            case Verb.STOP:
+                return await self._environments.trace(intent, since)
+        return await self._evidence.trace(intent, since)
 
     async def progress(self, receipt: Receipt) -> Progress:
         """By the operation's name: what it is, its project, and the id of what goes on."""
