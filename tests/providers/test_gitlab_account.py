@@ -193,6 +193,14 @@ async def test_an_oauth_token_goes_out_as_bearer_once_the_other_header_was_refus
     assert all(call.headers["authorization"] == "Bearer oauth-example-oauth" for call in server.calls[1:])
 
 
+@pytest.mark.parametrize("answer", [[], 5, None, {"scopes": [5]}, {"scopes": "api", "expires_at": {}}])
+async def test_a_token_whose_description_cannot_be_read_costs_nothing(answer: object) -> None:
+    async with gitlab(world(deployment(41), answers={"GET personal_access_tokens/self": answer})) as provider:
+        assert (await provider.check()).problems == ()
+        service = await the_service(provider)
+        assert provider.blocked(Verb.REDEPLOY, service) is None
+
+
 async def test_a_ci_job_token_has_its_own_header_and_may_only_look() -> None:
     server = world(deployment(41), answers={"GET personal_access_tokens/self": refusal(401, "401 Unauthorized")})
     async with gitlab(server, token="glcbt-64_secret") as provider:

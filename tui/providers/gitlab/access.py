@@ -6,7 +6,16 @@ import asyncio
 from datetime import timedelta
 
 from tui.model.action import Verb
-from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
 from tui.model.provider import Credential
 from tui.model.text import plain
 from tui.providers import values
@@ -103,10 +112,10 @@ class Access:
             raise
 
     async def _read_token(self) -> TokenRow | None:
-        """None where the server does not tell: it is old, or the token is of a kind that cannot be asked."""
+        """Return what the token is; None where the server does not say, or says it in no way that can be read."""
         try:
             return await self._api.one("personal_access_tokens/self", TokenRow)
-        except (NotFound, Forbidden, Refused):
+        except (NotFound, Forbidden, Refused, UnexpectedReply):
             return None
 
     async def _version(self) -> str:

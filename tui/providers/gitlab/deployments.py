@@ -173,7 +173,7 @@ class Deployments:
         """
         if query.environment is not None:
             rows, _ = parted(found)
-            if any(row.environment is not None and not query.is_of(row.environment) for row in rows):
+            if any(row.environment is not None and row.environment.name not in ("", query.environment) for row in rows):
                 self.filters = False
             if self.filters:
                 for row in rows:
