@@ -239,9 +239,13 @@ async def test_deployments_that_come_oldest_first_are_sorted_or_said_to_be_too_m
             if before is None:
                 break
         assert seen == [str(n) for n in range(349, 99, -1)]
-    async with gitlab(oldest_first(1200)) as provider:
+    clock = FakeClock()
+    async with gitlab(server := oldest_first(1200), clock=clock) as provider:
         service = await the_service(provider)
-        assert service.doubt
+        assert "not list its deployments newest first" in service.doubt
+        asked = len(server.calls)
+        await refreshed(provider, clock, 600)
+        assert len(server.calls) - asked <= 2 * 11 + 15 + 10 + 1
         page = await provider.deployments(service)
         assert any("not list these deployments newest first" in problem for problem in page.problems)
 

@@ -24,6 +24,7 @@ _DEEP_PAGES = 10  # of a project's deployments, on servers that cannot be asked 
 _SINGLES = 4  # rows read on their own at a time
 _ASIDES = 10  # environments read on their own at a time
 _AT_ONCE = 5  # questions by name that are asked side by side
+_OTHER_ORDER = "GitLab does not list its deployments newest first, and they are too many to sort."
 _EPHEMERAL_STAYS_S = 900.0  # a review app that was stopped
 
 
@@ -205,6 +206,8 @@ class Reader:
             watched.put_newest_of(environment.id, newest, now)
         elif not environment.name:
             watched.heads.failed(environment.id, "Its name could not be read either.", now + pace.REFUSED_S)
+        elif self._deployments.filters:
+            watched.heads.failed(environment.id, _OTHER_ORDER, now + pace.OLD_S)
         return True
 
     async def _read_deep(self, watched: Watched) -> None:
