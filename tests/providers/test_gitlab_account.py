@@ -1,4 +1,4 @@
-"""Which projects an account shows, what its token may do, and one picture of them."""
+"""One picture of an account's projects: how often it is read, what old servers and odd answers make of it."""
 
 from __future__ import annotations
 
@@ -12,219 +12,28 @@ from starlette.responses import JSONResponse, Response
 from tests.clocks import FakeClock
 from tests.providers.gitlab_server import (
     CUT,
-    TOKEN,
     Call,
     GitLabServer,
     deployment,
     environment,
     gitlab,
-    no_route,
     paged,
     project,
     refusal,
     rules,
-    serve,
     the_service,
     world,
 )
 from tests.providers.loopback import Ledger
-from tui.credentials import Secret
 from tui.model.action import Verb
 from tui.model.errors import (
-    NotFound,
     RateLimited,
-    Unauthorized,
     UnexpectedReply,
     Unreachable,
 )
 from tui.model.log import LogKind
-from tui.model.provider import PRIORITY, Connection, Priority
+from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
-from tui.providers.gitlab import GitLabProvider
-
-# -- projects -------------------------------------------------------------------------------------------
-
-
-async def test_a_project_is_found_by_its_encoded_path_and_asked_by_its_id() -> None:
-    async with gitlab(server := world(deployment(41))) as provider:
-        snapshot = await provider.snapshot()
-    assert [service.path for service in snapshot.services] == ["work/acme/shop/production/api"]
-    assert [project.name for project in snapshot.projects] == ["acme/shop"]
-    assert len(server.named("GET projects/acme%2Fshop%2Fapi")) == 1
-    assert {call.path.split("/")[1] for call in server.calls if call.path.startswith("projects/7/")} == {"7"}
-    assert {call.headers["private-token"] for call in server.calls} == {TOKEN}
-
-
-@pytest.mark.parametrize(("suffix", "path"), [("", "projects/7/deployments"), ("/api/v4/", "projects/7/deployments")])
-async def test_a_url_may_name_the_api(suffix: str, path: str) -> None:
-    server = world(deployment(41))
-    async with serve(server):
-        connection = Connection("work", Secret(TOKEN), url=server.url + suffix, projects=("7",))
-        provider = GitLabProvider(connection, meter=Ledger(), clock=FakeClock())
-        assert len((await provider.snapshot()).services) == 1
-        await provider.aclose()
-    assert any(call.path == path for call in server.calls)
-
-
-async def test_a_url_may_have_a_prefix() -> None:
-    server = GitLabServer()
-    async with serve(server):
-        connection = Connection("work", Secret(TOKEN), url=server.url + "/code/", projects=("7",))
-        provider = GitLabProvider(connection, meter=Ledger(), clock=FakeClock())
-        with pytest.raises(NotFound):
-            await provider.snapshot()
-        await provider.aclose()
-    assert server.calls[-1].path == "/code/api/v4/projects/7"
-
-
-async def test_a_moved_project_is_found_at_its_new_address() -> None:
-    moved = Response(status_code=301, headers={"location": "http://127.0.0.1/api/v4/projects/7"})
-    async with gitlab(server := world(deployment(41))) as provider:
-        server.answers["GET projects/acme%2Fshop%2Fapi"] = moved
-        snapshot = await provider.snapshot()
-        assert [service.name for service in snapshot.services] == ["api"]
-
-
-async def test_a_server_that_sends_on_to_tls_is_not_followed_and_says_so() -> None:
-    moved = Response(status_code=301, headers={"location": "https://127.0.0.1/api/v4/projects/7"})
-    async with gitlab(world(answers={"GET projects/7": moved}), "7") as provider:
-        with pytest.raises(UnexpectedReply, match="sends on to https://"):
-            await provider.snapshot()
-
-
-async def test_a_group_means_all_its_projects_with_those_of_subgroups_page_by_page() -> None:
-    found = [project(100 + number, f"acme/team/p{number}") for number in range(130)]
-    server = GitLabServer({"GET groups/acme/projects": paged(found)})
-    for row in found:
-        server.answers[f"GET projects/{row['id']}/environments"] = [environment()]
-        server.answers[f"GET projects/{row['id']}/deployments"] = [deployment(41)]
-    async with gitlab(server, "acme/*") as provider:
-        snapshot = await provider.snapshot()
-    assert len(snapshot.services) == 130
-    calls = server.named("GET groups/acme/projects")
-    assert [call.query["page"] for call in calls] == ["1", "2"]
-    assert {call.query["include_subgroups"] for call in calls} == {"true"}
-
-
-async def test_without_named_projects_the_most_active_ones_are_shown_and_that_is_said() -> None:
-    server = world(deployment(41))
-    server.answers["GET projects"] = [project()]
-    async with gitlab(server, " / ") as provider:
-        snapshot = await provider.snapshot()
-    assert [service.name for service in snapshot.services] == ["api"]
-    assert any("20 most recently active" in problem for problem in snapshot.problems)
-    [call] = server.named("GET projects")
-    assert call.query["membership"] == "true"
-    assert call.query["order_by"] == "last_activity_at"
-
-
-async def test_a_project_that_is_not_there_is_a_sentence_and_the_others_stay() -> None:
-    missing = refusal(404, "404 Project Not Found")
-    server = world(deployment(41), answers={"GET projects/acme%2Fgone": missing})
-    async with gitlab(server, "acme/gone", "acme/shop/api") as provider:
-        snapshot = await provider.snapshot()
-    assert [service.name for service in snapshot.services] == ["api"]
-    assert any("no project acme/gone" in problem and "acme/gone/*" in problem for problem in snapshot.problems)
-
-
-async def test_if_none_of_the_projects_is_there_the_account_says_so() -> None:
-    server = world(answers={"GET projects/acme%2Fshop%2Fapi": refusal(404, "404 Project Not Found")})
-    async with gitlab(server) as provider:
-        with pytest.raises(NotFound, match=r"Account work: There is no project acme/shop/api"):
-            await provider.snapshot()
-
-
-async def test_one_project_that_fails_costs_only_itself_and_is_unread() -> None:
-    server = world(deployment(41))
-    server.answers |= {
-        "GET projects/8": project(8, "acme/shop/web"),
-        "GET projects/8/environments": [environment(4)],
-        "GET projects/8/deployments": [deployment(50, at=4)],
-    }
-    clock = FakeClock()
-    async with gitlab(server, "acme/shop/api", "8", clock=clock) as provider:
-        assert len((await provider.snapshot()).services) == 2
-        server.answers["GET projects/8/deployments"] = Response(status_code=502)
-        await clock.advance(120)
-        snapshot = await provider.snapshot()
-        assert [service.name for service in snapshot.services] == ["api"]
-        assert [ref.id for ref in snapshot.unread] == ["8:4"]
-        assert any("acme/shop/web could not be read" in problem for problem in snapshot.problems)
-        server.answers["GET projects/8/deployments"] = [deployment(50, at=4)]
-        await clock.advance(30)
-        assert len((await provider.snapshot()).services) == 2
-
-
-# -- tokens ---------------------------------------------------------------------------------------------
-
-
-async def test_a_token_that_only_reads_says_so_for_every_verb_and_at_the_key() -> None:
-    server = world(deployment(41), answers={"GET personal_access_tokens/self": {"id": 1, "scopes": ["read_api"]}})
-    async with gitlab(server) as provider:
-        credential = await provider.check()
-        service = await the_service(provider)
-        assert credential.verbs is not None
-        assert set(credential.verbs) == set(provider.handlers)
-        assert all("read_api" in (why or "") for why in credential.verbs.values())
-        assert "read_api" in (provider.blocked(Verb.REDEPLOY, service) or "")
-        assert "cannot restart" in (provider.blocked(Verb.RESTART, service) or "")
-
-
-async def test_check_tells_kind_scopes_owner_version_and_projects_and_never_the_token() -> None:
-    async with gitlab(world(deployment(41))) as provider:
-        credential = await provider.check()
-    assert credential.kind == "personal, project or group access token of root (scopes api)"
-    assert credential.sees == "1 project: acme/shop/api (GitLab 18.0.0-ee)"
-    assert credential.verbs is not None
-    assert not any(credential.verbs.values())
-    assert TOKEN not in repr(credential)
-
-
-async def test_an_oauth_token_goes_out_as_bearer_once_the_other_header_was_refused() -> None:
-    def bearer(call: Call) -> Any:  # noqa: ANN401
-        if call.headers.get("authorization") != "Bearer oauth-example-oauth":
-            return refusal(401, "401 Unauthorized")
-        return {"id": 1, "scopes": ["api"]}
-
-    server = world(deployment(41), answers={"GET personal_access_tokens/self": bearer})
-    async with gitlab(server, token="oauth-example-oauth") as provider:
-        await provider.snapshot()
-    assert "authorization" not in server.calls[0].headers
-    assert all(call.headers["authorization"] == "Bearer oauth-example-oauth" for call in server.calls[1:])
-
-
-@pytest.mark.parametrize("answer", [[], 5, None, {"scopes": [5]}, {"scopes": "api", "expires_at": {}}])
-async def test_a_token_whose_description_cannot_be_read_costs_nothing(answer: object) -> None:
-    async with gitlab(world(deployment(41), answers={"GET personal_access_tokens/self": answer})) as provider:
-        assert (await provider.check()).problems == ()
-        service = await the_service(provider)
-        assert provider.blocked(Verb.REDEPLOY, service) is None
-
-
-async def test_a_ci_job_token_has_its_own_header_and_may_only_look() -> None:
-    server = world(deployment(41), answers={"GET personal_access_tokens/self": refusal(401, "401 Unauthorized")})
-    async with gitlab(server, token="glcbt-64_secret") as provider:
-        service = await the_service(provider)
-        assert "job token" in (provider.blocked(Verb.REDEPLOY, service) or "")
-    assert {call.headers["job-token"] for call in server.calls} == {"glcbt-64_secret"}
-
-
-async def test_a_bad_token_is_unauthorized_with_what_to_do_in_either_shape() -> None:
-    for body in ({"message": "401 Unauthorized"}, {"error": "invalid_token", "error_description": "Token is expired."}):
-        server = world(answers={"GET personal_access_tokens/self": JSONResponse(body, 401)})
-        async with gitlab(server) as provider:
-            with pytest.raises(Unauthorized) as raised:
-                await provider.snapshot()
-        assert "scope `api`" in raised.value.remedy
-        assert TOKEN not in str(raised.value)
-
-
-async def test_an_old_server_that_cannot_tell_the_scopes_is_no_problem() -> None:
-    answers = {"GET personal_access_tokens/self": no_route(), "GET version": no_route()}
-    async with gitlab(world(deployment(41), answers=answers)) as provider:
-        credential = await provider.check()
-        assert not any((credential.verbs or {}).values())
-
 
 # -- the picture ----------------------------------------------------------------------------------------
 
