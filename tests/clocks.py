@@ -47,7 +47,7 @@ class FakeClock:
         await self.settle()
         while (wakes_at := self._next()) is not None and wakes_at <= goal:
             await self._wake(wakes_at)
-        self._elapsed_s = goal
+        self._move_to(goal)
         await self.settle()
 
     async def until(self, condition: Callable[[], object], *, within_s: float = 4 * 3600.0) -> None:
@@ -65,8 +65,11 @@ class FakeClock:
             heapq.heappop(self._sleepers)
         return self._sleepers[0][0] if self._sleepers else None
 
+    def _move_to(self, at: float) -> None:
+        self._elapsed_s = at
+
     async def _wake(self, at: float) -> None:
-        self._elapsed_s = max(self._elapsed_s, at)
+        self._move_to(max(self._elapsed_s, at))
         while (wakes_at := self._next()) is not None and wakes_at <= at:
             heapq.heappop(self._sleepers)[2].set_result(None)
         await self.settle()

@@ -56,6 +56,6 @@ class JumpingClock(FakeClock):
             await asyncio.sleep(0.0005)
             await super().settle()
 
-    async def _wake(self, at: float) -> None:
-        self._world.advance(max(0.0, at - self._elapsed_s))
-        await super()._wake(at)
+    def _move_to(self, at: float) -> None:
+        self._world.advance(at - self._elapsed_s)
+        super()._move_to(at)

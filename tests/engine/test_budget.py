@@ -171,6 +171,57 @@ async def test_a_reset_without_a_time_is_assumed_an_hour_later() -> None:
     assert budget.view().remaining == 100
 
 
+async def test_where_nothing_names_the_reset_one_request_in_five_minutes_asks_how_much_is_left() -> None:
+    """A limit shared with others is used up by them, and nobody knows when its hour began."""
+    clock = FakeClock()
+    budget = Budget("prod", clock)
+    budget.observe(limit=1000, remaining=0)
+    assert budget.interval_s(3, at_least=20) == 300
+    with pytest.raises(RateLimited) as refused:
+        await spend(budget, Priority.FOCUSED)
+    assert refused.value.retry_at == START + timedelta(minutes=5)
+    await clock.advance(300)
+    await spend(budget, Priority.BACKGROUND)
+    with pytest.raises(RateLimited):
+        await spend(budget, Priority.FOCUSED)
+    budget.observe(limit=1000, remaining=999)
+    await spend(budget, Priority.BACKGROUND, 3)
+
+
+async def test_a_person_may_break_a_guessed_pause_with_one_request() -> None:
+    clock = FakeClock()
+    budget = Budget("prod", clock)
+    budget.observe(retry_at=START + timedelta(minutes=5), guessed=True)
+    with pytest.raises(RateLimited):
+        await spend(budget, Priority.FOCUSED)
+    budget.allow_probe()
+    await spend(budget, Priority.BACKGROUND)
+    budget.observe(retry_at=START + timedelta(minutes=5), guessed=True)
+    budget.allow_probe()
+    with pytest.raises(RateLimited):
+        await spend(budget, Priority.FOCUSED)
+    await clock.advance(300)
+    budget.observe(retry_at=START + timedelta(minutes=15), guessed=True)
+    budget.allow_probe()
+    await spend(budget, Priority.FOCUSED)
+
+
+async def test_nobody_breaks_a_pause_whose_end_the_platform_named() -> None:
+    budget = Budget("prod", FakeClock())
+    budget.observe(retry_at=START + timedelta(minutes=5))
+    budget.allow_probe()
+    with pytest.raises(RateLimited):
+        await spend(budget, Priority.FOCUSED)
+
+
+async def test_an_answer_ends_a_pause() -> None:
+    budget = Budget("prod", FakeClock())
+    budget.observe(retry_at=START + timedelta(minutes=5), guessed=True)
+    budget.observe(retry_at=START)
+    await spend(budget, Priority.BACKGROUND)
+    assert budget.view().retry_at is None
+
+
 async def test_a_limit_that_is_only_assumed_bounds_an_hour_and_is_not_shown() -> None:
     clock = FakeClock()
     budget = Budget("prod", clock)

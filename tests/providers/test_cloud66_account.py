@@ -476,7 +476,7 @@ async def test_throttled_waits_five_ten_and_twenty_minutes_and_then_longer() -> 
             wait_s = (caught.value.retry_at - clock.now()).total_seconds()
             waits.append(wait_s / 60)
             await clock.advance(wait_s)
-        assert {"retry_at": START.replace(minute=5)} in meter.told
+        assert {"retry_at": START.replace(minute=5), "guessed": True} in meter.told
         server.answers["GET stacks"] = paged([])
         await provider.snapshot()
         server.answers["GET stacks"] = throttled

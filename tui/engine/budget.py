@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ LONGEST_WAIT_S = 5.0  # a request that must wait longer is refused instead
 UNKNOWN_RATE = 2.0  # requests a second where the platform tells no limit
 KNOWN_RATE = 5.0  # where it does: half of the lowest limit per second among the platforms (10/s)
 WINDOW_S = 3600.0  # assumed until a reset time is seen
+PROBE_S = 300.0  # how often one request asks how much is left, where no answer names the reset
 FOCUSED_HORIZON_S = 1200.0  # looking closely at one deployment seldom lasts longer
 
 
@@ -52,6 +54,15 @@ def counted() -> Iterator[Tally]:
         _TALLY.reset(token)
 
 
+class Pause(Enum):
+    """What a person's refresh may do while `retry_at` is in the future."""
+
+    NONE = auto()  # wait for it: the platform named that time
+    MAY_PROBE = auto()  # the time is a guess: send one request before it
+    PROBES = auto()  # the next request is that one
+    HAS_PROBED = auto()
+
+
 class Budget:
     """The account's Meter: a token bucket against bursts, and a window that the platform's headers keep true.
 
@@ -67,7 +78,10 @@ class Budget:
         self._assumed = False  # nobody told us the limit
         self._remaining = 0
         self._resets_at: datetime | None = None
+        self._reset_known = False  # an answer named `_resets_at`
+        self._remaining_at = clock.now()  # when `_remaining` was last told, or asked for by a probe
         self._retry_at: datetime | None = None
+        self._pause = Pause.NONE
         self._window_s = WINDOW_S
         self._burst = Polling().burst
         self._tokens = float(self._burst)
@@ -99,6 +113,10 @@ class Budget:
         priority = PRIORITY.get()
         if priority is not Priority.ACTION:
             await self._turn(priority)
+            if self._pause is Pause.PROBES:
+                self._pause = Pause.HAS_PROBED
+        if self._is_short:
+            self._remaining_at = self._clock.now()
         self._fill()
         self._tokens -= 1.0
         self._spent += 1
@@ -113,7 +131,9 @@ class Budget:
         remaining: int | None = None,
         resets_at: datetime | None = None,
         retry_at: datetime | None = None,
+        guessed: bool = False,
     ) -> None:
+        self._roll()
         now = self._clock.now()
         if limit is not None and limit > 0:
             if (self._limit is None or self._assumed) and remaining is None:
@@ -122,26 +142,43 @@ class Budget:
                 self._assumed, self._resets_at = False, None
             self._limit = limit
         if remaining is not None and self._limit is not None:
-            self._remaining = remaining
+            self._remaining, self._remaining_at = remaining, now
         if resets_at is not None and resets_at > now:
             left_s = (resets_at - now).total_seconds()
             # The longest time to a reset that was seen is how long a window is, as far as we can know.
             self._window_s = max(left_s, self._window_s if self._resets_at is not None else 0.0)
-            self._resets_at = resets_at
+            self._resets_at, self._reset_known = resets_at, True
         elif self._resets_at is None and self._limit is not None:
             self._resets_at = now + timedelta(seconds=self._window_s)
         if retry_at is not None:
-            self._retry_at = retry_at
+            self._put_pause(retry_at, guessed=guessed)
+
+    def allow_probe(self) -> None:
+        """Let one request break a pause whose end is only a guess, because a person asks. Once a pause."""
+        self._roll()
+        if self._pause is Pause.MAY_PROBE:
+            self._pause = Pause.PROBES
+
+    def _put_pause(self, until: datetime, *, guessed: bool) -> None:
+        """`until` now or earlier ends the pause."""
+        begins = self._retry_at is None
+        self._retry_at = until
+        self._roll()
+        if self._retry_at is not None and not guessed:
+            self._pause = Pause.NONE
+        elif self._retry_at is not None and begins:
+            self._pause = Pause.MAY_PROBE
 
     def interval_s(self, requests: int, *, at_least: float, priority: Priority = Priority.BACKGROUND) -> float:
         """How often work of that many requests may be done again without the window running dry."""
         self._roll()
         if self._limit is None or self._resets_at is None or requests <= 0:
             return max(at_least, requests / UNKNOWN_RATE)
-        left_s = max(1.0, (self._resets_at - self._clock.now()).total_seconds())
+        now = self._clock.now()
+        if self._is_short:
+            return max(at_least, 1.0, (self._more_at(now) - now).total_seconds())
+        left_s = max(1.0, (self._resets_at - now).total_seconds())
         free = self._remaining - RESERVE * self._limit
-        if free <= 0:
-            return max(at_least, left_s)
         share = BACKGROUND_SHARE / (1.0 - RESERVE)
         if priority is not Priority.BACKGROUND:
             share, left_s = 1.0 - share, min(left_s, FOCUSED_HORIZON_S)
@@ -172,9 +209,10 @@ class Budget:
         self._roll()
         now = self._clock.now()
         if self._retry_at is not None:
+            if self._pause is Pause.PROBES:
+                return 0.0
             return self._bearable(self._retry_at, f"{self._account}: the platform asks for a pause.")
-        if self._limit is not None and self._remaining <= RESERVE * self._limit:
-            until = self._resets_at or now + timedelta(seconds=self._window_s)
+        if self._is_short and (until := self._more_at(now)) > now:
             left = f"{max(0, self._remaining)} of {self._limit} requests are left"
             return self._bearable(until, f"{self._account}: {left}, kept for actions.")
         self._fill()
@@ -189,6 +227,18 @@ class Budget:
         return max(wait_s, 0.001)
 
     @property
+    def _is_short(self) -> bool:
+        """What is left of the window is kept for actions."""
+        return self._limit is not None and self._remaining <= RESERVE * self._limit
+
+    def _more_at(self, now: datetime) -> datetime:
+        """Return when the window resets, or the time of the next probe if that is earlier and the reset a guess."""
+        resets_at = self._resets_at or now + timedelta(seconds=self._window_s)
+        if self._reset_known or self._assumed:
+            return resets_at
+        return min(resets_at, self._remaining_at + timedelta(seconds=PROBE_S))
+
+    @property
     def _rate(self) -> float:
         return UNKNOWN_RATE if self._limit is None and not self._assumed else KNOWN_RATE
 
@@ -201,7 +251,7 @@ class Budget:
         """A new window, when the time for it has come: full until an answer says otherwise."""
         now = self._clock.now()
         if self._retry_at is not None and self._retry_at <= now:
-            self._retry_at = None
+            self._retry_at, self._pause = None, Pause.NONE
         if self._limit is not None and self._resets_at is not None and self._resets_at <= now:
             self._remaining = self._limit
             self._resets_at = now + timedelta(seconds=self._window_s)

@@ -44,7 +44,7 @@ class Poller:
             self._bell.ring()
 
     def refresh(self) -> None:
-        """Poll now, whatever the last answer was."""
+        """Poll now, whatever the last answer was. A pause whose end the platform named is kept."""
         self._wanted = True
         self._bell.ring()
 
@@ -66,6 +66,8 @@ class Poller:
     async def _poll(self) -> float | None:
         """One try. How long to wait after it; None: until somebody refreshes."""
         priority = Priority.FOCUSED if self._wanted else Priority.BACKGROUND
+        if self._wanted:
+            self._link.budget.allow_probe()
         self._wanted = False
         try:
             await self._read(priority)

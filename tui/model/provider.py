@@ -86,8 +86,10 @@ class Meter(Protocol):
         remaining: int | None = None,
         resets_at: datetime | None = None,
         retry_at: datetime | None = None,
+        guessed: bool = False,
     ) -> None:
-        """What an answer's headers said; None where they said nothing. `retry_at` is set by a 429."""
+        """What an answer's headers said; None where they said nothing. `retry_at` is set by a 429, and ends an earlier
+        pause when it is now. `guessed`: the platform named no time, so a person's refresh may try once before it."""
 
 
 class Handler(Struct, frozen=True):

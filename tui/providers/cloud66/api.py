@@ -50,6 +50,7 @@ class Api:
             connection.token,
             connection.read_only,
         )
+        self._meter = meter
         self._throttle = Throttle(clock)
         self._warnings: dict[str, None] = {}
         self.rest = Rest(
@@ -109,7 +110,8 @@ class Api:
         await self.rest.aclose()
 
     def _took(self, path: str, answer: Answer) -> Answer:
-        self._throttle.reset()
+        if self._throttle.reset():
+            self._meter.observe(retry_at=self.clock.now())
         answer.where = f"{answer.where.partition(' ')[0]} {shown(path)}"
         if warning := self.warning(answer):
             self._warnings[warning] = None

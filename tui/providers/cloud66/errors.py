@@ -46,8 +46,10 @@ class Throttle:
         self._until_s = now + wait_s
         return wait_s
 
-    def reset(self) -> None:
-        self._times = 0
+    def reset(self) -> bool:
+        """Begin anew, because a request was answered. Return whether that ends a pause."""
+        had_paused, self._times = self._times > 0, 0
+        return had_paused
 
 
 def classifier(peer: Peer, meter: Meter, throttle: Throttle, clock: Clock) -> Classify:
@@ -74,11 +76,13 @@ def needed_scope(method: str, path: str) -> str:
 def _throttled(peer: Peer, response: httpx.Response, meter: Meter, throttle: Throttle, clock: Clock) -> RateLimited:
     now = clock.now()
     headers = response.headers
-    told = headers.get("retry-after") or headers.get("x-ratelimit-reset")
-    retry_at = http.moment(told, now)
-    if retry_at is None or retry_at <= now:
+    named = http.moment(headers.get("retry-after") or headers.get("x-ratelimit-reset"), now)
+    if named is not None and named > now:
+        retry_at = named
+        meter.observe(retry_at=retry_at)
+    else:
         retry_at = now + timedelta(seconds=throttle.next_s())
-    meter.observe(retry_at=retry_at)
+        meter.observe(retry_at=retry_at, guessed=True)
     return RateLimited(
         f"Account {peer.account}: Cloud 66's requests of this hour are used up; it is tried again at "
         f"{retry_at:%H:%M:%S} UTC.",

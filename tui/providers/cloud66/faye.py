@@ -67,6 +67,7 @@ class _Free:
         remaining: int | None = None,
         resets_at: datetime | None = None,
         retry_at: datetime | None = None,
+        guessed: bool = False,
     ) -> None:
         return
 
