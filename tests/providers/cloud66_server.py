@@ -168,7 +168,8 @@ class Cloud66Server:
         if found is CUT:
             self.cut()
             return Response(status_code=500)
-        response = found if isinstance(found, Response) else JSONResponse(found)
+        # ensure_ascii, as Rails does: half a surrogate pair is sent as its escape
+        response = found if isinstance(found, Response) else Response(json.dumps(found), media_type="application/json")
         response.headers.update(self.headers)
         return response
 
@@ -361,7 +362,7 @@ def container(name: str, service: str = "web", **more: object) -> Json:
     }
 
 
-def service(name: str, *containers: Json) -> Json:
+def service(name: str, *containers: Json | str) -> Json:
     return {"name": name, "containers": list(containers), "source_type": "git", "git_ref": "", "image_name": ""}
 
 

@@ -113,20 +113,6 @@ async def test_pages_that_never_end_are_not_read_for_ever() -> None:
     assert len(server.named("GET stacks")) == 1
 
 
-async def test_an_odd_row_is_left_out_and_logged_without_its_uid(caplog: pytest.LogCaptureFixture) -> None:
-    odd = {"name": "no uid"}
-    deployments = [deployment(107, is_live=True), {"id": "odd"}, deployment(105)]
-    server = world(deployments={"shop": deployments})
-    server.answers["GET stacks"] = paged([stack(), odd])
-    with caplog.at_level(logging.WARNING, "tui"):
-        async with cloud66(server) as provider:
-            shop = await the_service(provider)
-            page = await provider.deployments(shop)
-    assert [each.id for each in page.items] == ["107", "105"]
-    assert "left out" in caplog.text
-    assert RAILS not in caplog.text
-
-
 async def test_rows_with_nothing_but_an_id_are_shown() -> None:
     server = world(answers={"GET stacks": paged([{"uid": RAILS}]), LIST: paged([{"id": 7}])})
     async with cloud66(server) as provider:
@@ -337,6 +323,7 @@ async def test_containers_are_the_instances_of_the_stack_that_is_looked_at() -> 
             container("web.two", health_state=2),
             container("web.three", status="odd"),
             {"name": 17},
+            "odd",
         ),
         service("worker", container("worker", status="stopped", health_state=0)),
         service("cron"),
@@ -350,6 +337,8 @@ async def test_containers_are_the_instances_of_the_stack_that_is_looked_at() -> 
             ("web · web.one", Status.LIVE, "started, up"),
             ("web · web.two", Status.CRASHED, "started, down"),
             ("web · web.three", Status.UNKNOWN, "odd, up"),
+            ("web", Status.UNKNOWN, "unknown"),
+            ("web", Status.UNKNOWN, "unreadable"),
             ("worker", Status.STOPPED, "stopped"),
             ("cron", Status.STOPPED, "no containers"),
         ]
@@ -368,7 +357,8 @@ async def test_processes_are_the_instances_of_other_stacks() -> None:
             "servers_pauses": {"Bison": 1},
         },
         {"md5": "2", "name": "scheduler", "command": "x", "servers": {"Lion": 1}},
-        {"md5": "3", "name": "idle", "command": "x", "servers": None},
+        {"md5": "3", "name": "idle", "command": "x", "servers": {}},
+        {"md5": "4", "name": "mute", "command": "x", "servers": None},
     ]
     server, clock = world(processes=processes), FakeClock()
     async with cloud66(server, clock=clock) as provider:
@@ -382,6 +372,7 @@ async def test_processes_are_the_instances_of_other_stacks() -> None:
         ("worker · Bison", Status.STOPPED, "paused"),
         ("scheduler", Status.LIVE, "1 running"),
         ("idle", Status.STOPPED, "none run"),
+        ("mute", Status.UNKNOWN, "servers not told"),
     ]
     assert len(server.named(f"GET stacks/{RAILS}/processes")) == 2
     assert not server.named(f"GET stacks/{RAILS}/services")

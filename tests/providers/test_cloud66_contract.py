@@ -15,6 +15,7 @@ from tui.model.entities import Deployment, Kind, Ref
 from tui.model.errors import Forbidden, NotFound, RateLimited, Refused, Unauthorized
 from tui.model.log import Level, LogLine
 from tui.model.status import Status
+from tui.providers import values
 from tui.providers.cloud66 import decode, progress, wire
 from tui.providers.cloud66.decode import Place
 from tui.providers.cloud66.log_lines import live_row, operation_lines
@@ -112,7 +113,7 @@ def test_every_date_of_every_example_is_read() -> None:
     for path in sorted(EXAMPLES.glob("*.json")):
         for name, text in dates(json.loads(path.read_text("utf-8"))["body"]):
             if not text.startswith("0001"):  # docker's way to say never
-                assert decode.moment(text) is not None, f"{path.name}: {name} {text}"
+                assert values.moment(text) is not None, f"{path.name}: {name} {text}"
                 read += 1
     assert read > 60
 

@@ -13,6 +13,7 @@ from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref
 from tui.model.errors import Refused
 from tui.model.text import plain
+from tui.providers.cloud66 import decode, words
 from tui.providers.cloud66.api import Api, shown, stack_path
 from tui.providers.cloud66.inventory import Inventory
 from tui.providers.cloud66.reader import Reader
@@ -21,6 +22,7 @@ from tui.providers.cloud66.wire import AcceptedRow
 from tui.providers.rest import Answer
 
 _LONGEST = 255
+_WHERE = "Its environment could not be read: it may be production."
 
 
 class Call(Struct, frozen=True):
@@ -43,6 +45,8 @@ class Acting:
 
     def effect(self, intent: Intent, call: Call, does: str, *warnings: str, danger: Danger = Danger.ASK) -> Effect:
         path = shown(stack_path(intent.service.ref.id, *call.parts))
+        if "environment" in decode.unclear_of_stack(self.stack(intent).row):
+            warnings, danger = (*warnings, _WHERE), Danger.TYPE
         body = f" {msgspec.json.encode(call.body).decode()}" if call.body else ""
         return Effect(f"{call.method} {self.api.peer.url}/{path}{body}", does, warnings, danger)
 
@@ -53,13 +57,15 @@ class Acting:
             self.inventory.acted(intent.service.ref)
 
     def accepted_row(self, answer: Answer) -> AcceptedRow:
-        """Raises Refused where Cloud 66 answers 200 and says no; OutcomeUnknown where it says nothing."""
+        """Raises Refused where Cloud 66 answers 200 and says no; OutcomeUnknown where it does not say yes."""
         row = self.api.decoded(answer, AcceptedRow)
-        if row.ok is False:
+        ok = words.flag(row.ok)
+        if ok is False:
             said = self.api.peer.quote(row.message or "it did not say why").rstrip(".")
             raise Refused(f"Account {self.api.account}: Cloud 66 refused: {said}.")
-        if row == AcceptedRow():
-            raise answer.unreadable("it says nothing")
+        says_yes = ok or row.id or row.async_action_id or words.flag(row.queued) is not None
+        if not says_yes or (row.ok is not None and ok is None):
+            raise answer.unreadable("it does not say whether it was accepted")
         return row
 
     def receipt(

@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from msgspec import Struct
 
 from tui.model.clock import Clock
-from tui.model.errors import ProviderError
 from tui.model.provider import Connection, Meter
+from tui.providers import values
 from tui.providers.cloud66 import wire
 from tui.providers.cloud66.errors import CREDENTIAL, Throttle, classifier
+from tui.providers.cloud66.listing import N, Newest, Rows, all_pages, following, newest
 from tui.providers.cloud66.wire import PageRow
 from tui.providers.http import Peer
 from tui.providers.rest import Answer, Params, Rest
 
 URL = "https://app.cloud66.com/api/3"
 
-_PAGES = 200  # 30 rows each
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Rows(Struct, Generic[T]):
-    """One page. `next` is the number of the following one; None: this was the last."""
-
-    items: list[T]
-    next: int | None
-    place: PageRow
-    odd: int = 0
 
 
 class Api:
@@ -69,32 +59,37 @@ class Api:
         return self.decoded(await self.get(path, params), kind)
 
     async def page(self, path: str, kind: type[T], page: int = 1, params: Mapping[str, Any] | None = None) -> Rows[T]:
-        """There is no parameter for how many rows a page has."""
+        """Return one page. There is no parameter for how many rows it has."""
         answer = await self.get(path, {**(params or {}), "page": page} if page > 1 else params)
         payload, place = self._payload(answer)
-        items, odd = wire.read(self._decode(answer, payload, list[msgspec.Raw]), kind)
-        for each in odd:
-            _log.warning("Account %s: a row of %s is left out: %s", self.account, shown(path), each)
-        following = place.next if place.next is not None and place.next > page else None
-        return Rows(items, following, place, len(odd))
+        try:
+            raw = wire.elements(payload)
+        except (ValueError, RecursionError) as error:
+            raise answer.unreadable(str(error)) from None
+        slots = [self._slot(path, each, kind) for each in raw]
+        return Rows(kind, slots, page, following(page, len(raw), place), place, raw)
 
-    async def all(self, path: str, kind: type[T], params: Mapping[str, Any] | None = None) -> list[T]:
-        """The rows of all pages, one after the other."""
-        found: list[T] = []
-        page: int | None = 1
-        while page is not None and page <= _PAGES:
-            rows = await self.page(path, kind, page, params)
-            found += rows.items
-            page = rows.next
-        return found
+    async def all(self, path: str, kind: type[T], params: Mapping[str, Any] | None = None) -> Rows[T]:
+        """Return the rows of all pages, one after the other."""
+        return await all_pages(lambda number: self.page(path, kind, number, params))
+
+    async def newest(
+        self, path: str, kind: type[N], params: Mapping[str, Any] | None = None, *, last: int | None = None
+    ) -> Newest[N]:
+        """Return the newest rows of a list that may come oldest first; then `last` is what its last page was."""
+        return await newest(lambda number: self.page(path, kind, number, params), last)
 
     async def act(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """A request that changes something. Raises OutcomeUnknown when its answer is lost."""
         return self._took(path, await self.rest.ask(method, path, json=body, mutation=True))
 
     def decoded(self, answer: Answer, kind: type[T]) -> T:
-        """What is in the envelope. Raises UnexpectedReply; OutcomeUnknown after a mutation."""
-        return self._decode(answer, self._payload(answer)[0], kind)
+        """Return what is in the envelope. Raises UnexpectedReply; OutcomeUnknown after a mutation."""
+        payload, _ = self._payload(answer)
+        items, odd = values.rows([payload], kind)
+        if not items:
+            raise answer.unreadable(odd[0])
+        return items[0]
 
     def warning(self, answer: Answer) -> str:
         """What Cloud 66 wants the user to know beside the answer."""
@@ -120,17 +115,14 @@ class Api:
     def _payload(self, answer: Answer) -> tuple[bytes | msgspec.Raw, PageRow]:
         try:
             return wire.unwrap(answer.content)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise self._unreadable(answer, error) from None
+        except (ValueError, RecursionError) as error:
+            raise answer.unreadable(str(error)) from None
 
-    def _decode(self, answer: Answer, payload: bytes | msgspec.Raw, kind: type[T]) -> T:
-        try:
-            return msgspec.json.decode(payload, type=kind)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise self._unreadable(answer, error) from None
-
-    def _unreadable(self, answer: Answer, error: Exception) -> ProviderError:
-        return answer.unreadable(str(error))
+    def _slot(self, path: str, raw: msgspec.Raw, kind: type[T]) -> T | None:
+        items, odd = values.rows([raw], kind)
+        for each in odd:
+            _log.debug("Account %s: a row of %s cannot be read: %s", self.account, shown(path), each)
+        return items[0] if items else None
 
 
 def address(url: str) -> str:

@@ -12,7 +12,7 @@ from tui.model.action import Effect, Intent, Receipt, Verb
 from tui.model.entities import Deployment
 from tui.model.errors import Refused
 from tui.model.provider import Handler
-from tui.providers.cloud66 import decode, pending, reasons
+from tui.providers.cloud66 import decode, pending, reasons, words
 from tui.providers.cloud66.acting import Acting, Call, named, one_of, only, option, where
 from tui.providers.cloud66.progress import cancelling, deploying, reference
 from tui.providers.cloud66.wire import StackRow
@@ -92,6 +92,8 @@ class Deploying:
         if not all(_SERVICE.fullmatch(part) for part in parts):
             raise Refused("The option services is written web:tag,api:tag.")
         known = sorted({child.group for child in stack.children or ()})
+        if stack.children_odd:
+            return ",".join(parts)
         unknown = [part for part in parts if known and part.partition(":")[0] not in known]
         if unknown:
             name = unknown[0].partition(":")[0]
@@ -140,7 +142,8 @@ class Deploying:
         only(intent, ())
         target = intent.deployment or intent.service.latest
         if target is None:
-            raise Refused(f"{where(intent)} has no deployment that could be cancelled.")
+            doubt = intent.service.doubt
+            raise Refused(f"{where(intent)}: {doubt}" if doubt else f"{where(intent)} has no deployment to cancel.")
         if pending.is_provisional(target.ref):
             raise Refused(reasons.NOT_LISTED)
         return target
@@ -164,7 +167,7 @@ class Deploying:
         answer = await self._acting.send(intent, call)
         row = self._acting.accepted_row(answer)
         message = (row.message or "").rstrip(".")
-        if row.queued and message:
+        if words.flag(row.queued) and message:
             message += " (it may wait for another deployment)"
         operation = deploying(reference(intent), row.async_action_id)
         return self._acting.receipt(intent, answer, message=message, operation=operation)

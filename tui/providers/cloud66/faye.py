@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tui.model.clock import Clock
 from tui.model.errors import ProviderError, Refused, UnexpectedReply, Unreachable
@@ -23,6 +22,7 @@ from tui.model.provider import Meter
 from tui.model.skew import Skew
 from tui.providers.http import Peer
 from tui.providers.rest import Rest
+from tui.providers.values import convert, decode_json
 
 _REMEDY = "No token is sent there: check live_logs in the configuration, or leave it out."
 _LONG_POLL = "long-polling"
@@ -41,7 +41,7 @@ class Frame(Struct):
 
     channel: str = ""
     successful: bool | None = None
-    client_id: str | None = msgspec.field(default=None, name="clientId")
+    client_id: str | None = field(default=None, name="clientId")
     error: str | None = None
     advice: Advice | None = None
     data: Any = None
@@ -90,13 +90,16 @@ class PushServer:
         await self._meter.spend()
 
     async def post(self, message: dict[str, Any], timeout_s: float | None = None) -> list[Frame]:
-        """One message, and all that is answered. Raises ProviderError."""
+        """Send one message; return all that is answered. A frame that cannot be read is one of an unknown channel.
+
+        Raises ProviderError.
+        """
         answer = await self._rest.ask("POST", self._path, json=message, timeout_s=timeout_s)
         try:
-            rows = msgspec.json.decode(answer.content)
-            return msgspec.convert(rows if isinstance(rows, list) else [rows], list[Frame])
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            sent = decode_json(answer.content)
+        except (ValueError, RecursionError) as error:
             raise answer.unreadable(str(error)) from None
+        return [convert(each, Frame) or Frame(data=each) for each in (sent if isinstance(sent, list) else [sent])]
 
     async def aclose(self) -> None:
         await self._rest.aclose()
@@ -159,7 +162,10 @@ class Subscription:
         for frame in frames:
             if frame.advice is not None:
                 self._heed(frame.advice)
-        return [frame.data for frame in frames if frame.channel.startswith(self._prefix)]
+        return [frame.data for frame in frames if self._is_message(frame)]
+
+    def _is_message(self, frame: Frame) -> bool:
+        return frame.channel.startswith(self._prefix) or (not frame.channel and frame.data is not None)
 
     def _heed(self, advice: Advice) -> None:
         if advice.timeout is not None and advice.timeout > 0:

@@ -11,8 +11,9 @@ from tui.model.clock import Clock
 from tui.model.entities import Deployment, Environment, Instance, Kind, Project, Ref, Service, Snapshot
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
 from tui.model.text import plain
-from tui.providers.cloud66 import decode, pending, reasons
+from tui.providers.cloud66 import decode, doubts, pending, reasons
 from tui.providers.cloud66.api import Api
+from tui.providers.cloud66.listing import Rows
 from tui.providers.cloud66.reader import Reader
 from tui.providers.cloud66.stacks import ACTED_S, SHOWN_S, Stack
 from tui.providers.cloud66.wire import DeploymentRow, StackRow
@@ -48,8 +49,8 @@ class Inventory:
     async def snapshot(self) -> Snapshot:
         self._api.warnings()
         observed_at = self._clock.now()
-        rows = await self._api.all("stacks", StackRow)
-        self._list(rows)
+        listed = await self._api.all("stacks", StackRow)
+        self._list(listed.items)
         at_once = asyncio.Semaphore(_AT_ONCE)
         first_look = not any(stack.read_at for stack in self._stacks.values())
         async with asyncio.TaskGroup() as group:
@@ -60,13 +61,16 @@ class Inventory:
         if first_look and stacks and all(stack.error is not None for stack in stacks):
             for error in filter(None, (stack.error for stack in stacks)):
                 raise error
-        return self._picture(stacks, observed_at, [*self._problems(stacks, listed=len(rows)), *self._api.warnings()])
+        problems = [*listed.problems(), *doubts.problems(stacks, focused=self._focused), *self._api.warnings()]
+        if not stacks:
+            problems.append(self._nothing(listed))
+        return self._picture(stacks, observed_at, problems)
 
     def _list(self, rows: Sequence[StackRow]) -> None:
         """Takes what the list says; a stack that it does not name any more is gone."""
         found: dict[str, Stack] = {}
         for row in rows:
-            if row.is_cluster or not self._is_wanted(row):
+            if decode.is_cluster(row) or not self._is_wanted(row):
                 continue
             stack = self._stacks.get(row.uid) or Stack(self._api.account, row)
             stack.row = row
@@ -86,24 +90,15 @@ class Inventory:
                 return error
         return None
 
-    def _problems(self, stacks: Sequence[Stack], *, listed: int) -> list[str]:
-        told = [
-            f"The deployments of {_name(stack.row)} could not be read. {stack.error}"
-            for stack in stacks
-            if stack.error is not None
-        ]
-        told += [
-            f"What runs inside {_name(stack.row)} could not be read. {stack.children_error}"
-            for stack in stacks
-            if stack.children_error is not None and stack.row.uid == self._focused
-        ]
-        if not stacks:
-            told.append(
-                "None of the stacks is among the configured projects: name stacks or accounts there."
-                if listed and self._wanted
-                else "The token is good, but sees no stack."
-            )
-        return told
+    def _nothing(self, listed: Rows[StackRow]) -> str:
+        """Say why there is no stack to show."""
+        if not listed.is_whole:
+            return "No stack can be shown: what this token sees could not be read whole."
+        if listed.items and self._wanted:
+            return "None of the stacks is among the configured projects: name stacks or accounts there."
+        if listed.items:
+            return "The token is good, but sees only clusters, which are not shown."
+        return "The token is good, but sees no stack."
 
     def _picture(self, stacks: Sequence[Stack], observed_at: datetime, problems: Sequence[str]) -> Snapshot:
         account = self._api.account
@@ -112,7 +107,7 @@ class Inventory:
         services: list[Service] = []
         for stack in stacks:
             row = stack.row
-            owner, name = decode.account_id(row), plain(row.environment or "") or "default"
+            owner, name = decode.account_id(row), decode.environment_name(row)
             project = projects.setdefault(owner, Project(Ref(account, Kind.PROJECT, owner), decode.account_name(row)))
             place = f"{owner}:{name}"
             environment = environments.setdefault(
@@ -131,6 +126,7 @@ class Inventory:
     def _service(self, stack: Stack, project: Project, environment: Environment) -> Service:
         row = stack.row
         latest, live = _newest(stack, self._clock.now())
+        doubt = doubts.doubt(stack)
         return Service(
             ref=stack.ref,
             project=project.ref,
@@ -144,8 +140,9 @@ class Inventory:
             latest=latest,
             live=live,
             instances=self._instances(stack),
-            not_now=reasons.of_service(row, latest, docker=decode.is_docker(row)),
+            not_now=reasons.of_service(latest, doubt, docker=decode.is_docker(row)),
             observed_at=stack.read_at if stack.error is not None else None,
+            doubt=doubt,
         )
 
     def _instances(self, stack: Stack) -> tuple[Instance, ...]:
@@ -171,7 +168,3 @@ def _newest(stack: Stack, now: datetime) -> tuple[Deployment | None, Deployment 
 def _listed(stack: Stack, row: DeploymentRow, now: datetime) -> Deployment:
     seen_at = None if row.started_at else stack.seen_at.setdefault(str(row.id), now)
     return decode.deployment(row, stack.place, seen_at)
-
-
-def _name(row: StackRow) -> str:
-    return f"{plain(row.name)} ({plain(row.environment or '')})"

@@ -13,7 +13,7 @@ from tui.model.errors import NotFound, ProviderError, RateLimited, Refused, Unau
 from tui.model.log import Cursor, GapKind, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.text import plain
 from tui.providers import http
-from tui.providers.cloud66 import decode, pending
+from tui.providers.cloud66 import pending
 from tui.providers.cloud66.api import Api, stack_path
 from tui.providers.cloud66.faye import PushServer
 from tui.providers.cloud66.live_log import CHECK_S, CUT, LiveLog
@@ -21,6 +21,7 @@ from tui.providers.cloud66.operation_log import OperationLog
 from tui.providers.cloud66.timeline import Timeline
 from tui.providers.cloud66.verbs import LACKS
 from tui.providers.cloud66.wire import ActionRow
+from tui.providers.values import moment
 
 NO_HISTORY = "Cloud 66 offers no log history for a deployment by its id."
 ELSEWHERE = "Finished logs: the dashboard, or `cx logs <operation uid>`."
@@ -51,7 +52,7 @@ class Logs:
             raise Refused(LACKS[source.kind])
         deployment = source.deployment or source.service.latest
         if deployment is None:
-            raise Refused(f"{source.service.path} has no deployment yet.")
+            raise Refused(source.service.doubt or f"{source.service.path} has no deployment yet.")
         watched = _Watched(self._timeline, source.service, deployment)
         row = (
             None if pending.is_provisional(deployment.ref) else await self._timeline.row(deployment.ref, source.service)
@@ -95,18 +96,18 @@ class Logs:
             return None
         level = Level.INFO if pending.succeeded(action) else Level.ERROR
         text = f"Cloud 66: {plain(action.finished_message)}"
-        return LogLine(decode.moment(action.finished_at), text, level, deployment=watched.deployment.id)
+        return LogLine(moment(action.finished_at), text, level, deployment=watched.deployment.id)
 
     async def _action(self, service: Service, deployment: Deployment) -> ActionRow | None:
         """The action that made the deployment: the one that began with it."""
         id_ = pending.action_of(deployment.ref)
         try:
-            page = await self._api.page(stack_path(service.ref.id, "actions"), ActionRow)
+            rows = (await self._api.newest(stack_path(service.ref.id, "actions"), ActionRow)).rows.items
         except NotFound:
             return None
         if id_ is not None:
-            return next((each for each in page.items if each.id == id_), None)
-        near = [(gap, each) for each in page.items if (gap := _apart(each, deployment.started_at)) is not None]
+            return next((each for each in rows if each.id == id_), None)
+        near = [(gap, each) for each in rows if (gap := _apart(each, deployment.started_at)) is not None]
         return min(near, key=lambda found: found[0], default=(None, None))[1]
 
     async def _pause(self, seconds: float) -> None:
@@ -138,7 +139,7 @@ class _Watched:
 
 
 def _apart(action: ActionRow, started_at: datetime | None) -> timedelta | None:
-    began = decode.moment(action.started_at)
+    began = moment(action.started_at)
     if not pending.deploys(action) or began is None or started_at is None:
         return None
     gap = abs(started_at - began)

@@ -11,12 +11,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from urllib.parse import quote
 
 from tui.model.log import Cursor, LogEntry, LogLine, LogSource
-from tui.providers.cloud66.api import Api, Rows
+from tui.providers.cloud66.api import Api
+from tui.providers.cloud66.listing import PER_PAGE, Rows
 from tui.providers.cloud66.log_lines import operation_lines
 from tui.providers.cloud66.wire import OperationLine
 
 POLL_S = 5.0
-_PER_PAGE = 30
 
 
 class OperationLog:
@@ -35,7 +35,7 @@ class OperationLog:
         self._deployment = deployment
         self._is_over = is_over
         self._pause = pause
-        self._per_page = _PER_PAGE
+        self._per_page = PER_PAGE
         self._path = f"operations/{quote(operation, safe='')}/logs.json"
 
     async def read(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
@@ -75,21 +75,27 @@ class OperationLog:
         needed = -(-max(1, tail) // size) + 1
         return max(0, pages - needed) * size
 
-    async def _rows(self, told: int) -> AsyncGenerator[tuple[OperationLine, int], None]:
+    async def _rows(self, told: int) -> AsyncGenerator[tuple[OperationLine | None, int], None]:
         """The rows after the first `told`, each with how many there are up to it."""
-        number: int | None = max(0, told - 1) // self._per_page + 1  # that of the last one told: it surely exists
-        while number is not None:
-            page = await self._page(number)
-            per_page = page.place.per_page or self._per_page
-            if per_page != self._per_page:
-                self._per_page = per_page
-                number = max(0, told - 1) // per_page + 1
-                continue
-            begins = (number - 1) * per_page
-            for position, row in enumerate(page.items, begins + 1):
+        page = await self._page_with(told)
+        while True:
+            for position, row in enumerate(page.slots, (page.number - 1) * self._per_page + 1):
                 if position > told:
                     yield row, position
-            number = page.next
+            if page.next is None:
+                return
+            before, page = page, await self._page(page.next)
+            if not page.slots or page.is_again(before):
+                return
+
+    async def _page_with(self, told: int) -> Rows[OperationLine]:
+        """The page of the last row that was told: it surely exists. How many rows a page has, only a page tells."""
+        page = await self._page(max(0, told - 1) // self._per_page + 1)
+        per_page = page.place.per_page or max(self._per_page, len(page.slots))
+        if per_page == self._per_page:
+            return page
+        self._per_page = per_page
+        return await self._page(max(0, told - 1) // per_page + 1)
 
     async def _page(self, number: int) -> Rows[OperationLine]:
         return await self._api.page(self._path, OperationLine, number, {"include_children": "true"})

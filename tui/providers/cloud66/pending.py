@@ -12,6 +12,7 @@ from tui.model.text import plain
 from tui.providers.cloud66 import decode, reasons, words
 from tui.providers.cloud66.stacks import Stack
 from tui.providers.cloud66.wire import ActionRow
+from tui.providers.values import moment
 
 DEPLOYS = "application_deployment"
 
@@ -25,12 +26,7 @@ def is_running(action: ActionRow) -> bool:
 
 def succeeded(action: ActionRow) -> bool | None:
     """None where it has not ended, or does not say how. Some of Cloud 66's own samples compare it with a text."""
-    match action.finished_success:
-        case bool() as success:
-            return success
-        case str() as text if text.strip().lower() in ("true", "false"):
-            return text.strip().lower() == "true"
-    return None
+    return words.flag(action.finished_success)
 
 
 def deploys(action: ActionRow) -> bool:
@@ -50,10 +46,10 @@ def is_provisional(ref: Ref) -> bool:
 def waiting(stack: Stack, now: datetime) -> list[Deployment]:
     """Newest first. A running action belongs to the deployment that is listed as under way; more of them wait."""
     in_flight = stack.in_flight
-    newest = decode.moment(stack.deployments[0].started_at) if stack.deployments else None
+    newest = moment(stack.deployments[0].started_at) if stack.deployments else None
     running = sorted((each for each in stack.actions if deploys(each) and is_running(each)), key=lambda each: each.id)
     late = [each for each in running[len(in_flight) :] if _is_after(each, newest)]
-    status = words.number(stack.row.status)
+    status = decode.status_code(stack.row)
     if late:
         first_waits = bool(in_flight) or status == words.QUEUED
         found = [_of_action(stack, each, now, waits=first_waits or each is not late[0]) for each in late]
@@ -72,7 +68,7 @@ def ended(stack: Stack, action: ActionRow, now: datetime) -> Deployment:
         status=Status.FAILED,
         status_raw="failed",
         created_at=found.created_at,
-        finished_at=decode.moment(action.finished_at),
+        finished_at=moment(action.finished_at),
         creator=found.creator,
         trigger=found.trigger,
         note=plain(action.finished_message or "It ended before it was listed."),
@@ -81,7 +77,7 @@ def ended(stack: Stack, action: ActionRow, now: datetime) -> Deployment:
 
 
 def _is_after(action: ActionRow, newest: datetime | None) -> bool:
-    started_at = decode.moment(action.started_at)
+    started_at = moment(action.started_at)
     return newest is None or started_at is None or started_at > newest
 
 
@@ -90,10 +86,10 @@ def _of_action(stack: Stack, action: ActionRow, now: datetime, *, waits: bool) -
     return _provisional(
         stack,
         id_,
-        decode.moment(action.started_at) or stack.seen_at.setdefault(id_, now),
+        moment(action.started_at) or stack.seen_at.setdefault(id_, now),
         waits=waits,
         creator=plain(action.user or "") or None,
-        trigger=plain(action.started_via or "").lower() or None,
+        trigger=words.word(action.started_via, words.TRIGGERS).replace("_", " ") or None,
     )
 
 
@@ -105,7 +101,13 @@ def _of_stack(stack: Stack, now: datetime, *, waits: bool) -> Deployment:
 
 
 def _provisional(
-    stack: Stack, id_: str, created_at: datetime, *, waits: bool, creator: str | None = None, trigger: str | None = None
+    stack: Stack,
+    id_: str,
+    created_at: datetime | None,
+    *,
+    waits: bool,
+    creator: str | None = None,
+    trigger: str | None = None,
 ) -> Deployment:
     return Deployment(
         ref=Ref(stack.account, Kind.DEPLOYMENT, id_),

@@ -13,10 +13,11 @@ from tui.model.entities import Kind, Ref
 from tui.model.errors import NotFound
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.cloud66 import decode, pending
+from tui.providers.cloud66 import pending
 from tui.providers.cloud66.api import Api, stack_path
 from tui.providers.cloud66.timeline import Timeline
 from tui.providers.cloud66.wire import ActionRow
+from tui.providers.values import moment
 
 _DEPLOY, _ACTION, _CANCEL = "deploy", "action", "cancel"
 
@@ -168,7 +169,7 @@ def _is_of(verb: Verb, row: ActionRow, since: datetime) -> bool:
     """Which words there are for actions is documented nowhere in full: those of the commands are in them."""
     name = (row.action or "").lower()
     named = any(word in name for word in _WORDS[verb]) and (verb is Verb.RESTART or "restart" not in name)
-    started_at = decode.moment(row.started_at)
+    started_at = moment(row.started_at)
     by_api = (row.started_via or "api").lower() == "api"
     return named and by_api and started_at is not None and started_at >= since
 

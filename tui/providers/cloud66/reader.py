@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tui.model.clock import Clock
-from tui.model.errors import ProviderError, RateLimited, Unauthorized
+from tui.model.errors import NotFound, ProviderError, RateLimited, Unauthorized
 from tui.providers.cloud66 import decode, pending
-from tui.providers.cloud66.api import Api, Rows, stack_path
+from tui.providers.cloud66.api import Api, stack_path
 from tui.providers.cloud66.decode import Child
+from tui.providers.cloud66.listing import Newest, Rows
 from tui.providers.cloud66.stacks import MOVING_S, RETRY_S, Stack
 from tui.providers.cloud66.wire import ActionRow, DeploymentRow, ProcessRow, ServiceRow
 
@@ -16,11 +17,12 @@ class Reader:
         self._api = api
         self._clock = clock
 
-    async def deployments(self, stack: Stack, *, actions: bool) -> Rows[DeploymentRow]:
+    async def deployments(self, stack: Stack, *, actions: bool) -> Newest[DeploymentRow]:
         """The newest page, with the actions of those that wait. Raises ProviderError; what was known stays."""
         at = self._clock.now()
+        path = stack_path(stack.row.uid, "deployments")
         try:
-            page = await self._api.page(stack_path(stack.row.uid, "deployments"), DeploymentRow)
+            found = await self._api.newest(path, DeploymentRow, last=stack.last_page)
             if actions:
                 await self.actions(stack)
         except ProviderError as error:
@@ -28,13 +30,26 @@ class Reader:
             stack.retry_at = self._clock.monotonic() + RETRY_S
             raise
         if not decode.is_busy(stack.row) and not actions:
-            stack.actions = []
-        stack.put(page.items, now=self._clock.monotonic(), at=at)
+            stack.actions, stack.actions_odd = [], ()
+        stack.put(found, now=self._clock.monotonic(), at=at)
+        return found
+
+    async def older(self, stack: Stack, number: int) -> Rows[DeploymentRow]:
+        """One page of its deployments, whose `next` is the page of those before. A page that is not there is empty."""
+        try:
+            page = await self._api.page(stack_path(stack.row.uid, "deployments"), DeploymentRow, number)
+        except NotFound:
+            if number == 1:
+                raise
+            return Rows(DeploymentRow, [])
+        if stack.last_page is not None:
+            page.next = number - 1 or None
         return page
 
     async def actions(self, stack: Stack) -> None:
-        page = await self._api.page(stack_path(stack.row.uid, "actions"), ActionRow)
-        stack.actions = [each for each in page.items if pending.deploys(each) and pending.is_running(each)]
+        found = await self._api.newest(stack_path(stack.row.uid, "actions"), ActionRow)
+        stack.actions = [each for each in found.rows.items if pending.deploys(each) and pending.is_running(each)]
+        stack.actions_odd = tuple(found.problems(decode.stack_name(stack.row)))
         stack.actions_beat.at = self._clock.monotonic()
 
     async def refresh(self, stack: Stack, *, focused: bool) -> None:
@@ -62,17 +77,19 @@ class Reader:
             except (RateLimited, Unauthorized):
                 raise
             except ProviderError as error:
-                stack.children_error = error
+                stack.children_error, stack.children, stack.children_odd = error, None, ()
                 stack.children_beat.read(now, stack.children_every_s())
 
     async def children(self, stack: Stack) -> list[Child]:
         """Services with their containers, or processes. Raises ProviderError."""
-        uid, account = stack.row.uid, stack.account
+        uid, account, of = stack.row.uid, stack.account, decode.stack_name(stack.row)
         if decode.is_docker(stack.row):
-            found = decode.of_services(await self._api.all(stack_path(uid, "services"), ServiceRow), account)
+            services = await self._api.all(stack_path(uid, "services"), ServiceRow)
+            found, odd = decode.of_services(services.items, account), services.problems(of)
         else:
-            found = decode.of_processes(await self._api.all(stack_path(uid, "processes"), ProcessRow), account)
-        stack.children = found
+            processes = await self._api.all(stack_path(uid, "processes"), ProcessRow)
+            found, odd = decode.of_processes(processes.items, account), processes.problems(of)
+        stack.children, stack.children_odd = found, tuple(odd)
         stack.children_error = None
         stack.children_beat.read(self._clock.monotonic(), stack.children_every_s())
         return found

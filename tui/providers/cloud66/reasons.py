@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tui.model.action import Verb
 from tui.model.entities import Deployment
 from tui.model.status import Status
-from tui.providers.cloud66.wire import DeploymentRow, StackRow
+from tui.providers.cloud66.wire import DeploymentRow
 
 if TYPE_CHECKING:  # the two belong together: a deployment is decoded with its reasons
     from tui.providers.cloud66.decode import Place
@@ -30,17 +30,17 @@ def of_deployment(row: DeploymentRow, place: Place, status: Status) -> dict[Verb
     return why
 
 
-def of_service(row: StackRow, latest: Deployment | None, *, docker: bool) -> dict[Verb, str]:
-    """For verbs that are asked of the stack alone."""
+def of_service(latest: Deployment | None, doubt: str, *, docker: bool) -> dict[Verb, str]:
+    """Return reasons for verbs that are asked of the stack alone. `doubt`: why it may have a deployment after all."""
     why: dict[Verb, str] = {}
     if latest is None:
-        why[Verb.CANCEL] = "It has no deployment that could be cancelled."
+        why[Verb.CANCEL] = doubt or "It has no deployment that could be cancelled."
     elif Verb.CANCEL in latest.not_now:
         why[Verb.CANCEL] = latest.not_now[Verb.CANCEL]
     if docker:
         why[Verb.ROLLBACK] = PICK_A_TAG
     elif latest is None:
-        why[Verb.ROLLBACK] = "It has no deployment to go back to."
+        why[Verb.ROLLBACK] = doubt or "It has no deployment to go back to."
     return why
 
 

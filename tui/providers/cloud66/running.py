@@ -33,6 +33,7 @@ STOP_OPTIONS = {
 _DOWN = "It is down until it is started again."
 _UNKNOWN = "<its only service>"
 _WORDS = {Verb.RESTART: ("restart", "Restarts"), Verb.STOP: ("pause", "Pauses"), Verb.START: ("resume", "Resumes")}
+_MAINTENANCE = "maintenance_mode"
 
 
 class _Order(Struct, frozen=True):
@@ -128,7 +129,7 @@ def _of_group(intent: Intent, stack: Stack, kind: str, name: str) -> _Order:
 
 def _check_known(intent: Intent, stack: Stack, kind: str, name: str) -> None:
     known = groups(stack)
-    if known and name not in known:
+    if known and not stack.children_odd and name not in known:
         raise Refused(f"{where(intent)} has no {kind} {name[:40]!r}.", remedy=f"It has {', '.join(known)}.")
 
 
@@ -139,7 +140,7 @@ def _container(intent: Intent, stack: Stack) -> _Order:
     found = [each for each in stack.children or () if wanted in (each.uid, each.name, each.instance.name)]
     found = found or [each for each in stack.children or () if len(wanted) >= 8 and each.uid.startswith(wanted)]
     if stack.children and len(found) != 1:
-        many = "more than one container" if found else "no container"
+        many = "more than one container" if found else "no container that could be read named"
         raise Refused(f"{where(intent)} has {many} {wanted[:40]!r}.", remedy="Name it by its uid.")
     return _Order(
         {"command": "container_restart", "container_id": found[0].uid if found else wanted},
@@ -165,24 +166,26 @@ def _by_default(intent: Intent, stack: Stack) -> _Order:
 
 
 def _maintenance(intent: Intent, stack: Stack) -> _Order:
-    on = bool(stack.row.maintenance_mode)
+    on = decode.in_maintenance(stack.row)
     if intent.verb is Verb.STOP:
         if on:
             raise Refused(f"{where(intent)} is in maintenance mode already.")
         return _Order(
-            {"command": "maintenance_mode", "value": 1},
+            {"command": _MAINTENANCE, "value": 1},
             f"Puts {where(intent)} into maintenance mode: visitors see a holding page.",
             ("Its processes go on running: the option process pauses one.", _DOWN),
         )
-    if stack.row.maintenance_mode is False:
+    if on is False:
         raise Refused(f"{where(intent)} is not in maintenance mode.", remedy="The option process resumes a paused one.")
     return _Order(
-        {"command": "maintenance_mode", "value": 0}, f"Takes {where(intent)} out of maintenance mode: it serves again."
+        {"command": _MAINTENANCE, "value": 0}, f"Takes {where(intent)} out of maintenance mode: it serves again."
     )
 
 
 def _only_service(intent: Intent, stack: Stack) -> _Order:
     known = groups(stack)
+    if stack.children_odd:
+        raise Refused(f"Not all services of {where(intent)} could be read.", remedy="Name one with the option service.")
     if stack.children is None:
         known = [_UNKNOWN]
     if not known:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +10,7 @@ from tui.model.errors import ProviderError
 from tui.model.provider import Polling
 from tui.providers.cloud66 import decode
 from tui.providers.cloud66.decode import Child, Place
+from tui.providers.cloud66.listing import Newest
 from tui.providers.cloud66.wire import ActionRow, DeploymentRow, StackRow
 
 POLLING = Polling(snapshot_s=20.0, moving_s=10.0, focused_s=5.0, burst=100, requests_per_hour=2000)
@@ -21,6 +21,7 @@ PROCESSES_S = 120.0
 GUARD_S = 30.0  # a deployment under way that nobody looks at: its stack's row should tell of the end, and may not
 ACTIONS_S = 30.0  # while the deployments themselves show what is under way
 RETRY_S = 20.0
+ODD_S = 300.0  # a list with rows that could not be read, though nothing happened since
 ACTED_S = 60.0  # so long after an action its stack is read with every picture
 SHOWN_S = 60.0  # what runs inside a stack that nobody looks at any more is shown for so long
 
@@ -68,6 +69,11 @@ class Stack:
     children_beat: Beat = field(default_factory=Beat)
     singles: dict[int, float] = field(default_factory=dict)  # when a deployment was read on its own
     seen_at: dict[str, datetime] = field(default_factory=dict)  # what has no time of its own yet
+    odd: tuple[str, ...] = ()  # sentences about rows of the newest page that could not be read
+    actions_odd: tuple[str, ...] = ()
+    children_odd: tuple[str, ...] = ()
+    may_lack_newest: bool = False  # a row that could not be read may be the newest deployment
+    last_page: int | None = None  # of a list of deployments that comes oldest first
     live: int | None = None  # of `deployments`: the one that serves
     in_flight: list[DeploymentRow] = field(default_factory=list)  # of `deployments`
 
@@ -83,9 +89,12 @@ class Stack:
     def moves(self) -> bool:
         return decode.is_busy(self.row) or bool(self.in_flight)
 
-    def put(self, rows: Iterable[DeploymentRow], *, now: float, at: datetime) -> None:
-        """The newest page as it is now."""
-        self._keep(decode.newest_first(rows))
+    def put(self, found: Newest[DeploymentRow], *, now: float, at: datetime) -> None:
+        """Take the newest rows as they are now."""
+        self._keep(decode.newest_first(found.rows.items))
+        self.odd = tuple(found.problems(decode.stack_name(self.row)))
+        self.may_lack_newest = found.may_lack_newest
+        self.last_page = found.number if found.oldest_first else None
         self.mark = mark(self.row)
         self.read_at = at
         self.error = None
@@ -114,6 +123,8 @@ class Stack:
             return True
         in_flight = self.in_flight
         age_s = self.timeline_beat.age_s(now) or 0.0
+        if (self.odd or self.actions_odd) and age_s >= ODD_S:
+            return True
         if in_flight and not decode.is_busy(self.row):
             return True  # the two do not agree: one of them is older
         if focused and in_flight and all(now - self.singles.get(row.id, -MOVING_S) < MOVING_S for row in in_flight):

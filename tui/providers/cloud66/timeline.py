@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import timedelta
 
 from tui.model.clock import Clock
@@ -9,10 +11,13 @@ from tui.model.entities import Deployment, Page, Ref, Service
 from tui.model.errors import NotFound
 from tui.providers.cloud66 import decode, inventory, pending
 from tui.providers.cloud66.api import Api, stack_path
+from tui.providers.cloud66.decode import Place
 from tui.providers.cloud66.inventory import Inventory
+from tui.providers.cloud66.listing import PAGES, Rows
 from tui.providers.cloud66.reader import Reader
 from tui.providers.cloud66.stacks import Stack
 from tui.providers.cloud66.wire import ActionRow, DeploymentRow
+from tui.providers.values import moment
 
 _SKEW = timedelta(seconds=5)  # a deployment begins after the action that makes it, or with it
 
@@ -29,26 +34,28 @@ class Timeline:
         pages, so the page alone would repeat some."""
         stack = self._inventory.stack(service.ref)
         if before is None:
-            actions = stack.wants_actions(self._clock.monotonic())
-            first = await self._reader.deployments(stack, actions=actions)
-            found = inventory.shown(stack, self._clock.now())
-            number, following = 1, first.next
-        else:
-            number, older_than = _place(before)
-            found, following = [], number
-            while following is not None and not found:
-                number = following
-                rows = await self._api.page(stack_path(service.ref.id, "deployments"), DeploymentRow, number)
-                older = [row for row in decode.newest_first(rows.items) if row.id < older_than]
+            return await self._first(stack, limit)
+        name = decode.stack_name(stack.row)
+        number, older_than = _place(before)
+        problems: list[str] = []
+        seen: Rows[DeploymentRow] | None = None
+        for _ in range(PAGES):
+            rows = await self._reader.older(stack, number)
+            if seen is not None and rows.is_again(seen):  # a server that does not page
+                problems += [f"Cloud 66 lists more deployments of {name}, and sends none."] * seen.promises_more
+                break
+            problems += rows.problems(name)
+            older = [row for row in decode.newest_first(rows.items) if row.id < older_than]
+            if older or rows.next is None:
                 found = [decode.deployment(row, stack.place) for row in older]
-                following = rows.next
-        rest, items = found[limit:], found[:limit]
-        if not items or (not rest and following is None):
-            return Page(tuple(items))
-        last = next((each.id for each in reversed(items) if not pending.is_provisional(each.ref)), None)
-        if last is None:  # more wait than were asked for
-            return Page(tuple(found), None if following is None else f"{following}:{2**62}")
-        return Page(tuple(items), f"{number if rest else following}:{last}")
+                return _page(found, limit, number, rows.next, problems)
+            number, seen = rows.next, rows
+        return Page((), problems=tuple(problems))
+
+    async def _first(self, stack: Stack, limit: int) -> Page[Deployment]:
+        newest = await self._reader.deployments(stack, actions=stack.wants_actions(self._clock.monotonic()))
+        found = inventory.shown(stack, self._clock.now())
+        return _page(found, limit, newest.number, newest.older, [*stack.odd, *stack.actions_odd])
 
     async def one(self, ref: Ref, service: Service) -> Deployment:
         """Raises NotFound. What was waiting comes back as the deployment it has become, with that one's id."""
@@ -58,7 +65,7 @@ class Timeline:
         row = await self.row(ref, service)
         place = stack.place
         if not any(old.id == row.id for old in stack.deployments):
-            place = decode.Place(stack.ref, decode.live_id([*stack.deployments, row]), place.docker)
+            place = Place(stack.ref, decode.live_id([*stack.deployments, row]), place.docker)
         return decode.deployment(row, place, stack.seen_at.get(ref.id))
 
     async def row(self, ref: Ref, service: Service) -> DeploymentRow:
@@ -92,7 +99,7 @@ class Timeline:
                 raise NotFound(f"Account {ref.account}: Cloud 66 lists no deployment of this stack.")
             return listed[0]
         action = await self._api.one(stack_path(stack.row.uid, "actions", id_), ActionRow)
-        started_at = decode.moment(action.started_at)
+        started_at = moment(action.started_at)
         later = [
             each
             for each in listed
@@ -107,6 +114,19 @@ class Timeline:
         return pending.ended(stack, action, now)
 
 
-def _place(before: str) -> tuple[int, int]:
+def _page(
+    found: list[Deployment], limit: int, number: int, following: int | None, problems: Sequence[str]
+) -> Page[Deployment]:
+    """At most `limit` of them. `number` is the page they are from, `following` the next older one."""
+    rest, items = found[limit:], found[:limit]
+    if not rest and following is None:
+        return Page(tuple(items), problems=tuple(problems))
+    last = next((each.id for each in reversed(items) if not pending.is_provisional(each.ref)), None)
+    if last is None:  # more wait than were asked for, or no row of the page can be read
+        return Page(tuple(found), None if following is None else f"{following}:", tuple(problems))
+    return Page(tuple(items), f"{number if rest else following}:{last}", tuple(problems))
+
+
+def _place(before: str) -> tuple[int, float]:
     page, _, id_ = before.partition(":")
-    return (int(page), int(id_)) if page.isdecimal() and id_.isdecimal() else (1, 2**62)
+    return (int(page) if page.isdecimal() else 1), (int(id_) if id_.isdecimal() else math.inf)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from tui.model.log import Level
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.cloud66.wire import Coded
+from tui.providers.cloud66.wire import Coded, Flag
 
 OUTCOMES: Mapping[int, str] = {0: "pending", 1: "success", 2: "failed"}
 TRIGGERS: Mapping[int, str] = {0: "web", 1: "api", 2: "hook"}
@@ -33,6 +33,7 @@ _SAME = {
     "canceled": "cancelled",
     "web_interface": "web",
 }
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 STACK_WORDS: Mapping[int, str] = {
     0: "pending analysis",
@@ -99,26 +100,60 @@ LIVE_LEVEL: Mapping[int, Level] = {
 
 
 def word(coded: Coded, numbers: Mapping[int, str]) -> str:
-    """The enum in Cloud 66's word, lower case with underscores; "" where it says nothing."""
+    """Return the enum as Cloud 66's word, lower case with underscores; "" where it says nothing that can be read."""
     match coded:
         case {"code": str() as code} if code and not code.isdecimal():
             return _normal(code)
         case {"meaning": str() as meaning} if meaning:
             return _normal(meaning)
-        case {"code": int() | str() as code}:
+        case {"code": code}:
             return _numbered(code, numbers)
-        case int():
-            return _numbered(coded, numbers)
         case str():
             return _numbered(coded, numbers) if coded.isdecimal() else _normal(coded)
-    return ""
+    return _numbered(coded, numbers)
 
 
-def number(value: int | str | None) -> int | None:
-    """A number that may be written as text."""
+def code(coded: Coded, codes: Mapping[str, int]) -> int | None:
+    """Return the number of an enum that may come as any of them: a number, text, a word, an object of both.
+
+    A number that is not among `codes` is returned as it is; None where nothing can be read.
+    """
+    found = word(coded, {})
+    return number(found) if found.isdecimal() else codes.get(found)
+
+
+def flag(value: Flag) -> bool | None:
+    """Return a boolean in any spelling: true, 1, 0, "true", "False", "1"; None for anything else."""
+    match value:
+        case bool():
+            return value
+        case 0 | 1:
+            return bool(value)
+        case str():
+            return _FLAGS.get(value.strip().lower())
+    return None
+
+
+def number(value: object) -> int | None:
+    """Return a whole number that may be written as text or with a fraction of nothing; None for anything else."""
+    match value:
+        case bool():
+            return None
+        case int():
+            return value
+        case float() if value.is_integer():
+            return int(value)
+        case str() if value.isascii() and value.isdecimal() and len(value) < 19:
+            return int(value)
+    return None
+
+
+def text(value: object) -> str:
+    """Return text or a number as one harmless line; "" for anything else."""
     if isinstance(value, str):
-        return int(value) if value.isdecimal() and len(value) < 10 else None
-    return value
+        return plain(value)
+    found = number(value)
+    return "" if found is None else str(found)
 
 
 def _normal(text: str) -> str:
@@ -126,6 +161,24 @@ def _normal(text: str) -> str:
     return _SAME.get(text, text)
 
 
-def _numbered(code: int | str, numbers: Mapping[int, str]) -> str:
-    found = number(code)
+def _numbered(value: object, numbers: Mapping[int, str]) -> str:
+    found = number(value)
     return numbers.get(found, str(found)) if found is not None else ""
+
+
+def _codes(*words: Mapping[int, str], **others: int) -> Mapping[str, int]:
+    return {_normal(word): code for each in words for code, word in each.items()} | others
+
+
+STACK_CODES = _codes(
+    STACK_WORDS,
+    SKYCAP_WORDS,
+    deployed_successfully=1,
+    built_successfully=1,
+    analyzing=3,
+    analyzed=4,
+    unable_to_analyze=7,
+)
+HEALTH_CODES = _codes(HEALTH_WORDS)
+CONTAINER_HEALTH_CODES = _codes(CONTAINER_HEALTH)
+"""The same numbers by their words, in the spellings of the documentation and of the Go client."""
