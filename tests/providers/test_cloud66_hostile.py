@@ -20,7 +20,7 @@ from tui.model.errors import ProviderError
 from tui.model.log import LogGap, LogLine
 from tui.model.status import Status
 from tui.providers import values
-from tui.providers.cloud66 import decode, doubts, inventory, pending, wire, words
+from tui.providers.cloud66 import decode, doubts, evidence, inventory, pending, wire, words
 from tui.providers.cloud66.decode import Place
 from tui.providers.cloud66.faye import Frame
 from tui.providers.cloud66.listing import Newest, Rows, following
@@ -63,6 +63,7 @@ def of_deployment(row: wire.DeploymentRow) -> None:
     shown = decode.deployment(row, HERE)
     stack = a_stack(wire.StackRow("uid"), row)
     assert inventory.shown(stack, START)[-1].id == shown.id
+    evidence.own_deployments([row], answered=1, user="ada", revision="main")
     shown.duration_s(START)
     if decode.unclear(row):
         assert shown.status in (Status.UNKNOWN, Status.DEPLOYING)

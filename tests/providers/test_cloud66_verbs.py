@@ -191,9 +191,10 @@ async def test_a_redeploy_is_followed_by_its_reference_and_asked_for_no_oftener_
 
 
 @pytest.mark.parametrize(
-    ("success", "ok"), [(True, True), ("true", True), ("True", True), (False, False), ("false", False), (None, False)]
+    ("success", "ok"),
+    [(True, True), ("true", True), ("True", True), (False, False), ("false", False), (None, None), ({}, None)],
 )
-async def test_how_it_ended_is_read_in_all_spellings(success: object, ok: bool) -> None:
+async def test_how_it_ended_is_read_in_all_spellings(success: object, ok: bool | None) -> None:
     ended = action(40, ended=success, finished_at="2026-03-14T03:02:00Z", metadata={"user_reference": "deckwatch-i1"})
     async with cloud66(acting(actions=[ended])) as provider:
         receipt = await run(provider, intent(Verb.REDEPLOY, await the_service(provider)))
@@ -365,7 +366,7 @@ async def test_each_action_is_the_one_command_that_it_says(
         shown = effect(provider, wanted)
         receipt = await run(provider, wanted)
     (call,) = server.mutations()
-    assert call.body == body
+    assert call.body == {**body, "user_reference": "deckwatch-i1"}
     assert all(str(value) in shown.call for value in body.values())
     assert shown.does.endswith(".")
     assert receipt.message == "action 10 has begun"
@@ -410,9 +411,10 @@ async def test_the_only_service_of_a_docker_stack_is_paused_by_default_after_a_l
         wanted = intent(Verb.STOP, await the_service(provider, "feeds"))
         shown = effect(provider, wanted)
         await run(provider, wanted)
-        assert effect(provider, wanted).call.endswith('{"command":"service_pause","service_name":"web"}')
+        assert '{"command":"service_pause","service_name":"web",' in effect(provider, wanted).call
     assert "its only service" in shown.call
-    assert [call.body for call in server.mutations()] == [{"command": "service_pause", "service_name": "web"}]
+    (call,) = server.mutations()
+    assert (call.body["command"], call.body["service_name"]) == ("service_pause", "web")
 
 
 async def test_a_docker_stack_of_several_services_is_refused_after_a_look_and_nothing_is_sent() -> None:
@@ -429,7 +431,7 @@ async def test_maintenance_mode_is_taken_off_by_start() -> None:
         shop = await the_service(provider)
         await refused(server, provider, intent(Verb.STOP, shop), "already")
         await run(provider, intent(Verb.START, shop))
-    assert server.mutations()[0].body == {"command": "maintenance_mode", "value": 0}
+    assert server.mutations()[0].body == {"command": "maintenance_mode", "value": 0, "user_reference": "deckwatch-i1"}
 
 
 async def test_a_stack_of_neither_kind_is_told_its_processes() -> None:

@@ -66,6 +66,7 @@ class Acting:
         says_yes = ok or row.id or row.async_action_id or words.flag(row.queued) is not None
         if not says_yes or (row.ok is not None and ok is None):
             raise answer.unreadable("it does not say whether it was accepted")
+        self.api.learn_user(row.user)
         return row
 
     def receipt(

@@ -11,6 +11,7 @@ import msgspec
 
 from tui.model.clock import Clock
 from tui.model.provider import Connection, Meter
+from tui.model.text import plain
 from tui.providers import values
 from tui.providers.cloud66 import wire
 from tui.providers.cloud66.errors import CREDENTIAL, Throttle, classifier
@@ -43,6 +44,8 @@ class Api:
         self._meter = meter
         self._throttle = Throttle(clock)
         self._warnings: dict[str, None] = {}
+        self.user = ""  # the token's own; no call tells, but the actions that it began do
+        self.commands_keep_references = False  # as far as was seen
         self.rest = Rest(
             self.peer,
             meter=meter,
@@ -51,6 +54,10 @@ class Api:
             headers={"Authorization": f"Bearer {connection.token.reveal()}"},
             ca_file=connection.ca_file,
         )
+
+    def learn_user(self, name: str | None) -> None:
+        """Remember who the token belongs to, from an action that surely is ours."""
+        self.user = plain(name or "") or self.user
 
     async def get(self, path: str, params: Params | None = None) -> Answer:
         return self._took(path, await self.rest.get(path, params))

@@ -215,6 +215,8 @@ def _reverted(row: DeploymentRow) -> bool:
 def _raw(row: DeploymentRow) -> str:
     if words.flag(row.is_deploying):
         return "deploying"
+    if unclear(row):
+        return "unknown"
     return "reverted" if _reverted(row) else outcome(row).replace("_", " ") or "unknown"
 
 

@@ -14,7 +14,8 @@ from tui.model.errors import Refused
 from tui.model.provider import Handler
 from tui.providers.cloud66 import decode, pending, reasons, words
 from tui.providers.cloud66.acting import Acting, Call, named, one_of, only, option, where
-from tui.providers.cloud66.progress import cancelling, deploying, reference
+from tui.providers.cloud66.evidence import reference
+from tui.providers.cloud66.progress import cancelling, deploying
 from tui.providers.cloud66.wire import StackRow
 
 _PROFILE = "the name of a saved deployment profile"
@@ -169,7 +170,7 @@ class Deploying:
         message = (row.message or "").rstrip(".")
         if words.flag(row.queued) and message:
             message += " (it may wait for another deployment)"
-        operation = deploying(reference(intent), row.async_action_id)
+        operation = deploying(row)
         return self._acting.receipt(intent, answer, message=message, operation=operation)
 
 

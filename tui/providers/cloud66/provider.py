@@ -21,6 +21,7 @@ from tui.providers.cloud66.progress import Following
 from tui.providers.cloud66.reader import Reader
 from tui.providers.cloud66.stacks import POLLING
 from tui.providers.cloud66.timeline import Timeline
+from tui.providers.cloud66.tracing import Tracing
 
 
 class Cloud66Provider(Provider):
@@ -38,6 +39,7 @@ class Cloud66Provider(Provider):
         self._inventory = Inventory(self._api, reader, clock, connection.projects)
         self._timeline = Timeline(self._api, self._inventory, reader, clock)
         self._following = Following(self._api, self._timeline, clock)
+        self._tracing = Tracing(self._api, self._inventory, self._timeline, clock)
         push: PushServer | None = None
         if connection.live_logs:
             push = PushServer(
@@ -65,7 +67,7 @@ class Cloud66Provider(Provider):
         return await self._following.progress(receipt)
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        return await self._following.trace(intent, since)
+        return await self._tracing.trace(intent, since)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._logs.read(source, cursor)

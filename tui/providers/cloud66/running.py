@@ -14,6 +14,7 @@ from tui.model.errors import Refused
 from tui.model.provider import Handler
 from tui.providers.cloud66 import decode
 from tui.providers.cloud66.acting import Acting, Call, only, option, where
+from tui.providers.cloud66.evidence import reference
 from tui.providers.cloud66.progress import acting_on
 from tui.providers.cloud66.stacks import Stack
 
@@ -62,7 +63,7 @@ class Running:
         if order.needs_look:
             await self._acting.reader.children(self._acting.stack(intent))
             order = self._order(intent)
-        answer = await self._acting.send(intent, _call(order))
+        answer = await self._acting.send(intent, _call(intent, order))
         row = self._acting.accepted_row(answer)
         if row.id is None:  # the platform's state has to show what becomes of it
             return self._acting.receipt(intent, answer, message=row.message or "")
@@ -70,7 +71,7 @@ class Running:
 
     def _effect(self, intent: Intent) -> Effect:
         order = self._order(intent)
-        return self._acting.effect(intent, _call(order), order.does, *order.warnings, danger=order.danger)
+        return self._acting.effect(intent, _call(intent, order), order.does, *order.warnings, danger=order.danger)
 
     def _order(self, intent: Intent) -> _Order:
         """Raises Refused for options that do not fit together, or do not fit the stack."""
@@ -91,8 +92,19 @@ class Running:
         return _by_default(intent, stack)
 
 
-def _call(order: _Order) -> Call:
-    return Call("POST", ("actions",), order.body)
+def command(intent: Intent, *, docker: bool) -> str:
+    """The command that an intent sends, in the word that its action has as well."""
+    word, _ = _WORDS[intent.verb]
+    for kind in ("service", "container", "process"):
+        if intent.options.get(kind, "").strip():
+            return f"{kind}_{word}"
+    if intent.verb is Verb.RESTART:
+        return word
+    return f"service_{word}" if docker else _MAINTENANCE
+
+
+def _call(intent: Intent, order: _Order) -> Call:
+    return Call("POST", ("actions",), {**order.body, "user_reference": reference(intent)})
 
 
 def _whole_stack(intent: Intent) -> _Order:

@@ -57,6 +57,12 @@ class Timeline:
         found = inventory.shown(stack, self._clock.now())
         return _page(found, limit, newest.number, newest.older, [*stack.odd, *stack.actions_odd])
 
+    async def newest(self, service: Service) -> tuple[list[DeploymentRow], Place]:
+        """Read the newest rows, newest first, and where they belong. Raises ProviderError."""
+        stack = self._inventory.stack(service.ref)
+        await self._reader.deployments(stack, actions=stack.wants_actions(self._clock.monotonic()))
+        return stack.deployments, stack.place
+
     async def one(self, ref: Ref, service: Service) -> Deployment:
         """Raises NotFound. What was waiting comes back as the deployment it has become, with that one's id."""
         stack = self._inventory.stack(service.ref)
