@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+
+def utc_time(at: datetime, now: datetime) -> str:
+    """'02:19:27 UTC'; on another day than `now` '15 Mar 02:19 UTC'."""
+    at = at.astimezone(UTC)
+    if at.date() == now.astimezone(UTC).date():
+        return f"{at:%H:%M:%S} UTC"
+    return f"{at.day} {_MONTHS[at.month - 1]} {at:%H:%M} UTC"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 def duration(seconds: float | None) -> str:
     """'8s', '2m10s', '1h05m', '3d'; '' when unknown."""

@@ -22,6 +22,7 @@ from tui.providers.rest import Answer, Params, Rest
 
 URL = "https://app.cloud66.com/api/3"
 
+_DOTS = {".": "%2E", "..": "%2E%2E"}
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -139,8 +140,8 @@ def address(url: str) -> str:
 
 
 def stack_path(uid: str, *parts: str | int) -> str:
-    """`stacks/<uid>/deployments/107`."""
-    return "/".join(["stacks", quote(uid, safe=""), *(quote(str(part), safe="") for part in parts)])
+    """`stacks/<uid>/deployments/107`. No part of it leads to another place, whatever a uid or a name holds."""
+    return "/".join(["stacks", *(_DOTS.get(str(part)) or quote(str(part), safe="") for part in (uid, *parts))])
 
 
 def shown(path: str) -> str:

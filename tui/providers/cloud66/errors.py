@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
-import msgspec
 from msgspec import Struct
 
 from tui.model.clock import Clock
-from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized
+from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
 from tui.model.provider import Meter
+from tui.model.words import utc_time
 from tui.providers import http
+from tui.providers.cloud66.words import text
 from tui.providers.http import Peer
 from tui.providers.rest import Classify
+from tui.providers.values import convert, decode_json
 
 CREDENTIAL = (
     "Make a personal access token with the scopes public and redeploy (admin to stop services) in the dashboard under "
@@ -22,10 +25,17 @@ CREDENTIAL = (
 _WAITS_MIN = (5, 10, 20, 40, 60)
 
 
+_CLEAR = frozenset({401, 403, 429})  # whoever says so, it did not let the request through
+
+
 class ErrorRow(Struct):
-    error: str | None = None
-    error_description: str | None = None
-    details: str | None = None
+    error: Any = None
+    error_description: Any = None
+    details: Any = None
+
+    @property
+    def words(self) -> str:
+        return text(self.details) or text(self.error_description) or text(self.error)
 
 
 class Throttle:
@@ -54,9 +64,12 @@ class Throttle:
 
 def classifier(peer: Peer, meter: Meter, throttle: Throttle, clock: Clock) -> Classify:
     def classify(response: httpx.Response, mutation: bool) -> ProviderError | None:
-        if response.status_code == 503 and _is(_row(response), "throttl", "hourly interval"):
+        row = _row(response)
+        if response.status_code == 503 and _is(row, "throttl", "hourly interval"):
             return _throttled(peer, response, meter, throttle, clock)
-        return _error(peer, response)
+        if row is not None and response.status_code >= 400:
+            return _error(peer, response, row, mutation=mutation)
+        return _of_another(peer, response) if mutation and response.status_code not in _CLEAR else None
 
     return classify
 
@@ -85,35 +98,33 @@ def _throttled(peer: Peer, response: httpx.Response, meter: Meter, throttle: Thr
         meter.observe(retry_at=retry_at, guessed=True)
     return RateLimited(
         f"Account {peer.account}: Cloud 66's requests of this hour are used up; it is tried again at "
-        f"{retry_at:%H:%M:%S} UTC.",
+        f"{utc_time(retry_at, now)}.",
         retry_at=retry_at,
         remedy="The limit is per user: cx and CI spend from it too.",
     )
 
 
 def _row(response: httpx.Response) -> ErrorRow | None:
-    """None where the body is not Cloud 66's JSON."""
+    """What a JSON body says, which may be nothing; None where the body is not JSON."""
     try:
-        return msgspec.json.decode(response.content, type=ErrorRow)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        found = decode_json(response.content)
+    except (ValueError, RecursionError):
         return None
+    return convert(found, ErrorRow) or ErrorRow()
 
 
 def _is(row: ErrorRow | None, *words: str) -> bool:
     if row is None:
         return False
-    said = f"{row.error} {row.error_description} {row.details}".lower().replace("_", " ")
+    said = " ".join(text(each) for each in (row.error, row.error_description, row.details)).lower().replace("_", " ")
     return any(each in said for each in words)
 
 
-def _error(peer: Peer, response: httpx.Response) -> ProviderError | None:
-    row = _row(response)
-    if row is None:
-        return None
-    said = peer.quote(row.details or row.error_description or row.error or "").rstrip(".")
-    said = said or f"{response.status_code} {response.reason_phrase}"
+def _error(peer: Peer, response: httpx.Response, row: ErrorRow, *, mutation: bool) -> ProviderError | None:
+    status = response.status_code
+    said = peer.quote(row.words).rstrip(".") or f"{status} {response.reason_phrase}".strip()
     account = f"Account {peer.account}"
-    match response.status_code:
+    match status:
         case 401:
             return Unauthorized(f"{account}: Cloud 66 does not accept the token ({said}).", remedy=CREDENTIAL)
         case 402:
@@ -122,15 +133,30 @@ def _error(peer: Peer, response: httpx.Response) -> ProviderError | None:
             )
         case 403:
             return _forbidden(peer, response, said)
-        case 404:
+        case 404 | 410:
             return NotFound(f"{account}: Cloud 66 does not know it, or does not any more ({said}).")
         case 409:
             return Refused(f"{account}: Cloud 66 refused, something else is under way ({said}).")
-        case 400 | 422:
-            return Refused(f"{account}: Cloud 66 refused: {said}.")
         case 501 | 503 if _is(row, "not implemented"):
             return Refused(f"{account}: Cloud 66 does not offer this here ({said}).")
-    return None
+        case _ if status in (408, 499) or status >= 500:
+            return _fault(peer, f"{status}: {said}" if row.words else said, mutation=mutation)
+        case 429:
+            return None
+    return Refused(f"{account}: Cloud 66 refused: {said}.")
+
+
+def _fault(peer: Peer, said: str, *, mutation: bool) -> ProviderError:
+    where = f"Cloud 66 at {peer.host}"
+    if mutation:
+        return http.outcome_unknown(peer, f"{where} answered {said}")
+    return Unreachable(f"Account {peer.account}: {where} has a fault of its own ({said}).", remedy="It is tried again.")
+
+
+def _of_another(peer: Peer, response: httpx.Response) -> ProviderError:
+    """An answer to a mutation that is not Cloud 66's: something in between may have passed the request on before."""
+    said = f"{response.status_code} {response.reason_phrase}".strip()
+    return http.outcome_unknown(peer, f"{peer.host} answered {said}, and not as Cloud 66 does")
 
 
 def _forbidden(peer: Peer, response: httpx.Response, said: str) -> Forbidden:
