@@ -107,6 +107,15 @@ async def test_behind_every_deployment_there_is_an_action_whoever_started_it(dem
     assert health["finished_message"] == "Deployment failed: Healthcheck failed! 1/1 replicas never became healthy!"
 
 
+async def test_the_numbers_of_actions_rise_with_time_whoever_began_them(demo: Cloud66Demo) -> None:
+    await ordered(demo, RAILS, "clear_caches")
+    await ordered(demo, RAILS, "restart")
+    rows = await demo.get(demo.at(RAILS, "/actions"))
+    assert len(rows) == 30
+    assert [row["id"] for row in rows] == sorted({row["id"] for row in rows}, reverse=True)
+    assert [row["started_at"] for row in rows] == sorted((row["started_at"] for row in rows), reverse=True)
+
+
 async def test_an_action_comes_bare_without_json_at_the_end_of_the_address(demo: Cloud66Demo) -> None:
     action = await ordered(demo, RAILS, "clear_caches")
     path = demo.at(RAILS, f"/actions/{action['id']}")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 
+from tui.demo.clock import SECOND
 from tui.demo.entities import Deployment, Project, Service
+
+MILLISECOND = SECOND // 1000
+_FIRST_ACTION_AT = 1_400_000_000 * SECOND  # some day in 2014
 
 
 def stack_uid(service: Service) -> str:
@@ -26,9 +30,9 @@ def deployment_number(one: Deployment) -> int:
     return (int(one.service.tag, 16) % 9_000_000 + 1_000_000) * 1000 + one.number
 
 
-def action_number(one: Deployment) -> int:
-    """Of the action behind a deployment that nobody ordered here."""
-    return int(_hex("action", one.id, size=4), 16) % 900_000_000 + 100_000_000
+def action_number(at: int) -> int:
+    """Of an action that began then: the numbers rise with time, whoever begins an action."""
+    return (at - _FIRST_ACTION_AT) // MILLISECOND
 
 
 def operation_uid(service: Service, what: str) -> str:

@@ -10,7 +10,6 @@ from tui.demo.entities import UNDER_WAY, Deployment, Phase, Service
 from tui.demo.lifecycle import let_go
 from tui.demo.world import Change, StatusChanged, World
 
-FIRST_ACTION = 6_566_400
 DEPLOYMENT = "application_deployment"
 VIA = {"push": (2, "hook"), "upload": (0, "web"), "rollback": (0, "web")}
 API = (1, "api")
@@ -63,7 +62,7 @@ class Side:
         self._by_deployment: dict[str, Action] = {}
         self._waiting: dict[str, list[Deployment]] = {}
         self._wanted: dict[str, dict[str, str]] = {}  # by the deployment's id: tags by service
-        self._last = FIRST_ACTION
+        self._last = 0
         world.listen(self._changed)
 
     # actions
@@ -71,8 +70,8 @@ class Side:
     def begin(
         self, service: Service, name: str, user: str, reference: str = "", deployment: Deployment | None = None
     ) -> Action:
-        self._last += 1
         now = self.world.now
+        self._last = max(self._last + 1, ids.action_number(now))
         ends_at = now + round(_TAKES_S.get(name, _USUALLY_S) * SECOND)
         made = Action(self._last, service, user, name, now, reference=reference, deployment=deployment, ends_at=ends_at)
         self._ordered.setdefault(service.id, []).insert(0, made)
@@ -87,14 +86,14 @@ class Side:
     def actions(self, service: Service) -> list[Action]:
         """All, newest first: behind every deployment there is one, whoever started it."""
         others = [self.behind(one) for one in service.deployments if one.id not in self._by_deployment]
-        return sorted([*self.ordered(service), *others], key=lambda one: one.started_at, reverse=True)
+        return sorted([*self.ordered(service), *others], key=lambda one: one.id, reverse=True)
 
     def behind(self, one: Deployment) -> Action:
         """The action of a deployment."""
         if (known := self._by_deployment.get(one.id)) is not None:
             return known
         _, via = VIA.get(one.trigger, API)
-        number = ids.action_number(one)
+        number = ids.action_number(one.created_at)
         return Action(number, one.service, one.creator.email, DEPLOYMENT, one.created_at, via, deployment=one)
 
     def busy(self, service: Service) -> bool:

@@ -49,7 +49,7 @@ class Reader:
     async def actions(self, stack: Stack) -> None:
         found = await self._api.newest(stack_path(stack.row.uid, "actions"), ActionRow)
         stack.actions = [each for each in found.rows.items if pending.deploys(each) and pending.is_running(each)]
-        stack.actions_odd = tuple(found.problems(decode.stack_name(stack.row)))
+        stack.actions_odd = tuple(found.rows.problems(decode.stack_name(stack.row)))
         stack.actions_beat.at = self._clock.monotonic()
 
     async def refresh(self, stack: Stack, *, focused: bool) -> None:
