@@ -151,6 +151,29 @@ async def test_a_stack_that_changed_and_could_not_be_read_again_is_in_doubt() ->
     assert "Something changed" in shop.doubt
 
 
+async def test_a_stack_that_may_be_the_one_that_could_not_be_read_is_kept_as_it_was() -> None:
+    server, clock = world(), FakeClock()
+    async with cloud66(server, clock=clock) as provider:
+        await provider.snapshot()
+        seen_at = clock.now()
+        server.answers["GET stacks"] = paged([stack(uid=""), docker()])
+        await clock.advance(20)
+        odd = await provider.snapshot()
+        server.answers["GET stacks"] = paged([docker()])
+        await clock.advance(20)
+        gone = await provider.snapshot()
+    shop = next(each for each in odd.services if each.name == "shop")
+    assert (shop.observed_at, shop.state) == (seen_at, Status.UNKNOWN)
+    assert shop.doubt == "It is not among the stacks that could be read."
+    assert [each.name for each in gone.services] == ["feeds"]
+
+
+@pytest.mark.parametrize("name", [None, "", ["shop"]])
+async def test_a_stack_whose_name_cannot_be_read_may_be_one_that_was_asked_for(name: object) -> None:
+    server = world(answers={"GET stacks": paged([stack() | {"name": name}, docker("blog")])})
+    assert [each.name for each in (await picture(server, "shop")).services] == ["stack 5999"]
+
+
 async def test_no_stack_is_not_said_while_a_stack_could_not_be_read() -> None:
     server = world(answers={"GET stacks": paged([{"name": "no uid"}])})
     async with cloud66(server) as provider:

@@ -63,13 +63,17 @@ def in_maintenance(row: StackRow) -> bool | None:
     return words.flag(row.maintenance_mode)
 
 
+def name(row: StackRow) -> str:
+    return words.text(row.name) or f"stack {row.uid[:4]}"
+
+
 def environment_name(row: StackRow) -> str:
     return words.text(row.environment) or ("default" if row.environment in (None, "") else "unknown")
 
 
 def stack_name(row: StackRow) -> str:
     """The pair that people know a stack by."""
-    return f"{plain(row.name) or f'stack {row.uid[:4]}'} ({environment_name(row)})"
+    return f"{name(row)} ({environment_name(row)})"
 
 
 def account_name(row: StackRow) -> str:

@@ -12,6 +12,8 @@ _SENTENCES = 10  # of one picture; the others are counted
 
 def doubt(stack: Stack) -> str:
     """Say why its newest or its live deployment may not be what is shown; "" where there is no reason."""
+    if not stack.is_listed:
+        return "It is not among the stacks that could be read."
     if stack.read_at is None:
         return "Its deployments could not be read."
     if stack.error is not None and stack.mark != mark(stack.row):

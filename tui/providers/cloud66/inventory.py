@@ -10,8 +10,7 @@ from fnmatch import fnmatchcase
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Environment, Instance, Kind, Project, Ref, Service, Snapshot
 from tui.model.errors import ProviderError, RateLimited, Unauthorized
-from tui.model.text import plain
-from tui.providers.cloud66 import decode, doubts, pending, reasons
+from tui.providers.cloud66 import decode, doubts, pending, reasons, words
 from tui.providers.cloud66.api import Api
 from tui.providers.cloud66.listing import Rows
 from tui.providers.cloud66.reader import Reader
@@ -50,7 +49,7 @@ class Inventory:
         self._api.warnings()
         observed_at = self._clock.now()
         listed = await self._api.all("stacks", StackRow)
-        self._list(listed.items)
+        self._list(listed, observed_at)
         at_once = asyncio.Semaphore(_AT_ONCE)
         first_look = not any(stack.read_at for stack in self._stacks.values())
         async with asyncio.TaskGroup() as group:
@@ -66,20 +65,27 @@ class Inventory:
             problems.append(self._nothing(listed))
         return self._picture(stacks, observed_at, problems)
 
-    def _list(self, rows: Sequence[StackRow]) -> None:
-        """Takes what the list says; a stack that it does not name any more is gone."""
+    def _list(self, listed: Rows[StackRow], at: datetime) -> None:
+        """Take what the list says. A stack that it does not name is gone, unless a row could not be read."""
         found: dict[str, Stack] = {}
-        for row in rows:
+        for row in listed.items:
             if decode.is_cluster(row) or not self._is_wanted(row):
                 continue
             stack = self._stacks.get(row.uid) or Stack(self._api.account, row)
-            stack.row = row
+            stack.row, stack.listed_at, stack.is_listed = row, at, True
             found[row.uid] = stack
+        for uid, stack in self._stacks.items() if not listed.is_whole else ():
+            if uid not in found:
+                stack.is_listed = False
+                found[uid] = stack
         self._stacks = found
 
     def _is_wanted(self, row: StackRow) -> bool:
-        names = (plain(row.name).casefold(), decode.account_name(row).casefold())
-        return not self._wanted or any(fnmatchcase(name, pattern) for name in names for pattern in self._wanted)
+        """A stack without a name that can be read may be wanted."""
+        name = words.text(row.name).casefold()
+        names = (name, decode.account_name(row).casefold())
+        wanted = any(fnmatchcase(each, pattern) for each in names for pattern in self._wanted)
+        return wanted or not name or not self._wanted
 
     async def _refresh(self, stack: Stack, at_once: asyncio.Semaphore) -> ProviderError | None:
         """The error that concerns the whole account, if one came."""
@@ -131,7 +137,7 @@ class Inventory:
             ref=stack.ref,
             project=project.ref,
             environment=environment.ref,
-            name=plain(row.name) or f"stack {row.uid[:4]}",
+            name=decode.name(row),
             project_name=project.name,
             environment_name=environment.name,
             status=decode.stack_status(row, serves=live is not None),
@@ -141,7 +147,7 @@ class Inventory:
             live=live,
             instances=self._instances(stack),
             not_now=reasons.of_service(latest, doubt, docker=decode.is_docker(row)),
-            observed_at=stack.read_at if stack.error is not None else None,
+            observed_at=_observed_at(stack),
             doubt=doubt,
         )
 
@@ -168,3 +174,10 @@ def _newest(stack: Stack, now: datetime) -> tuple[Deployment | None, Deployment 
 def _listed(stack: Stack, row: DeploymentRow, now: datetime) -> Deployment:
     seen_at = None if row.started_at else stack.seen_at.setdefault(str(row.id), now)
     return decode.deployment(row, stack.place, seen_at)
+
+
+def _observed_at(stack: Stack) -> datetime | None:
+    """None: with the picture."""
+    if not stack.is_listed:
+        return stack.listed_at
+    return stack.read_at if stack.error is not None else None

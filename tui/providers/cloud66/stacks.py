@@ -55,6 +55,8 @@ class Stack:
 
     account: str
     row: StackRow
+    listed_at: datetime | None = None  # when the list of stacks had it
+    is_listed: bool = True  # the last one did
     deployments: list[DeploymentRow] = field(default_factory=list)
     actions: list[ActionRow] = field(default_factory=list)
     children: list[Child] | None = None

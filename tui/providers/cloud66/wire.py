@@ -32,7 +32,7 @@ Time = Any
 
 class StackRow(Struct):
     uid: Name
-    name: str = ""
+    name: Any = None
     environment: Any = None
     account_id: int | str | None = None
     account_name: str | None = None
