@@ -226,7 +226,8 @@ async def test_a_second_deployment_waits_and_becomes_the_one_that_is_listed() ->
         actions[1] |= {"finished_at": "2026-03-14T03:01:00Z", "finished_success": True}
         rows[0] |= deployment(108, is_live=True, started_at="2026-03-14T02:59:58Z")
         rows[1]["is_live"] = False
-        rows.insert(0, deploying(109, started_at="2026-03-14T03:01:02Z"))
+        via_api = {"code": 1, "meaning": "api"}
+        rows.insert(0, deploying(109, started_at="2026-03-14T03:01:02Z", triggered_via=via_api))
         row["last_activity_iso"] = "later"
         server.answers[f"GET stacks/{RAILS}/actions/41"] = one(actions[0])
         become = await provider.deployment(service.latest.ref, service)
@@ -237,6 +238,26 @@ async def test_a_second_deployment_waits_and_becomes_the_one_that_is_listed() ->
     assert service.latest.id == "109"
     assert service.live is not None
     assert service.live.id == "108"
+
+
+@pytest.mark.parametrize("difference", [{"triggered_by": "else@acme.example"}, {"triggered_via": {"code": 2}}])
+async def test_what_waits_does_not_become_the_deployment_of_somebody_else(difference: Json) -> None:
+    row = stack(status=5)
+    rows = [deployment(107, is_live=True)]
+    waiting = action(41, started_at="2026-03-14T03:00:30Z")
+    server = world(row, deployments={"shop": rows}, actions=[waiting])
+    server.answers[f"GET stacks/{RAILS}/actions/41"] = one(waiting)
+    async with cloud66(server) as provider:
+        service = await the_service(provider)
+        assert service.latest is not None
+        assert service.latest.id == "action-41"
+        via_api = {"triggered_via": {"code": 1, "meaning": "api"}}
+        rows.insert(0, deploying(108, started_at="2026-03-14T03:00:31Z", **{**via_api, **difference}))
+        row["status"] = 6
+        with pytest.raises(NotFound, match="not listed this deployment yet"):
+            await provider.deployment(service.latest.ref, service)
+        rows.insert(0, deploying(109, started_at="2026-03-14T03:00:33Z", **via_api))
+        assert (await provider.deployment(service.latest.ref, service)).id == "109"
 
 
 async def test_what_ended_before_it_was_listed_failed() -> None:

@@ -395,7 +395,7 @@ async def test_what_still_waits_is_followed_when_it_gets_its_id() -> None:
         assert source.deployment.id == "action-41"
         async with reading(provider, source) as found:
             await until(lambda: server.push.polls)
-            rows.insert(0, deploying(108, started_at="2026-03-14T03:00:01Z"))
+            rows.insert(0, deploying(108, started_at="2026-03-14T03:00:01Z", triggered_via="api"))
             server.answers[ONE] = one(rows[0])
             await clock.advance(5)
             await server.push.say("building")

@@ -97,6 +97,20 @@ def _is_own(row: DeploymentRow, user: str, revision: str) -> bool:
     return via_api and (fits is True or bool(user and by))
 
 
+def may_have_made(action: ActionRow, row: DeploymentRow, *, not_before: datetime) -> bool:
+    """Nothing that the two tell speaks against it that this action made this deployment."""
+    began = moment(row.started_at)
+    told = (words.word(each, words.TRIGGERS) for each in (action.started_via, row.triggered_via))
+    via = [each for each in told if each in words.TRIGGERS.values()]
+    who = [each for each in (action.user, row.triggered_by) if each and "@" in each]  # else it is "system"
+    return (
+        began is not None
+        and began >= not_before
+        and (len(via) < 2 or via[0] == via[1])
+        and (len(who) < 2 or same_user(*who))
+    )
+
+
 def revision_of(intent: Intent) -> str:
     """The branch, tag or commit that an intent asks for; "" where it asks for whatever is newest."""
     target = intent.deployment

@@ -9,7 +9,7 @@ from datetime import timedelta
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service
 from tui.model.errors import NotFound
-from tui.providers.cloud66 import decode, inventory, pending
+from tui.providers.cloud66 import decode, evidence, inventory, pending
 from tui.providers.cloud66.api import Api, stack_path
 from tui.providers.cloud66.decode import Place
 from tui.providers.cloud66.inventory import Inventory
@@ -105,12 +105,13 @@ class Timeline:
                 raise NotFound(f"Account {ref.account}: Cloud 66 lists no deployment of this stack.")
             return listed[0]
         action = await self._api.one(stack_path(stack.row.uid, "actions", id_), ActionRow)
-        started_at = moment(action.started_at)
-        later = [
-            each
-            for each in listed
-            if started_at is None or (each.created_at is not None and each.created_at >= started_at - _SKEW)
-        ]
+        began = moment(action.started_at)
+        others = {
+            str(row.id)
+            for row in stack.deployments
+            if began is not None and not evidence.may_have_made(action, row, not_before=began - _SKEW)
+        }
+        later = [each for each in listed if each.id not in others]
         if later:
             return later[-1]
         if listed and not pending.is_running(action) and pending.succeeded(action):
