@@ -28,6 +28,20 @@ class Fate(Enum):
     CRASHES = auto()  # starts, then dies, over and over
     ERRORS = auto()  # runs, and answers with 500s
     PARTLY = auto()  # one replica of several dies
+    FINISHES = auto()  # exits with code 0, over and over
+    UNSTARTABLE = auto()  # its command does not exist: its process never starts
+
+
+DYING = frozenset({Fate.CRASHES, Fate.FINISHES, Fate.UNSTARTABLE})
+"""Fates that leave no instance running for longer than a few seconds."""
+
+
+def fate_of(word: str) -> Fate:
+    """Raises ValueError: there is no such fate."""
+    try:
+        return Fate[word.upper().replace("-", "_")]
+    except KeyError:
+        raise ValueError(f"no such fate: {word!r}") from None
 
 
 @dataclass(frozen=True, slots=True)

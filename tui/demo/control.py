@@ -3,10 +3,13 @@
 GET  /_demo/state      what there is, what was done to it, which faults wait
 POST /_demo/advance    {"seconds": 5}: time passes (added to real time where the clock is not frozen)
 POST /_demo/fault      {"kind": "drop", "operation": "deploymentLogs", "channel": "socket", "count": 1, ...}
+                       {"kind": "bad-deploy", "operation": "tools/production/status-page", "detail": "crashes"}:
+                       the next deployment there meets that fate; unhealthy, which swarm rolls back, is the usual one
 POST /_demo/clear      {}: no more faults
 POST /_demo/log-rate   {"lines_per_second": 2000}
 POST /_demo/line       {"service": "shop/production/api", "text": "...", "level": "info", "repeat": 1}
 POST /_demo/push       {"service": "...", "fate": "good"}: somebody pushes a commit
+POST /_demo/add        {"service": "tools/production/dokploy-docs"}: one more service, of those in `parts.EXTRAS`
 POST /_demo/word       {"deployment": "...", "status": "HIBERNATING"}: a status from the future
 """
 
@@ -20,10 +23,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tui.demo.cast import Fate
+from tui.demo.cast import fate_of
 from tui.demo.clock import rfc3339
 from tui.demo.entities import Deployment
 from tui.demo.lifecycle import push, say
+from tui.demo.story import add_extra
 from tui.demo.world import World
 from tui.demo.writing import set_log_rate
 
@@ -77,10 +81,15 @@ def _line(world: World, order: dict[str, Any]) -> str:
 
 
 def _push(world: World, order: dict[str, Any]) -> str:
-    fate = Fate[str(order.get("fate", "good")).upper().replace("-", "_")]
-    made = push(world, world.service(order["service"]), fate, order.get("message"))
+    made = push(world, world.service(order["service"]), fate_of(str(order.get("fate", "good"))), order.get("message"))
     world.wake()
     return made.id
+
+
+def _add(world: World, order: dict[str, Any]) -> str:
+    added = add_extra(world, order["service"])
+    world.wake()
+    return added.id
 
 
 def _word(world: World, order: dict[str, Any]) -> None:
@@ -94,6 +103,7 @@ _ORDERS: dict[str, Order] = {
     "log-rate": _log_rate,
     "line": _line,
     "push": _push,
+    "add": _add,
     "word": _word,
 }
 

@@ -98,6 +98,17 @@ class Instance:
 
 
 @dataclass(slots=True, eq=False)
+class Run:
+    """One time that a deployment's instances were put up, until they were taken down or died for good."""
+
+    created_at: int
+    started_at: int | None = None  # None: not yet, or its process could not be started
+    loops_from: int | None = None  # its instances die again and again, from then on
+    ended_at: int | None = None
+    died: bool = False  # it ended by itself, and nothing was started in its place
+
+
+@dataclass(slots=True, eq=False)
 class Step:
     id: str
     name: StepName
@@ -166,6 +177,11 @@ class Service:
         return self.environment.project.platform
 
     @property
+    def is_swarm(self) -> bool:
+        """Docker Swarm runs it, as tasks; the containers of a compose project are Docker's own."""
+        return self.platform == "dokploy" and self.kind != "compose"
+
+    @property
     def path(self) -> str:
         return f"{self.environment.project.name}/{self.environment.name}/{self.name}"
 
@@ -187,6 +203,7 @@ class Deployment:
     orphan: bool = False  # its service is no more
     external: bool = False  # something else made it; the platform was only told
     instances: list[Instance] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)  # oldest first
     steps: list[Step] = field(default_factory=list)
     build: tuple[int, int] | None = None  # from, to
     live_from: int | None = None

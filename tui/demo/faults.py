@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui.demo.cast import Fate, fate_of
 from tui.demo.clock import SECOND
 
 SKEW_S = 43.0
@@ -27,10 +28,15 @@ class FaultKind(StrEnum):
     REFUSED = "refused"  # the platform says no, in its own form; nothing is done
     CLOSE = "close"  # a socket is closed in good order, in mid-stream
     SKEW = "skew"  # the world's clock is behind the machine's, from the start: its answers' Date and all its times
+    BAD_DEPLOY = "bad-deploy"  # a deployment of `operation` (a service's path) meets the fate in `detail`: unhealthy
 
 
 _OF_SOCKETS = frozenset({FaultKind.RATE_LIMIT, FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
 STREAM_FAULTS = frozenset({FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
+
+
+_CHANCES = {FaultKind.SLOW: 0.5, FaultKind.BAD_DEPLOY: 0.5}
+"""How often the command line's faults occur; the others at every tenth request."""
 
 
 class Channel(StrEnum):
@@ -44,7 +50,7 @@ class Fault:
 
     `after` counts what must go well first: requests, or on a socket log lines. `chance` is drawn each time.
     `detail` is the kind's own: "text" for a 429 without JSON, "edge" for the one of Railway's CDN, a status code for
-    5xx, a close code for close, the words of a refusal.
+    5xx, a close code for close, the words of a refusal, a fate for a bad deploy.
     """
 
     kind: FaultKind
@@ -82,6 +88,8 @@ class Faults:
     ) -> Fault:
         """From now on; once, unless `count` says otherwise (None: until removed). Raises ValueError: no such kind."""
         where = None if channel is None else Channel(channel)
+        if kind == FaultKind.BAD_DEPLOY:
+            fate_of(detail or "unhealthy")
         fault = Fault(FaultKind(kind), operation, where, count, after, chance, seconds, detail, pause_s)
         self._faults.append(fault)
         self._changed()
@@ -95,7 +103,7 @@ class Faults:
         for kind in kinds:
             if kind == FaultKind.SKEW:  # the clock has it
                 continue
-            chance = 0.5 if kind == FaultKind.SLOW else 0.1
+            chance = _CHANCES.get(FaultKind(kind), 0.1)
             self.add(kind, channel="http", count=None, chance=chance, seconds=2.0)
             if kind in _OF_SOCKETS:
                 self.add(kind, channel="socket", count=None, chance=chance, pause_s=20.0)
@@ -135,6 +143,11 @@ class Faults:
                     self._faults.remove(fault)
             return fault
         return None
+
+    def bad_fate(self, path: str) -> Fate | None:
+        """Return the fate that the next deployment of a service meets instead of its own, if there is such a fault."""
+        fault = self.take(FaultKind.BAD_DEPLOY, Channel.HTTP, {path})
+        return None if fault is None else fate_of(fault.detail or "unhealthy")
 
     def armed(self, kinds: Iterable[FaultKind]) -> bool:
         return any(fault.kind in kinds for fault in self._faults)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tui.demo.cast import Commit, Fate, new_commit, uuid
 from tui.demo.clock import DAY, HOUR, MINUTE, SECOND
-from tui.demo.entities import Deployment, Instance, InstanceState, Phase, Service, Step, StepName
+from tui.demo.entities import Deployment, Instance, InstanceState, Phase, Run, Service, Step, StepName
 from tui.demo.scripts import STARTS, Line
 from tui.demo.world import World
 from tui.demo.writing import write_lines, write_requests
@@ -90,6 +90,8 @@ def _past(
         at = _started(one, at)
     one.changed_at = at
     if phase is Phase.FAILED:
+        for run in one.runs:
+            run.ended_at, run.died = at, True
         one.steps[-1].error = _FAILURES[commit.fate]
         return one
     one.live_from = at
@@ -120,7 +122,8 @@ def _built(one: Deployment, at: int) -> int:
 def _started(one: Deployment, at: int) -> int:
     state = InstanceState.RUNNING if one.phase is Phase.LIVE else InstanceState.REMOVED
     one.instances = [Instance(uuid(one.id, "instance", n), state) for n in range(one.service.replicas)]
-    at = _stepped(one, StepName.CREATE, at, 2.0)
+    created_at, at = at, _stepped(one, StepName.CREATE, at, 2.0)
+    one.runs = [Run(created_at, at)]
     for text in STARTS.get(one.service.language, STARTS["python"]):
         one.lines.notes.append(Line(at, text, "info", one.instances[0].id, (), one.id))
     return _stepped(one, StepName.HEALTHCHECK, at, 14.0 if one.commit.fate is Fate.UNHEALTHY else 5.0)
@@ -138,4 +141,5 @@ def _replaced(one: Deployment, at: int) -> None:
     one.requests.stop(silent)
     one.lines.notes.append(Line(silent, "Stopping Container", "info", one.instances[0].id, (), one.id))
     one.stopped = True
+    one.runs[-1].ended_at = silent
     one.removed_at = one.changed_at = silent + 4 * SECOND

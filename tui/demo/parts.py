@@ -79,6 +79,15 @@ PARTS = (
     Part("tools", "staging", "grafana", "go", "go", "api", 0.3, age_h=30, platform="dokploy", kind="compose"),
 )
 
+EXTRAS = (
+    Part("tools", "production", "dokploy-docs", "node", "node", "site", 0.3, age_h=3, platform="dokploy"),
+    Part(
+        "tools", "production", "link-checker", "go", "go", weight=0.3, image="acme/link-checker:2", platform="dokploy"
+    ),
+    Part("tools", "production", "edge", "go", "go", "api", 0.3, 2, age_h=12, platform="dokploy", kind="stack"),
+)
+"""Services that are in the world only if somebody adds them."""
+
 LIVELY = (
     "shop/production/api",
     "shop/production/images",

@@ -175,14 +175,36 @@ CRASH: tuple[tuple[float, str, str], ...] = (
     (1.4, "KeyError: 'SMTP_SIGNING_KEY'", "error"),
     (1.9, "Stopping Container", "info"),
 )
+_Words = tuple[tuple[float, str, str], ...]
+_TASK_CRASH: _Words = (
+    (0.0, "Starting Container", "info"),
+    (1.4, "Traceback (most recent call last):", "error"),
+    (1.4, '  File "/app/main.py", line 12, in <module>', "error"),
+    (1.4, "KeyError: 'SMTP_SIGNING_KEY'", "error"),
+)
+_TASK_FINISH: _Words = (
+    (0.0, "Starting Container", "info"),
+    (1.4, "INFO main: no channel is configured, nothing to do", "info"),
+)
 CRASH_PERIOD = 15 * SECOND
+SWARM_DELAY = 5 * SECOND  # Docker Swarm creates the next task at once, and starts it after this
+SWARM_START = 300_000_000  # so long does a container take to start
+SWARM_PERIOD = SWARM_DELAY + SWARM_START + 2 * SECOND
 
 
-def crash_script(instances: Sequence[str], owner: str) -> list[tuple[int, Callable[[int, int], Line]]]:
+def task_script(fate: Fate) -> _Words:
+    """Return what a task of Docker Swarm writes in its last seconds; nothing where its process never started."""
+    if fate is Fate.UNSTARTABLE:
+        return ()
+    return _TASK_FINISH if fate is Fate.FINISHES else _TASK_CRASH
+
+
+def crash_script(words: _Words, instances: Sequence[str], owner: str) -> list[tuple[int, Callable[[int, int], Line]]]:
+
     def note(text: str, level: str) -> Callable[[int, int], Line]:
-        return lambda number, at: Line(at, text, level, instances[number // len(CRASH) % len(instances)], (), owner)
+        return lambda number, at: Line(at, text, level, instances[number // len(words) % len(instances)], (), owner)
 
-    return [(round(offset * SECOND), note(text, level)) for offset, text, level in CRASH]
+    return [(round(offset * SECOND), note(text, level)) for offset, text, level in words]
 
 
 _DOCKER = (

@@ -10,7 +10,7 @@ from tui.demo.clock import DAY, HOUR, MINUTE, SECOND, WorldClock
 from tui.demo.entities import Environment, InstanceState, Phase, Project, PullRequest, Service, Workspace
 from tui.demo.history import settle
 from tui.demo.lifecycle import begin, let_go, push
-from tui.demo.parts import LIVELY, PLATFORMS, Part, cast_of
+from tui.demo.parts import EXTRAS, LIVELY, PLATFORMS, Part, cast_of
 from tui.demo.world import World
 from tui.demo.writing import set_log_rate
 
@@ -91,6 +91,16 @@ def _build(world: World, parts: list[Part]) -> None:
             one.stopped = True
             one.instances[0].state = InstanceState.EXITED
             one.lines.stop(one.changed_at + 8 * SECOND)
+
+
+def add_extra(world: World, path: str) -> Service:
+    """Add one of the services that are not there from the start; it has a past as they have. Raises KeyError."""
+    part = {one.path: one for one in EXTRAS}[path]
+    if any(one.path == path for one in world.services):
+        raise KeyError(f"{path} is there already")
+    service = _add(world, _workspace(world, part.platform), part)
+    settle(world, service, part.age_h * HOUR / SECOND)
+    return service
 
 
 def _workspace(world: World, platform: str) -> Workspace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.demo.cast import Fate
+from tui.demo.cast import DYING, Fate
 from tui.demo.clock import SECOND
 from tui.demo.entities import Deployment
 from tui.demo.flows import Steady
@@ -37,7 +37,7 @@ def set_log_rate(world: World, lines_per_second: float) -> None:
     if lines_per_second <= 0:
         raise ValueError("a log rate is above zero")
     world.log_rate = lines_per_second
-    running = [one for service in world.services for one in service.active if one.commit.fate is not Fate.CRASHES]
+    running = [one for service in world.services for one in service.active if one.commit.fate not in DYING]
     running.sort(key=lambda one: one.service is world.loud)  # last: it makes up for the others
     for one in running:
         for flow in one.lines.flows:

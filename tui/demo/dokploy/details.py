@@ -131,7 +131,7 @@ def _compose(service: Service) -> Wire:
         "sourceType": "git",
         "customGitUrl": f"https://git.tools.example/{service.repo}.git",
         "customGitBranch": "main",
-        "composeType": "docker-compose",
+        "composeType": "stack" if service.kind == "stack" else "docker-compose",
         "composePath": "./docker-compose.yml",
         "command": "",
         "suffix": "",

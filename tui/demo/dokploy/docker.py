@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tui.demo import lifecycle
+from tui.demo.dokploy import containers as there
 from tui.demo.dokploy import ids, words
 from tui.demo.dokploy.asking import VOID, Asked, failed
 from tui.demo.dokploy.containers import Container, every_container, of_app
 from tui.demo.dokploy.words import Wire
-from tui.demo.entities import Deployment
+from tui.demo.entities import UP, Deployment, Service
 from tui.demo.world import Denied, World
 
 
 def containers(asked: Asked) -> list[Wire]:
+    """Dokploy takes whatever has its name in it for a container of its own, and leaves it out."""
     asked.needs("docker")
-    return [words.container(one, asked.world.now) for one in every_container(asked.site)]
+    found = [one for one in every_container(asked.site) if "dokploy" not in one.name]
+    return [words.container(one, asked.world.now) for one in found]
 
 
 def by_name(asked: Asked) -> list[Wire]:
     """A prefix grep: `shop` finds `shop-api` too. Of a compose service exactly its own, by their label."""
     name, type_ = str(asked.given["appName"]), asked.given.get("appType")
-    if type_ == "stack" or asked.given.get("serverId"):
-        return []  # there are no stacks, and the one other server cannot be reached
+    if asked.given.get("serverId"):
+        return []  # the one other server cannot be reached
+    if type_ == "stack":
+        found = [words.task(one, asked.world.now) for one in of_app(asked.site, name) if _is_of_stack(one)]
+        return [_of(row, "containerId", "name", "state", "node") for row in found if row["state"] == "running"]
     if type_ == "docker-compose":
-        found = of_app(asked.site, name)
+        listed = of_app(asked.site, name)
     else:
-        found = [one for one in every_container(asked.site) if one.name.startswith(name)]
-    return [_of(words.container(one, asked.world.now), "containerId", "name", "state", "status") for one in found]
+        listed = [one for one in every_container(asked.site) if one.name.startswith(name)]
+    return [_of(words.container(one, asked.world.now), "containerId", "name", "state", "status") for one in listed]
 
 
 def by_label(asked: Asked) -> list[Wire]:
@@ -38,15 +44,29 @@ def by_label(asked: Asked) -> list[Wire]:
 
 def tasks(asked: Asked) -> list[Wire]:
     asked.needs("docker")
-    found = of_app(asked.site, str(asked.given["appName"]))
-    is_swarm = bool(found) and ids.type_of(found[0].one.service) != "compose"
-    return [words.task(one, asked.world.now) for one in found] if is_swarm else []
+    return _tasks(asked, lambda service: service.is_swarm and service.kind != "stack")
 
 
 def stack_tasks(asked: Asked) -> list[Wire]:
-    """All services here are of the docker-compose kind."""
     asked.needs("docker")
-    return []
+    return _tasks(asked, lambda service: service.kind == "stack")
+
+
+def _tasks(asked: Asked, is_meant: Callable[[Service], bool]) -> list[Wire]:
+    """Return the tasks slot by slot, newest first. The last row has `Error:` where it should have nothing."""
+    name, site = str(asked.given["appName"]), asked.site
+    if asked.given.get("serverId"):
+        return []
+    found = next((one for one in site.services if ids.app_name(one) == name and is_meant(one)), None)
+    slots = [] if found is None else there.tasks(found, site)
+    rows = [words.task(one, asked.world.now) for slot in slots for one in slot]
+    if rows and not rows[-1]["error"]:
+        rows[-1]["error"] = "Error:"
+    return rows
+
+
+def _is_of_stack(one: Container) -> bool:
+    return one.one.service.kind == "stack"
 
 
 def _of(row: Wire, *keys: str) -> Wire:
@@ -82,5 +102,9 @@ kill = order("kill", lifecycle.stop)
 
 
 def _running(asked: Asked, wanted: str) -> Container | None:
-    found = [one for one in every_container(asked.site) if one.until is None]
-    return next((one for one in found if wanted in (one.id, one.name)), None)
+    return next((one for one in every_container(asked.site) if _is_current(one) and wanted in (one.id, one.name)), None)
+
+
+def _is_current(one: Container) -> bool:
+    """Tell whether its deployment's newest instances are meant, whatever state they are in."""
+    return one.task is None or (one.task.run == len(one.one.runs) - 1 and one.one.phase in UP)

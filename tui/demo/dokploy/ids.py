@@ -9,6 +9,7 @@ from tui.demo.entities import Deployment, Service
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
 _LETTERS = bytes(ord(_ALPHABET[byte & 63]) for byte in range(256))
+_SMALL = bytes(ord("0123456789abcdefghijklmnopqrstuvwxyz"[byte % 36]) for byte in range(256))
 DATABASES = ("postgres", "redis", "mysql", "mariadb", "mongo", "libsql")
 
 
@@ -30,9 +31,9 @@ def rollback_id(one: Deployment) -> str:
 
 
 def type_of(service: Service) -> str:
-    """application, compose, or the database that its image is."""
+    """application, compose (a stack is one, too), or the database that its image is."""
     if service.kind:
-        return service.kind
+        return "compose" if service.kind == "stack" else service.kind
     image = (service.image or "").partition(":")[0]
     return image if image in DATABASES else "application"
 
@@ -60,10 +61,12 @@ def started_at(one: Deployment) -> int:
     return one.created_at if one.build is None else max(one.created_at, one.build[0])
 
 
-def container_id(one: Deployment, number: int, turn: int = 0) -> str:
-    """`turn`: how often the deployment's containers were replaced before this one."""
+def container_id(one: Deployment, number: int, turn: object = 0) -> str:
+    """`turn`: which of the containers that the deployment has had in this place, by its number."""
     return blake2b(f"container\0{one.id}\0{number}\0{turn}".encode(), digest_size=6).hexdigest()
 
 
-def task_id(one: Deployment, number: int, turn: int) -> str:
-    return nanoid("task", one.id, number, turn).lower().replace("_", "0").replace("-", "1") + "abcd"
+def task_id(one: Deployment, number: int, turn: object) -> str:
+    """25 small letters and digits."""
+    digest = blake2b(f"task\0{one.id}\0{number}\0{turn}".encode(), digest_size=25).digest()
+    return digest.translate(_SMALL).decode()

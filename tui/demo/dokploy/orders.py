@@ -12,6 +12,7 @@ from tui.demo.dokploy import ids, words
 from tui.demo.dokploy.asking import VOID, Asked, Refusal, failed, not_found
 from tui.demo.dokploy.details import details
 from tui.demo.entities import PENDING, UP, Deployment, Service
+from tui.demo.running import bring_back
 from tui.demo.world import Denied
 
 Handler = Callable[[Asked], Any]
@@ -62,15 +63,22 @@ def deploy(type_: str, *, again: bool) -> Handler:
 
 
 def reload(type_: str) -> Handler:
+    """Apply the newest build and the saved settings again: a rollback is undone by it."""
+
     def order(asked: Asked) -> bool:
         service = asked.service(type_)
         asked.needs("deployment")
-        up = _up(service)
+        up, built = _up(service), asked.site.newest_build(service)
         if up is None:
             raise Refusal(500, "INTERNAL_SERVER_ERROR", f"Error reloading {type_}")
         with _allowed(f"docker service update --force {ids.app_name(service)}"):
-            lifecycle.restart(asked.world, up)
-        asked.site.reloads[up.id].append(asked.world.now)
+            if type_ in ids.DATABASES:
+                lifecycle.restart(asked.world, up)
+            elif built is None or built is up:
+                lifecycle.reload(asked.world, up)
+            else:
+                asked.world.calls["restart", built.id] += 1
+                bring_back(asked.world, built)
         return True
 
     return order
@@ -85,6 +93,9 @@ def stop(type_: str) -> Handler:
         before = details(service, asked.site)
         if service.active:
             lifecycle.stop(asked.world, service.active[0])
+        if service.kind == "stack":
+            asked.site.stack_removed_at[service.id] = asked.world.now
+            asked.site.said_up.discard(service.id)
         return True if type_ == "compose" else before
 
     return order
@@ -99,7 +110,10 @@ def start(type_: str) -> Handler:
         if up is None:
             name = ids.app_name(service)
             raise failed(f"docker service scale {name}=1", f"{name}: Error response from daemon: service not found")
-        if up.stopped:
+        if service.kind == "stack":  # nothing is started, and the status says done
+            asked.world.calls["start", up.id] += 1
+            asked.site.said_up.add(service.id)
+        elif up.stopped:
             lifecycle.start(asked.world, up)
         return True if type_ == "compose" else before
 

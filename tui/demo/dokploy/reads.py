@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from tui.demo.clock import SECOND
 from tui.demo.dokploy import ids, texts, words
 from tui.demo.dokploy.asking import Asked, Refusal, failed, not_found
-from tui.demo.dokploy.containers import Container, every_container
+from tui.demo.dokploy.containers import Container, containers, every_container
 from tui.demo.dokploy.inventory import SERVER, server_deployments
 from tui.demo.dokploy.site import is_queueable
 from tui.demo.dokploy.words import Wire
@@ -75,16 +75,16 @@ def build_log(asked: Asked) -> str:
 
 
 def runtime_log(type_: str) -> Callable[[Asked], str]:
-    """Of the first container whose name begins like the service's, or of the one that is named: one replica."""
+    """Of the service's newest container, or of the one that is named: one replica."""
 
     def read(asked: Asked) -> str:
         service = asked.service(type_)
         if type_ == "compose":
             wanted = str(asked.given["containerId"])
-            found = (one for one in every_container(asked.site) if wanted in (one.id, one.name))
+            found = [one for one in every_container(asked.site) if wanted in (one.id, one.name)]
         else:
-            found = (one for one in every_container(asked.site) if one.name.startswith(ids.app_name(service)))
-        container = next(found, None)
+            found = containers(service, asked.site)
+        container = next(iter(found), None)
         if container is None:
             message = f"No container or service found for: {ids.app_name(service)}"
             raise Refusal(500, "INTERNAL_SERVER_ERROR", message)
@@ -99,7 +99,8 @@ def _searched(asked: Asked, container: Container) -> str:
     if since is None:
         issue = {"code": "invalid_format", "path": ["since"], "message": "Invalid since format"}
         raise Refusal(400, "BAD_REQUEST", "Input validation failed", [issue])
-    lines = texts.last_lines(asked.world, container.one.service, count, since, container.wrote)
+    begin = max(since, container.writes_from)
+    lines = texts.last_lines(asked.world, container.one.service, count, begin, container.wrote)
     text = texts.stamped(lines).replace("\r\n", "\n")
     wanted = str(asked.given.get("search") or "")
     if not wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,8 +9,8 @@ from tui.demo.cast import Commit, Person
 from tui.demo.clock import MINUTE
 from tui.demo.dokploy import ids
 from tui.demo.entities import PENDING, Deployment, Phase, Service
-from tui.demo.lifecycle import begin, let_go, roll_back
-from tui.demo.world import Change, StatusChanged, World
+from tui.demo.lifecycle import begin, let_go
+from tui.demo.world import Change, Denied, StatusChanged, World
 
 KEPT = 11  # rows of one service: ten are left when the next deploy makes one more
 BUILDING = frozenset({Phase.BUILDING, Phase.DEPLOYING})
@@ -37,23 +36,26 @@ class Site:
         self.killed: set[str] = set()
         self.hidden: set[str] = set()  # whose rows were removed
         self.cleared: set[str] = set()  # whose log files were removed
-        self.rollbacks: set[str] = set()  # what a rollback made: it runs, and there is no row of it
+        self.rollbacks: dict[str, int] = {}  # what a rollback made runs without a row; which version's image it runs
         self.titles: dict[str, tuple[str, str]] = {}  # title and description as they were given
         self.redeploys: set[str] = set()
-        self.reloads: dict[str, list[int]] = defaultdict(list)  # when a deployment's containers were replaced
+        self.stack_removed_at: dict[str, int] = {}  # by service; nothing that was created before is there any more
+        self.said_up: set[str] = set()  # stacks that are done by their status, and were not started
         self.unrecorded_from: int | None = None  # requests are not written down since then
         self.unrecorded: list[tuple[int, int]] = []  # nor were they in between
         self._waiting: list[Deployment] = []
         self._numbers = {"foreign": 1}
-        self.services = world.estate("dokploy").services  # nobody adds one later
-        self._by_id = {ids.service_id(one): one for one in self.services}
         for one in sorted(self._queued(), key=lambda one: one.created_at):
             self._number(one)
         self.stuck, self.interrupted, self.unstarted = (set(found) for found in self._oddities())
         world.listen(self._changed)
 
+    @property
+    def services(self) -> list[Service]:
+        return self.world.estate("dokploy").services
+
     def service(self, id_: str) -> Service | None:
-        return self._by_id.get(id_)
+        return next((one for one in self.services if ids.service_id(one) == id_), None)
 
     # orders
 
@@ -71,8 +73,20 @@ class Site:
         return made
 
     def roll_back(self, one: Deployment, by: Person) -> None:
-        """Its image runs again; no row, no job and no status tell of it. Raises Denied."""
-        self.rollbacks.add(roll_back(self.world, one, by).id)
+        """Run its kept image again; no row, no job and no status show it. Raises Denied: no image was kept."""
+        self.world.calls["rollback", one.id] += 1
+        if not self.has_image(one):
+            raise Denied("Cannot rollback to this deployment")
+        made = begin(self.world, one.service, one.commit, "rollback", by, build=False)
+        self.rollbacks[made.id] = one.number
+
+    def newest_build(self, service: Service) -> Deployment | None:
+        """Return the deployment whose image is the service's `:latest`."""
+        return next((one for one in service.deployments if one.id not in self.rollbacks and self.has_image(one)), None)
+
+    def has_image(self, one: Deployment) -> bool:
+        """Tell whether its build went well; a row may have a rollback without one."""
+        return bool(one.runs) and one.id not in self.killed
 
     def _changed(self, change: Change) -> None:
         if not isinstance(change, StatusChanged) or change.deployment.service.platform != "dokploy":
@@ -98,7 +112,12 @@ class Site:
     # what there is
 
     def is_building(self, one: Deployment) -> bool:
-        """Its job is active. What is restarted or rolled back is under way, too, but no job's."""
+        """Tell whether its job is active. It ends when swarm was told what to run, whatever becomes of that.
+
+        What is restarted or rolled back is under way, too, but no job's.
+        """
+        if one.phase is Phase.DEPLOYING and one.service.is_swarm:
+            return False
         return one.phase in BUILDING and one.live_from is None and one.id not in self.rollbacks
 
     def _queued(self) -> Iterator[Deployment]:

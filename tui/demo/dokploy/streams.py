@@ -121,7 +121,8 @@ class Streams:
 
     async def _lines(self, opened: Opened, source: _Source, tail: int, since: int) -> AsyncIterator[list[Line]]:
         after = self._world.now - 1
-        yield texts.last_lines(self._world, source.service, tail, since, source.keep(self._site))
+        begin = max(since, source.only.writes_from if source.only else 0)
+        yield texts.last_lines(self._world, source.service, tail, begin, source.keep(self._site))
         async for _ in opened.moments():
             until = self._world.now - 1
             keep = source.keep(self._site)
@@ -130,9 +131,12 @@ class Streams:
             yield lines if keep is None else [line for line in lines if keep(line)]
 
     def _named(self, name: str) -> _Source | None:
-        """A swarm service, whatever task of it runs."""
+        """Find a swarm service by its name, whatever task of it runs, or one task by its id."""
         service = next((one for one in self._site.services if ids.app_name(one) == name), None)
-        return None if service is None or ids.type_of(service) == "compose" else _Source(service)
+        if service is not None:
+            return _Source(service) if ids.type_of(service) != "compose" else None
+        task = next((one for one in every_container(self._site) if one.task is not None and one.task_id == name), None)
+        return None if task is None else _Source(task.one.service, task)
 
     def _container(self, wanted: str) -> _Source | None:
         for one in every_container(self._site):

@@ -26,12 +26,21 @@ def status(service: Service, site: Site) -> str:
     row = next((one for one in service.recent if site.has_row(one)), None)
     if row is not None and site.is_building(row):
         return "running"
-    if row is not None and (row.phase is Phase.FAILED or row.id in site.killed):
+    if row is not None and _failed(row, site):
         return "error"
-    up = next((one for one in service.recent if one.phase in UP or one.live_from is not None), None)
+    up = next((one for one in service.recent if one.phase in UP or one.live_from is not None or one.runs), None)
     if up is None:
         return "idle"
-    return "idle" if up.stopped and up.phase in UP else "done"
+    return "idle" if up.stopped and up.phase in UP and service.id not in site.said_up else "done"
+
+
+def _failed(one: Deployment, site: Site) -> bool:
+    """Tell whether Dokploy knows that a deployment failed: it does not look at what swarm makes of it."""
+    return (one.phase is Phase.FAILED and not _died_in_swarm(one)) or one.id in site.killed
+
+
+def _died_in_swarm(one: Deployment) -> bool:
+    return one.service.is_swarm and any(run.died for run in one.runs)
 
 
 def id_key(type_: str) -> str:
@@ -139,9 +148,9 @@ def row_status(one: Deployment, site: Site) -> str:
         return "running"
     if one.id in site.interrupted:
         return "cancelled"
-    if one.phase is Phase.FAILED or one.id in site.killed or one.id in site.unstarted:
+    if _failed(one, site) or one.id in site.unstarted:
         return "error"
-    return "done" if one.live_from is not None else "cancelled"
+    return "done" if one.live_from is not None or one.phase is Phase.DEPLOYING or _died_in_swarm(one) else "cancelled"
 
 
 NEVER_STARTED = "An error have occurred: SSH connection error: connect ECONNREFUSED 203.0.113.7:22"
@@ -173,7 +182,7 @@ def deployment(one: Deployment, site: Site) -> Wire:
         "errorMessage": None if has_log else NEVER_STARTED,
         "scheduleId": None,
         "backupId": None,
-        "rollbackId": ids.rollback_id(one) if type_ == "application" else None,
+        "rollbackId": ids.rollback_id(one) if type_ == "application" and one.service.image is None else None,
         "volumeBackupId": None,
         "buildServerId": None,
     }
@@ -182,6 +191,8 @@ def deployment(one: Deployment, site: Site) -> Wire:
 def _finished_at(one: Deployment, said: str) -> str | None:
     if said in ("running", "cancelled"):
         return None
+    if one.runs and one.service.is_swarm:
+        return rfc3339_ms(one.runs[0].created_at)
     if one.live_from is not None:
         return rfc3339_ms(one.live_from)
     built = one.changed_at if one.build is None else one.build[1]
@@ -316,8 +327,9 @@ def container(one: Container, now: int) -> Wire:
 
 
 def task(one: Container, now: int) -> Wire:
-    """As a swarm tells it: the id is the task's."""
-    state, current, error = one.task(now)
+    """Return a row of `docker service ps`; its id is the task's. Raises AssertionError: it is no task."""
+    assert one.task is not None
+    state, current, error = one.task.words(now)
     return {
         "containerId": one.task_id,
         "name": one.slot,
