@@ -169,9 +169,11 @@ async def test_killing_a_build_kills_all_of_its_kind_and_the_next_one_is_built(d
     assert await demo.post("compose.killBuild", composeId=demo.id(COMPOSE)) is None
     assert (await demo.rows(BUSY))[0]["status"] == "running", "it is another command"
     assert await demo.post("application.killBuild", applicationId=demo.id(FAILED)) is None
+    assert (await demo.rows(BUSY))[0]["status"] == "running", "it takes a moment to die"
+    demo.world.advance(2)
     killed = (await demo.rows(BUSY))[0]
     assert (killed["status"], killed["errorMessage"]) == ("error", None)
-    assert killed["finishedAt"] == "2026-08-22T02:14:17.000Z"
+    assert killed["finishedAt"] == "2026-08-22T02:14:19.000Z"
     assert await demo.status(BUSY) == "error"
     log = await demo.get("deployment.readLogs", deploymentId=killed["deploymentId"])
     assert log.endswith("Error occurred ❌, check the logs for details.\n")

@@ -143,6 +143,7 @@ async def test_a_killed_build_is_an_error_and_cancelling_is_for_the_cloud(
     )
     assert (await rows(api, id_))[0]["status"] == "running"
     await api.post("application.killBuild", json={"applicationId": app_id(demo)})
+    demo.world.advance(2)
     assert (await rows(api, id_))[0]["status"] == "error", "it is host-wide"
 
 

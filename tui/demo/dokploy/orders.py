@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from tui.demo import lifecycle
@@ -161,18 +162,23 @@ def _drop(asked: Asked, waiting: list[Deployment]) -> None:
 
 
 def kill_build(type_: str) -> Handler:
-    """The whole host's: whatever is built there by the same command dies, whosever it is."""
+    """The whole host's: whatever is built there by the same command dies in two seconds, whosever it is."""
 
     def order(asked: Asked) -> Any:  # noqa: ANN401 - JSON
         asked.service(type_)
         asked.needs("deployment")
         for job in asked.site.jobs():
             if job.is_active and ids.type_of(job.one.service) == type_:
-                asked.site.killed.add(job.one.id)
-                lifecycle.cancel(asked.world, job.one)
+                asked.world.after(2.0, partial(_die, asked, job.one))
         return VOID
 
     return order
+
+
+def _die(asked: Asked, one: Deployment) -> None:
+    if asked.site.is_building(one):  # it may have ended before
+        asked.site.killed.add(one.id)
+        lifecycle.cancel(asked.world, one)
 
 
 def cancel(type_: str) -> Handler:
