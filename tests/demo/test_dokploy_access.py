@@ -133,8 +133,8 @@ async def test_the_server_says_who_it_is(demo: DokployDemo) -> None:
     stats = await demo.get("project.homeStats")
     assert (stats["services"], stats["databases"]) == (len(demo.world.services), 2)
     (server,) = await demo.get("server.all")
-    (setup,) = await demo.get("deployment.allByServer", serverId=server["serverId"])
-    assert (setup["title"], setup["startedAt"]) == ("Setup Server", None)
+    setup = (await demo.get("deployment.allByServer", serverId=server["serverId"]))[0]
+    assert (setup["title"], setup["status"], setup["startedAt"]) == ("Setup Server", "error", None)
     (domain,) = await demo.get("domain.byApplicationId", applicationId=demo.id(STATUS_PAGE))
     assert domain["host"] == demo.world.service(STATUS_PAGE).host
 

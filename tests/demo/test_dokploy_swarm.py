@@ -411,3 +411,24 @@ async def test_tasks_want_the_right_to_ask_docker_and_no_more(demo: DokployDemo)
     assert await demo.get("docker.getServiceContainersByAppName", appName="nothing-abc123") == []
     given = {"appName": demo.app_name(LOOPING), "serverId": SERVER}
     assert await demo.get("docker.getServiceContainersByAppName", **given) == [], "a failure is an empty list, too"
+
+
+# what is left of the page
+
+
+async def test_histories_are_asked_for_by_the_types_that_have_one(demo: DokployDemo) -> None:
+    for type_ in ("postgres", "mysql", "mariadb", "mongo", "redis"):
+        assert (await demo.refused("GET", "deployment.allByType", id=demo.id(POSTGRES), type=type_))[0] == 400
+    rows = await demo.get("deployment.allByType", id=demo.id(STATUS_PAGE), type="application")
+    assert len(rows) == 11
+    assert len(await demo.get("deployment.allByType", id=demo.id(COMPOSE), type="compose")) == 11
+    assert await demo.get("deployment.allByType", id="nobody", type="previewDeployment") == []
+    assert await demo.refused("GET", "deployment.allByType", id="nobody", type="schedule") == (
+        404,
+        "Schedule not found",
+    )
+    of_server = await demo.get("deployment.allByType", id=SERVER, type="server")
+    listed = await demo.get("deployment.allByServer", serverId=SERVER)
+    assert [{**row, "rollback": None} for row in listed] == of_server
+    assert [row["createdAt"] for row in listed] == sorted((row["createdAt"] for row in listed), reverse=True)
+    assert {row["status"] for row in listed} == {"done", "error"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui.demo.clock import rfc3339_ms
+from tui.demo.clock import DAY, SECOND, rfc3339_ms
 from tui.demo.dokploy import ids, words
 from tui.demo.dokploy.asking import Asked, not_found
 from tui.demo.dokploy.details import details, domains, environment_row, project_row
@@ -140,21 +140,40 @@ def server_deployments(asked: Asked) -> list[Wire]:
     """Of the server's setup, and of nothing that was deployed on it."""
     if asked.given["serverId"] != SERVER:
         raise not_found("Server")
-    of_nothing = ("applicationId", "composeId", "previewDeploymentId", "scheduleId", "backupId", "volumeBackupId")
-    return [
-        {
-            "deploymentId": ids.nanoid("setup"),
-            "title": "Setup Server",
-            "description": "Setup Server",
-            "status": "error",
-            "logPath": "/etc/dokploy/logs/server-quantify-virtual-hard-drive-k2v9xq/setup.log",
-            "serverId": SERVER,
-            "isPreviewDeployment": False,
-            "createdAt": organization(asked)["createdAt"],
-            "errorMessage": "connect ECONNREFUSED 203.0.113.7:22",
-            **dict.fromkeys((*of_nothing, "pid", "startedAt", "finishedAt", "rollbackId", "buildServerId")),
-        }
-    ]
+    made_at = asked.world.estate("dokploy").projects[0].created_at
+    return [_setup(number, made_at + number * DAY) for number in reversed(range(len(_SETUPS)))]
+
+
+def is_setup(deployment_id: str) -> bool:
+    return any(deployment_id == _setup_id(number) for number in range(len(_SETUPS)))
+
+
+_SETUPS = (("done", None), ("done", None), ("error", "connect ECONNREFUSED 203.0.113.7:22"))
+_OF_NOTHING = (
+    *("applicationId", "composeId", "previewDeploymentId", "scheduleId", "backupId", "volumeBackupId"),
+    *("pid", "startedAt", "rollbackId", "buildServerId"),
+)
+
+
+def _setup_id(number: int) -> str:
+    return ids.nanoid("setup", number)
+
+
+def _setup(number: int, at: int) -> Wire:
+    status, error = _SETUPS[number]
+    return {
+        "deploymentId": _setup_id(number),
+        "title": "Setup Server",
+        "description": "Setup Server",
+        "status": status,
+        "logPath": f"/etc/dokploy/logs/server-quantify-virtual-hard-drive-k2v9xq/setup-{number}.log",
+        "serverId": SERVER,
+        "isPreviewDeployment": False,
+        "createdAt": rfc3339_ms(at),
+        "finishedAt": None if error else rfc3339_ms(at + 40 * SECOND),
+        "errorMessage": error,
+        **dict.fromkeys(_OF_NOTHING),
+    }
 
 
 def no_git_providers(_asked: Asked) -> list[Wire]:

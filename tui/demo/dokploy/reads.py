@@ -9,7 +9,7 @@ from tui.demo.clock import SECOND
 from tui.demo.dokploy import ids, texts, words
 from tui.demo.dokploy.asking import Asked, Refusal, failed, not_found
 from tui.demo.dokploy.containers import Container, containers, every_container
-from tui.demo.dokploy.inventory import SERVER, server_deployments
+from tui.demo.dokploy.inventory import SERVER, is_setup, server_deployments
 from tui.demo.dokploy.site import is_queueable
 from tui.demo.dokploy.words import Wire
 from tui.demo.entities import Deployment
@@ -63,7 +63,7 @@ def queue(asked: Asked) -> list[Wire]:
 
 def build_log(asked: Asked) -> str:
     """A file that is not there is an empty line; of a row that never had one, and of a server's, nothing."""
-    if asked.given["deploymentId"] == ids.nanoid("setup"):
+    if is_setup(str(asked.given["deploymentId"])):
         return ""
     one = asked.deployment()
     if one.id in asked.site.unstarted:
