@@ -14,6 +14,7 @@ from tui.demo.dokploy.ages import age
 from tui.demo.dokploy.inventory import SERVER
 from tui.demo.lifecycle import push
 from tui.demo.story import add_extra, frozen_world
+from tui.demo.world import World
 
 DOCS, LINK_CHECKER, STACK = "tools/production/dokploy-docs", "tools/production/link-checker", "tools/production/edge"
 EXIT_1 = '"task: non-zero exit (1)"'
@@ -398,7 +399,7 @@ async def test_a_compose_projects_containers_are_restarted_by_docker_itself(demo
     assert await demo.get("docker.getServiceContainersByAppName", appName=demo.app_name(COMPOSE)) == []
 
 
-# rights
+# rights, and the database
 
 
 async def test_tasks_want_the_right_to_ask_docker_and_no_more(demo: DokployDemo) -> None:
@@ -411,6 +412,38 @@ async def test_tasks_want_the_right_to_ask_docker_and_no_more(demo: DokployDemo)
     assert await demo.get("docker.getServiceContainersByAppName", appName="nothing-abc123") == []
     given = {"appName": demo.app_name(LOOPING), "serverId": SERVER}
     assert await demo.get("docker.getServiceContainersByAppName", **given) == [], "a failure is an empty list, too"
+
+
+@pytest.fixture
+def down(demo: DokployDemo) -> World:
+    demo.world.faults.add("dbdown")
+    return demo.world
+
+
+async def test_without_its_database_dokploy_knows_nobody(demo: DokployDemo, down: World) -> None:
+    for key in (demo.key, demo.tokens.member.value, "nobody"):
+        async with demo.client(key) as client:
+            for procedure in ("overview.services", "deployment.queueList", "settings.health", "docker.getContainers"):
+                answer = await client.get(procedure)
+                assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"}), procedure
+            order = await client.post("application.deploy", json={"applicationId": demo.id(STATUS_PAGE)})
+            assert (order.status_code, order.json()) == (401, {"message": "Unauthorized"})
+    assert not down.calls
+    async with demo.socket("listen-deployment", logPath="/etc/dokploy/logs/x.log") as socket:
+        await socket.wait_closed()
+        assert socket.close_code == 1005
+    async with httpx.AsyncClient(base_url=demo.url) as nobody:
+        assert (await nobody.get("/api/trpc/settings.health")).status_code == 500
+        down.faults.clear()
+        assert (await nobody.get("/api/trpc/settings.health")).status_code == 200
+    assert await demo.get("settings.health") == {"status": "ok"}
+
+
+async def test_the_database_stays_down_until_the_fault_is_cleared(demo: DokployDemo) -> None:
+    demo.world.faults.start(["dbdown"])
+    for _ in range(30):
+        assert (await demo.refused("GET", "overview.services")) == (401, "Unauthorized")
+        demo.world.advance(60)
 
 
 # what is left of the page

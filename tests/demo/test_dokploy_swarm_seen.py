@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.demo.dokploy_demo import LOOPING, STATUS_PAGE, DokployDemo, Json, dokploy
@@ -227,3 +228,17 @@ async def test_a_stack_that_was_stopped_is_as_it_was() -> None:
         (shown,) = [row for row in await demo.get("overview.services") if row["appName"] == name]
         (told,) = real["overview.services"]
         assert (shown["status"], shown["type"], set(shown)) == (told["status"], told["type"], set(told))
+
+
+async def test_a_server_without_its_database_answers_as_it_did(demo: DokployDemo) -> None:
+    probes, answers = seen("postgres-down-probes"), seen("postgres-down-answers")
+    demo.world.faults.add("dbdown")
+    async with httpx.AsyncClient(base_url=demo.url) as client:
+        for probe, told in probes.items():
+            path, _, key = probe.partition(" ")
+            headers = {"x-api-key": demo.key} if key == "with key" else {}
+            answer = await client.get(path, headers=headers)
+            assert (answer.status_code, answer.json()) == (told["status"], told["body"]), probe
+        for procedure, (status, body) in answers.items():
+            answer = await client.get(f"/api/{procedure}", headers={"x-api-key": demo.key})
+            assert (answer.status_code, answer.json()) == (status, body), procedure

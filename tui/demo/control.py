@@ -3,6 +3,7 @@
 GET  /_demo/state      what there is, what was done to it, which faults wait
 POST /_demo/advance    {"seconds": 5}: time passes (added to real time where the clock is not frozen)
 POST /_demo/fault      {"kind": "drop", "operation": "deploymentLogs", "channel": "socket", "count": 1, ...}
+                       {"kind": "dbdown"}: Dokploy's database is down until faults are cleared
                        {"kind": "bad-deploy", "operation": "tools/production/status-page", "detail": "crashes"}:
                        the next deployment there meets that fate; unhealthy, which swarm rolls back, is the usual one
 POST /_demo/clear      {}: no more faults

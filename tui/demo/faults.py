@@ -28,6 +28,7 @@ class FaultKind(StrEnum):
     REFUSED = "refused"  # the platform says no, in its own form; nothing is done
     CLOSE = "close"  # a socket is closed in good order, in mid-stream
     SKEW = "skew"  # the world's clock is behind the machine's, from the start: its answers' Date and all its times
+    DATABASE_DOWN = "dbdown"  # Dokploy's own database is down until the fault is cleared; no other platform has it
     BAD_DEPLOY = "bad-deploy"  # a deployment of `operation` (a service's path) meets the fate in `detail`: unhealthy
 
 
@@ -35,7 +36,7 @@ _OF_SOCKETS = frozenset({FaultKind.RATE_LIMIT, FaultKind.DROP, FaultKind.CLOSE, 
 STREAM_FAULTS = frozenset({FaultKind.DROP, FaultKind.CLOSE, FaultKind.MALFORMED, FaultKind.SILENT})
 
 
-_CHANCES = {FaultKind.SLOW: 0.5, FaultKind.BAD_DEPLOY: 0.5}
+_CHANCES = {FaultKind.SLOW: 0.5, FaultKind.BAD_DEPLOY: 0.5, FaultKind.DATABASE_DOWN: 1.0}
 """How often the command line's faults occur; the others at every tenth request."""
 
 

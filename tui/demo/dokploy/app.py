@@ -40,6 +40,8 @@ def routes(world: World, tokens: Tokens, *, abort: Abort, hang: Hang) -> list[Ba
         rest, trpc = Rest(world, site, tokens, gate, version), Trpc(world, site, tokens, gate, version)
         found += [
             Route(prefix + "/api/health", _health, methods=["GET"]),
+            Route(prefix + "/api/auth/ok", _health, methods=["GET"]),
+            Route(prefix + "/api/auth/get-session", _session, methods=["GET"]),
             Route(prefix + "/api/trpc/{path:path}", _tidied(trpc), methods=_METHODS),
             Route(prefix + "/api/{path:path}", _tidied(rest), methods=_METHODS),
             *socket_routes(prefix, world, site, tokens, abort),
@@ -80,6 +82,11 @@ class _Elsewhere(Route):
 
 async def _health(_request: Request) -> Response:
     return JSONResponse({"ok": True})
+
+
+async def _session(_request: Request) -> Response:
+    """Return nobody's: cookies are not served here."""
+    return JSONResponse(None)
 
 
 async def _page(_request: Request) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tui.demo.clock import DAY, SECOND, rfc3339_ms
 from tui.demo.dokploy import ids, words
-from tui.demo.dokploy.asking import Asked, not_found
+from tui.demo.dokploy.asking import Asked, Refusal, not_found
 from tui.demo.dokploy.details import details, domains, environment_row, project_row
 from tui.demo.dokploy.words import ORGANIZATION, Wire
 from tui.demo.entities import Project
@@ -17,7 +17,9 @@ SERVER = ids.nanoid("server")
 _IDS = tuple(f"{type_}Id" for type_ in words.TYPES)
 
 
-def health(_asked: Asked) -> Wire:
+def health(asked: Asked) -> Wire:
+    if asked.site.is_down:
+        raise Refusal(500, "INTERNAL_SERVER_ERROR", "Failed query: SELECT 1\nparams: ")
     return {"status": "ok"}
 
 
@@ -137,7 +139,7 @@ def servers(asked: Asked) -> list[Wire]:
 
 
 def server_deployments(asked: Asked) -> list[Wire]:
-    """Of the server's setup, and of nothing that was deployed on it."""
+    """Return the runs of the server's setup, newest first, and nothing that was deployed on it."""
     if asked.given["serverId"] != SERVER:
         raise not_found("Server")
     made_at = asked.world.estate("dokploy").projects[0].created_at

@@ -43,6 +43,8 @@ class Rest:
     async def _answer(self, request: Request, path: str) -> Response:
         if request.method == "HEAD":
             return Response(status_code=204)
+        if self._site.is_down:
+            return unauthorized()
         key = self._tokens.caller(request.headers)
         if key is None or not key.check(self._world.now):
             return unauthorized()

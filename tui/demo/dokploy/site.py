@@ -9,6 +9,7 @@ from tui.demo.cast import Commit, Person
 from tui.demo.clock import MINUTE
 from tui.demo.dokploy import ids
 from tui.demo.entities import PENDING, Deployment, Phase, Service
+from tui.demo.faults import FaultKind
 from tui.demo.lifecycle import begin, let_go
 from tui.demo.world import Change, Denied, StatusChanged, World
 
@@ -56,6 +57,11 @@ class Site:
 
     def service(self, id_: str) -> Service | None:
         return next((one for one in self.services if ids.service_id(one) == id_), None)
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether the database of Dokploy itself is down: nobody can be known then."""
+        return self.world.faults.armed({FaultKind.DATABASE_DOWN})
 
     # orders
 

@@ -165,7 +165,7 @@ class Streams:
     # who asks, and for what
 
     def _key(self, opened: Opened) -> Key:
-        key = self._tokens.caller(opened.headers)
+        key = None if self._site.is_down else self._tokens.caller(opened.headers)
         if key is None or not key.check(self._world.now):
             raise Refused(NO_CODE)
         return key
