@@ -97,6 +97,11 @@ def cancel(world: World, deployment: Deployment) -> None:
     world.calls["cancel", deployment.id] += 1
     if deployment.phase not in UNDER_WAY:
         raise Denied("Deployment is not building or queued")
+    abort(world, deployment)
+
+
+def abort(world: World, deployment: Deployment) -> None:
+    """End what is under way; the order was counted when it was given."""
     deployment.plan += 1
     for step in deployment.steps:
         if step.finished_at is None:

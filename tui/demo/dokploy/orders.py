@@ -169,6 +169,7 @@ def kill_build(type_: str) -> Handler:
         asked.needs("deployment")
         for job in asked.site.jobs():
             if job.is_active and ids.type_of(job.one.service) == type_:
+                asked.world.calls["cancel", job.one.id] += 1
                 asked.world.after(2.0, partial(_die, asked, job.one))
         return VOID
 
@@ -178,7 +179,7 @@ def kill_build(type_: str) -> Handler:
 def _die(asked: Asked, one: Deployment) -> None:
     if asked.site.is_building(one):  # it may have ended before
         asked.site.killed.add(one.id)
-        lifecycle.cancel(asked.world, one)
+        lifecycle.abort(asked.world, one)
 
 
 def cancel(type_: str) -> Handler:
