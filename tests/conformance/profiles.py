@@ -209,7 +209,6 @@ DOKPLOY = Profile(
     busy="tools/production/wiki",
     statuses={
         Phase.BUILDING: Status.BUILDING,
-        Phase.DEPLOYING: Status.BUILDING,
         Phase.LIVE: Status.LIVE,
         Phase.CRASHED: Status.CRASHED,
         Phase.FAILED: Status.FAILED,
