@@ -208,11 +208,20 @@ class Deployment:
     build: tuple[int, int] | None = None  # from, to
     live_from: int | None = None
     removed_at: int | None = None
-    loops_from: int | None = None  # it crashes again and again since then
     lines: Log[Line] = field(default_factory=Log)
     requests: Log[Request] = field(default_factory=Log)
     plan: int = 0  # moves on when something else was decided: what had been scheduled no longer happens
     _build_lines: list[Line] | None = None
+
+    @property
+    def loops_from(self) -> int | None:
+        """Since when it crashes again and again."""
+        run = self.runs[-1] if self.runs else None
+        return None if run is None or run.ended_at is not None else run.loops_from
+
+    @loops_from.setter
+    def loops_from(self, at: int) -> None:
+        self.runs[-1].loops_from = at
 
     @property
     def image_digest(self) -> str:

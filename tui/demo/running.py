@@ -154,7 +154,7 @@ def _fail(world: World, deployment: Deployment) -> None:
 
 
 def _crash(world: World, deployment: Deployment) -> None:
-    deployment.loops_from = deployment.runs[-1].loops_from = world.now
+    deployment.loops_from = world.now
     fate = deployment.commit.fate
     if fate is not Fate.PARTLY:
         silence(world, deployment, keep_loop=True)
@@ -240,7 +240,6 @@ def silence(world: World, deployment: Deployment, *, keep_loop: bool = False) ->
         for run in deployment.runs:
             if run.ended_at is None:
                 run.ended_at = world.now
-        deployment.loops_from = None
 
 
 def enter(world: World, deployment: Deployment, phase: Phase) -> None:
