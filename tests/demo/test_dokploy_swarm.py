@@ -12,6 +12,7 @@ from tests.demo.dokploy_demo import COMPOSE, LOOPING, POSTGRES, STATUS_PAGE, Dok
 from tui.demo.cast import Fate
 from tui.demo.dokploy.ages import age
 from tui.demo.dokploy.inventory import SERVER
+from tui.demo.entities import Phase
 from tui.demo.lifecycle import push
 from tui.demo.story import add_extra, frozen_world
 from tui.demo.world import World
@@ -324,6 +325,29 @@ async def test_a_reload_is_start_first_too(demo: DokployDemo) -> None:
     assert await demo.status(STATUS_PAGE) == "done"
     demo.world.advance(10)
     assert shown(await demo.containers(STATUS_PAGE)) == ["running", "exited 0"]
+
+
+async def test_a_reload_during_a_rollout_changes_nothing(demo: DokployDemo) -> None:
+    one = push(demo.world, demo.world.service(STATUS_PAGE), Fate.GOOD)
+    while one.phase is not Phase.DEPLOYING:
+        demo.world.advance(0.5)
+    body = {"applicationId": demo.id(STATUS_PAGE), "appName": demo.app_name(STATUS_PAGE)}
+    assert await demo.post("application.reload", **body) is True
+    demo.world.advance(30)
+    assert shown(await demo.containers(STATUS_PAGE)) == ["running", "exited 0"]
+    assert (await demo.rows(STATUS_PAGE))[0]["status"] == "done"
+
+
+async def test_a_reload_tries_again_what_swarm_went_back_from(demo: DokployDemo) -> None:
+    (before,) = await demo.containers(STATUS_PAGE)
+    deploy(demo, STATUS_PAGE, Fate.UNSTARTABLE)
+    body = {"applicationId": demo.id(STATUS_PAGE), "appName": demo.app_name(STATUS_PAGE)}
+    await demo.post("application.reload", **body)
+    demo.world.advance(60)
+    containers = await demo.containers(STATUS_PAGE)
+    assert shown(containers) == ["created", "created", "running"]
+    assert containers[2]["containerId"] == before["containerId"]
+    assert (await demo.rows(STATUS_PAGE))[0]["status"] == "done"
 
 
 # what Dokploy leaves out

@@ -45,7 +45,7 @@ def _end_loops(world: World, deployment: Deployment) -> None:
 def _check_health(world: World, deployment: Deployment, create: Step) -> None:
     finish_step(world, deployment, create)
     if deployment.commit.fate is Fate.UNSTARTABLE:
-        _do_not_start(world, deployment)
+        come_up(world, deployment, first=True)
         return
     deployment.runs[-1].started_at = world.now
     for text in STARTS.get(deployment.service.language, STARTS["python"]):
@@ -74,17 +74,11 @@ def _pass(world: World, deployment: Deployment, step: Step) -> None:
     come_up(world, deployment, first=True)
 
 
-def _do_not_start(world: World, deployment: Deployment) -> None:
-    """Its command does not exist. What ran before runs on, where it is stopped only for a running successor."""
-    former = _former(deployment)
-    if deployment.service.is_swarm and former is not None:
-        _fail(world, deployment)
-    else:
-        come_up(world, deployment, first=True)
-
-
 def come_up(world: World, deployment: Deployment, *, first: bool) -> None:
     service, former, fate = deployment.service, _former(deployment), deployment.commit.fate
+    if fate is Fate.UNSTARTABLE and service.is_swarm and former is not None:
+        _fail(world, deployment)  # what ran before would have been stopped for a running successor only
+        return
     if first:
         deployment.live_from = world.now
     elif fate is not Fate.UNSTARTABLE:

@@ -12,7 +12,7 @@ from tui.demo.cast import new_commit
 from tui.demo.dokploy import ids, words
 from tui.demo.dokploy.asking import VOID, Asked, Refusal, failed, not_found
 from tui.demo.dokploy.details import details
-from tui.demo.entities import PENDING, UP, Deployment, Service
+from tui.demo.entities import PENDING, UP, Deployment, Phase, Service
 from tui.demo.running import bring_back
 from tui.demo.world import Denied
 
@@ -79,7 +79,8 @@ def reload(type_: str) -> Handler:
                 lifecycle.reload(asked.world, up)
             else:
                 asked.world.calls["restart", built.id] += 1
-                bring_back(asked.world, built)
+                if built.phase is not Phase.DEPLOYING:  # else that is what is under way
+                    bring_back(asked.world, built)
         return True
 
     return order
