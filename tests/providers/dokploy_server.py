@@ -250,9 +250,14 @@ def job(
 
 
 def container(
-    name: str = "shop-api-x1.1.t1", state: str = "running", status: str = "Up 3 hours", id_: str = ""
+    name: str = "shop-api-x1.1.t1",
+    state: str = "running",
+    status: str = "Up 3 hours",
+    id_: str = "",
+    image: str = "i",
 ) -> Json:
-    return {"containerId": id_ or name[-12:], "name": name, "image": "i", "ports": "", "state": state, "status": status}
+    id_ = id_ or name[-12:]
+    return {"containerId": id_, "name": name, "image": image, "ports": "", "state": state, "status": status}
 
 
 def iso(at: datetime) -> str:

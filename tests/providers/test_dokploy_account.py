@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 from typing import Any
@@ -156,14 +157,73 @@ async def test_only_the_projects_that_are_named_are_shown() -> None:
         assert [each.name for each in (await provider.snapshot()).services] == ["web"]
 
 
-async def test_one_odd_row_is_left_out_and_the_list_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_odd_rows_cost_no_other_row_and_are_told() -> None:
     server = shop(service(), {"id": 7, "name": ["odd"]}, service("app2", name="web"))
     server.rows = [row(20), {"deploymentId": None}, "?"]  # type: ignore[list-item]
+    server.jobs = [{"id": "job-1"}]
     async with provided(server) as provider:
         snapshot = await provider.snapshot()
     assert [each.name for each in snapshot.services] == ["api", "web"]
     assert snapshot.services[0].latest is not None
-    assert "left out" in caplog.text
+    assert snapshot.problems == (
+        "1 service could not be read and is not shown.",
+        "1 job of the queue could not be read and is not shown.",
+        "2 deployments could not be read and are not shown.",
+    )
+    assert not snapshot.is_complete
+    assert snapshot.services[1].status_raw != "never deployed"
+
+
+async def test_a_field_that_only_decorates_never_costs_its_row() -> None:
+    server = shop(service(projectName=7, environmentName=None, serverId=5, appName="shop-api-x1") | {"name": {"a": 1}})
+    server.rows = [row(20, title=9, description=["x"], createdAt="soon", startedAt=1e99, pid=7, logPath=False)]
+    server.jobs = [job(1, "active")]
+    server.jobs[0]["processedOn"] = "now"
+    async with provided(server) as provider:
+        snapshot = await provider.snapshot()
+        found = snapshot.services[0]
+        page = await provider.deployments(found)
+    assert not snapshot.problems
+    assert (found.name, found.project_name, found.status) == ("shop-api-x1", "", Status.LIVE)
+    assert [each.id for each in page.items][-1] == "dep20"
+    assert page.items[-1].created_at is None
+    assert not page.problems
+
+
+@pytest.mark.parametrize("made", ["2026-03-14T02:50:00.000Z", None, "garbage"])
+async def test_a_newest_deployment_that_could_not_be_read_leaves_a_doubt(made: str | None) -> None:
+    server = shop(service(), service("app2", name="web"))
+    server.containers = [container(), container("shop-web-x1.1.t1")]
+    server.rows = [{**row(50), "deploymentId": 5, "createdAt": made}, row(20), row(30, application="app2")]
+    server.rows += [{**row(50), "deploymentId": 5, "createdAt": "2026-03-14T01:00:00.000Z", "applicationId": "app2"}]
+    async with provided(server) as provider:
+        api, web = (await provider.snapshot()).services
+        page = await provider.deployments(api)
+        again = (await provider.snapshot()).services[0]
+    assert "newest could not be read" in api.doubt
+    assert (api.status, api.state) == (Status.LIVE, Status.UNKNOWN)
+    assert (web.doubt, web.state) == ("", Status.LIVE)
+    assert page.problems == ("1 deployment could not be read and is not shown.",)
+    assert again.doubt == api.doubt
+
+
+async def test_never_deployed_is_not_said_while_deployments_could_not_be_read() -> None:
+    server = shop(service(status="idle"))
+    server.containers, server.rows = [], ["?"]  # type: ignore[list-item]
+    async with provided(server) as provider:
+        assert (await the_service(provider)).status_raw == "deployments not read"
+    server.answers["deployment.allCentralized"] = lambda _: denied()
+    async with provided(server) as provider:
+        assert (await the_service(provider)).status is Status.UNKNOWN
+
+
+async def test_a_cut_emoji_in_a_projects_name_costs_no_project() -> None:
+    server = shop()
+    server.answers["overview.services"] = lambda _: unknown()
+    text = json.dumps(tree()).replace('"shop"', '"sh\\ud83dop"')
+    server.answers["project.allForPermissions"] = lambda _: Response(text, media_type="application/json")
+    async with provided(server) as provider:
+        assert len((await provider.snapshot()).services) == 3
 
 
 async def test_hostile_names_are_harmless() -> None:
@@ -249,6 +309,7 @@ LOOPING = [
     container("shop-api-x1.1.t2", "exited", "Exited (1) 5 seconds ago"),
     container("shop-api-x1.1.t3", "exited", "Exited (1) 14 seconds ago"),
 ]
+NOTHING = (Status.CRASHED, "done (no container runs)")
 TWO = [container("shop-api-x1.1.t1"), container("shop-api-x1.2.t2", "exited", "Exited (137) 3 minutes ago")]
 
 
@@ -261,11 +322,12 @@ TWO = [container("shop-api-x1.1.t1"), container("shop-api-x1.2.t2", "exited", "E
             [container(state="restarting", status="Restarting (1) 4 seconds ago")],
             Status.CRASHED,
             "done (restarting)",
-            "",
+            "Restarting (1)",
         ),
         ([container(state="exited", status="Exited (1) 4 minutes ago")], Status.CRASHED, "done (exited)", "Exited (1)"),
-        ([container(state="exited", status="Exited (0) 1 second ago")], Status.LIVE, "done", ""),
-        (LOOPING, Status.CRASHED, "done (restarting)", ""),
+        ([container(state="exited", status="Exited (0) 1 second ago")], Status.DEPLOYING, "done (exited)", ""),
+        ([container(state="exited", status="Exited (0) 2 hours ago")], Status.CRASHED, "done (no container runs)", ""),
+        (LOOPING, Status.CRASHED, "done (crash loop)", "Exited (1) 5 seconds ago"),
         (LOOPING[:2], Status.LIVE, "done", ""),
         (
             [container(), container("shop-api-x1.1.old", "exited", "Exited (1) 4 minutes ago")],
@@ -274,9 +336,9 @@ TWO = [container("shop-api-x1.1.t1"), container("shop-api-x1.2.t2", "exited", "E
             "",
         ),
         (TWO, Status.LIVE, "done", "1/2 replicas: Exited (137)"),
-        ([], Status.LIVE, "done", ""),
-        ([container("shop-api-x1-db.1.t1", "restarting", "Restarting (1)")], Status.LIVE, "done", ""),
-        ([container("other.shop-api-x1.1", "restarting", "Restarting (1)")], Status.LIVE, "done", ""),
+        ([], *NOTHING, "no container runs"),
+        ([container("shop-api-x1-db.1.t1", "restarting", "Restarting (1)")], *NOTHING, ""),
+        ([container("other.shop-api-x1.1", "restarting", "Restarting (1)")], *NOTHING, ""),
     ],
 )
 async def test_done_is_not_healthy_the_containers_say(
@@ -288,8 +350,9 @@ async def test_done_is_not_healthy_the_containers_say(
         found = await the_service(provider)
     assert found.latest is not None
     assert (found.status, found.status_raw) == (status, raw)
-    assert (found.latest.status, found.latest.status_raw, found.latest.is_live) == (status, raw, True)
-    assert found.live == found.latest
+    assert (found.latest.status, found.latest.status_raw) == (status, raw)
+    assert found.latest.is_live is (status is not Status.DEPLOYING)
+    assert found.live == (found.latest if found.latest.is_live else None)
     assert note in found.latest.note
 
 
@@ -313,7 +376,10 @@ async def test_databases_have_no_deployments_and_are_as_dokploy_and_docker_say()
     server = shop(
         service("d1", "postgres", "done", "a"), service("d2", "redis", "idle", "b"), service("d3", "mongo", "done", "c")
     )
-    server.containers = [container("shop-c-x1.1.t", "restarting", "Restarting (1) 1 second ago")]
+    server.containers = [
+        container("shop-a-x1.1.t"),
+        container("shop-c-x1.1.t", "restarting", "Restarting (1) 1 second ago"),
+    ]
     async with provided(server) as provider:
         found = (await provider.snapshot()).services
         assert (await provider.deployments(found[0])).items == ()
@@ -345,13 +411,35 @@ async def test_a_key_without_docker_looks_at_the_focused_service_by_its_name() -
     ]
     async with provided(server, clock) as provider:
         snapshot = await provider.snapshot()
-        assert not server.called("docker.getContainersByAppNameMatch")
-        provider.focus(snapshot.services[0].ref)
+        asked = server.called("docker.getContainersByAppNameMatch")
+        assert [call.query["appName"] for call in asked] == ["shop-api-x1", "shop-web-x1"]
+        provider.focus(snapshot.services[1].ref)
         await clock.advance(20)
         found = await the_service(provider)
         assert len(server.called("docker.getContainers")) == 1
-    assert [call.query["appName"] for call in server.called("docker.getContainersByAppNameMatch")] == ["shop-api-x1"]
     assert (found.status, len(found.instances)) == (Status.CRASHED, 1)
+    assert server.called("docker.getContainersByAppNameMatch")[2].query["appName"] == "shop-web-x1"
+
+
+async def test_a_key_without_docker_reads_all_services_by_name_in_turn_and_says_what_is_not_read_yet() -> None:
+    server, clock = shop(*(service(f"app{n}", name=f"w{n}") for n in range(20))), FakeClock()
+    server.answers["docker.getContainers"] = lambda _: denied()
+    server.answers["docker.getContainersByAppNameMatch"] = lambda call: [container(f"{call.query['appName']}.1.t")]
+    async with provided(server, clock) as provider:
+        first = await provider.snapshot()
+        for _ in range(2):
+            await clock.advance(20)
+            last = await provider.snapshot()
+        assert [each.status for each in first.services].count(Status.LIVE) == 8
+        assert {each.doubt for each in first.services if each.status is Status.UNKNOWN} == {
+            "Its containers have not been read yet: whether it runs is not known."
+        }
+        assert {each.status for each in last.services} == {Status.LIVE}
+        server.calls.clear()
+        for _ in range(180):
+            await clock.advance(20)
+            await provider.snapshot()
+    assert len(server.called("docker.getContainersByAppNameMatch")) <= 20 * 60
 
 
 # -- the key -------------------------------------------------------------------------------------------------
@@ -490,7 +578,7 @@ async def test_records_of_any_type_are_read_without_what_a_rollback_holds() -> N
         api = Api(Connection("dok", Secret(KEY), server.url), "Dokploy", meter=Ledger(), clock=FakeClock())
         found = await runs.of_type(api, "schedule", "x1")
         await api.aclose()
-    assert [each.deployment_id for each in found] == ["dep2", "dep1"]
+    assert [each.deployment_id for each in found.items] == ["dep2", "dep1"]
     assert "SECRET" not in repr(found)
     assert server.calls[0].query == {"id": "x1", "type": "schedule"}
 
@@ -517,7 +605,7 @@ async def test_no_secret_of_a_body_reaches_an_entity_a_repr_an_error_or_a_log(
     async with provided(server) as provider:
         shown += [provider, await provider.check()]
         snapshot = await provider.snapshot()
-        api, database = snapshot.services
+        api, database, _ = snapshot.services
         shown += [snapshot, await provider.deployments(api), vars(provider).values()]
         for verb, target in ((Verb.STOP, api), (Verb.DEPLOY, database)):
             intent = Intent("i1", verb, target)

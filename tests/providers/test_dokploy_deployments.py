@@ -281,12 +281,27 @@ async def test_a_job_is_followed_into_its_own_row_though_others_have_the_same_ti
         assert (now.ref, now.status) == (ref("dep62"), Status.LIVE)
 
 
-async def test_a_job_that_was_dropped_is_not_found() -> None:
-    server = shop()
+async def test_a_job_that_left_the_queue_and_never_began_was_cancelled() -> None:
+    server, clock = shop(), FakeClock()
     queue = Queue(server)
-    async with provided(server) as provider:
+    async with provided(server, clock) as provider:
         found = (await provider.snapshot()).services[0]
+        await clock.advance(5)
         server.jobs = []
+        gone = await provider.deployment(queue.ref, found)
+        assert (gone.ref, gone.status, gone.status_raw) == (queue.ref, Status.CANCELLED, "dropped from the queue")
+        server.rows = [row(70, title="the commit's", description=f"Commit: {SHA}"), *server.rows]
+        assert (await provider.deployment(queue.ref, found)).status is Status.CANCELLED
+
+
+async def test_what_ended_unseen_under_another_title_may_be_the_job_or_not() -> None:
+    server, clock = shop(), FakeClock()
+    queue = Queue(server)
+    async with provided(server, clock) as provider:
+        found = (await provider.snapshot()).services[0]
+        await clock.advance(120)
+        server.jobs = []
+        server.rows = [row(61, title="somebody's commit", description=f"Commit: {SHA}"), *server.rows]
         with pytest.raises(NotFound, match="no deployment came of it"):
             await provider.deployment(queue.ref, found)
 
@@ -318,8 +333,7 @@ async def test_a_dropped_job_is_not_taken_for_what_was_deployed_later() -> None:
         assert (await provider.deployment(queue.ref, found)).status is Status.QUEUED
         server.jobs = []
         server.rows = [row(70, "running", title="Something else"), *server.rows]
-        with pytest.raises(NotFound):
-            await provider.deployment(queue.ref, found)
+        assert (await provider.deployment(queue.ref, found)).status is Status.CANCELLED
 
 
 async def test_a_fresh_provider_answers_without_a_snapshot_before() -> None:

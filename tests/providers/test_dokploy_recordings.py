@@ -27,6 +27,7 @@ from tui.model.errors import (
 from tui.model.log import Cursor
 from tui.model.provider import Connection
 from tui.model.status import Status
+from tui.providers import values
 from tui.providers.dokploy import decode, wire
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.build_lines import Lines, given
@@ -107,7 +108,7 @@ async def replayed(api: Api, name: str, recorded: dict[str, Any]) -> None:
     )
     found = response["body"]
     if path in LISTS:
-        items, odd = wire.rows(answer.rows(), LISTS[path])
+        items, odd = values.rows(answer.rows(), LISTS[path])
         assert not odd
         assert len(items) == len(found)
     elif path == "organization.active":

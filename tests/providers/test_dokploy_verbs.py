@@ -198,7 +198,10 @@ async def test_a_compose_service_is_restarted_one_container_at_a_time() -> None:
         server.containers.append(container("shop-m-x1-db-1", id_="c3"))
         await one.clock.advance(20)
         error = await one.refused(Verb.RESTART)
-        assert "c3" in error.remedy
+        assert error.message == (
+            "m has 2 containers, and Dokploy restarts one at a time. Name one as the option container: "
+            "c3 (shop-m-x1-db-1), c1 (shop-m-x1-web-1)."
+        )
         assert "stop the service and start it" in error.remedy
         await one.do(Verb.RESTART, container="c3")
 
@@ -272,7 +275,7 @@ async def test_any_other_build_is_killed_on_the_whole_host_which_wants_typing(ty
         assert "queue, process, build" in (await one.refused(Verb.CANCEL, "dep58", how="nicely")).remedy
         receipt = await one.do(Verb.CANCEL, "dep58")
         server.rows = [row(58, "done", **owner)]
-        assert await one.ok(receipt) == (False, "it went through before that (done)")
+        assert (await one.ok(receipt))[0] is False
     assert one.posts() == [(f"{type_}.killBuild", {f"{type_}Id": "x1"})]
 
 
@@ -317,30 +320,48 @@ async def test_a_rollback_to_what_crashes_has_failed() -> None:
         server.containers = [container("shop-api-x1.1.new", "restarting", "Restarting (1) 1 second ago", "n1")]
         assert (await one.ok(receipt))[0] is None, "swarm tries again"
         await one.clock.advance(20)
-        assert await one.ok(receipt) == (False, "1 of 1 crash (restarting)")
+        assert await one.ok(receipt) == (False, "1 of 1 crash: Restarting (1) 1 second ago")
 
 
-async def test_the_same_containers_after_a_minute_are_told_as_that() -> None:
+async def test_a_restart_that_replaced_no_container_is_none() -> None:
     server = shop()
     server.answers["application.reload"] = lambda _: True
     async with desk(server) as one:
         receipt = await one.do(Verb.RESTART)
-        assert (await one.ok(receipt))[0] is None
         await one.clock.advance(60)
-        assert await one.ok(receipt) == (True, "1 running, in the containers of before")
+        assert await one.ok(receipt) == (None, "the former containers still run")
+        await one.clock.advance(120)
+        assert await one.ok(receipt) == (False, "the former containers still run after 3 min")
 
 
-async def test_containers_that_cannot_be_seen_leave_it_to_dokploys_word() -> None:
-    server = shop(service(status="idle"))
-    server.answers["application.start"] = lambda _: {}
-    server.answers["docker.getContainers"] = lambda _: refusal(401, "no", "UNAUTHORIZED", path="x")
-    server.answers["docker.getContainersByAppNameMatch"] = lambda _: []
+async def test_a_start_after_which_no_container_runs_has_failed_whatever_dokploy_says() -> None:
+    server = shop(service("c1", "compose", status="idle"))
+    server.rows, server.containers = [row(1, applicationId=None, composeId="c1")], []
+    server.answers |= {
+        "compose.start": lambda _: True,
+        "docker.getStackContainersByAppName": lambda _: [],
+        "docker.getContainersByAppNameMatch": lambda _: [],
+    }
     async with desk(server) as one:
         receipt = await one.do(Verb.START)
-        server.services = [service()]
-        assert (await one.ok(receipt))[0] is None
-        await one.clock.advance(20)
-        assert (await one.ok(receipt))[0] is True
+        server.services = [service("c1", "compose")]
+        assert await one.ok(receipt) == (None, "no container is seen yet")
+        await one.clock.advance(60)
+        assert await one.ok(receipt) == (False, "no container runs, though Dokploy calls it done")
+
+
+@pytest.mark.parametrize("verb", [Verb.START, Verb.STOP])
+async def test_while_the_containers_cannot_be_read_no_end_is_told(verb: Verb) -> None:
+    server = shop(service(status="idle" if verb is Verb.START else "done"))
+    server.answers[f"application.{verb}"] = lambda _: {}
+    async with desk(server) as one:
+        receipt = await one.do(verb)
+        server.services = [service(status="done" if verb is Verb.START else "idle")]
+        server.answers["docker.getContainers"] = lambda _: refusal(500, "boom", "X", path="x")
+        await one.clock.advance(90)
+        ok, message = await one.ok(receipt)
+    assert ok is None
+    assert "could not be read" in message
 
 
 async def test_a_stop_ends_when_nothing_runs_and_dokploy_says_idle() -> None:

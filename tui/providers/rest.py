@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +16,7 @@ import msgspec
 from tui.model.clock import Clock
 from tui.model.errors import ProviderError
 from tui.model.provider import Meter
-from tui.providers import http
+from tui.providers import http, values
 from tui.providers.http import Peer
 
 T = TypeVar("T")
@@ -57,7 +59,13 @@ class Answer:
 
     def rows(self) -> list[msgspec.Raw]:
         """The JSON body as a list whose rows are decoded one by one, so that one odd row does not cost the rest."""
-        return self.decode(list[msgspec.Raw])
+        try:
+            return msgspec.json.decode(self.content, type=list[msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            with suppress(ValueError, RecursionError):  # half a surrogate pair is all that is wrong with it
+                if isinstance(found := values.decode_json(self.content), list):
+                    return [msgspec.Raw(json.dumps(each).encode()) for each in found]
+            raise self.unreadable(str(error)) from None
 
     def unreadable(self, what: str) -> ProviderError:
         return http.unreadable(self._rest.peer, self.where, self._rest.peer.quote(what), mutation=self._mutation)

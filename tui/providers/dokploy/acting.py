@@ -1,26 +1,36 @@
-"""Verbs carried out: what a call will do, the call itself, and how it ends."""
+"""Verbs carried out: what a call will do, the call itself, and whether one arrived whose answer was lost."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime
+
+from msgspec import Struct
 
 from tui.model.action import Effect, Intent, Outcome, Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Kind, Ref, Service
-from tui.model.errors import NotFound, ProviderError
+from tui.model.errors import NotFound, OutcomeUnknown, ProviderError, RateLimited, Unauthorized
 from tui.model.provider import Handler
 from tui.model.status import Status
+from tui.providers.dokploy import decode
 from tui.providers.dokploy.api import Api
+from tui.providers.dokploy.attempts import Phase
+from tui.providers.dokploy.ends import ENDED, Ends
 from tui.providers.dokploy.picture import Picture
-from tui.providers.dokploy.timeline import Timeline
-from tui.providers.dokploy.verbs import OPTIONS, Verbs
+from tui.providers.dokploy.timeline import Asked, Timeline
+from tui.providers.dokploy.verbs import OPTIONS, Call, Verbs, mark, title_of
+from tui.providers.values import moment
 
 _REMEMBERED = 500
-_ENDED = (Status.FAILED, Status.CANCELLED)
-_UNSEEN = timedelta(seconds=20)  # after that, containers that cannot be seen do not speak against what Dokploy says
-_UNMOVED = timedelta(seconds=60)  # after that, containers that are the same as before but up are good enough
-_CRASHED = timedelta(seconds=20)  # a replica that fails at once may be tried again, and come up
+
+
+class _Sent(Struct, frozen=True):
+    """What is known of an intent that was sent: what shows its end, what it carried, and which image ran before."""
+
+    watch: str
+    asked: Asked | None
+    kept: int | None
 
 
 class Acting:
@@ -30,10 +40,14 @@ class Acting:
         self._timeline = timeline
         self._clock = clock
         self._verbs = Verbs(picture)
-        self._sent: OrderedDict[str, str] = OrderedDict()  # by the intent's id: what shows its end
+        self._ends = Ends(picture, timeline, clock)
+        self._sent: OrderedDict[str, _Sent] = OrderedDict()  # by the intent's id
 
     def handlers(self) -> dict[Verb, Handler]:
         return {verb: Handler(self._run, self._effect, options) for verb, options in OPTIONS.items()}
+
+    async def progress(self, receipt: Receipt) -> Progress:
+        return await self._ends.progress(receipt)
 
     def _effect(self, intent: Intent) -> Effect:
         call = self._verbs.call(intent)
@@ -41,108 +55,122 @@ class Acting:
         return Effect(f"POST {self._api.peer.url}/{call.procedure} {{{body}}}", call.does, call.warnings, call.danger)
 
     async def _run(self, intent: Intent) -> Receipt:
-        if intent.service.ref not in self._picture.known.services:
-            await self._picture.read_services()
-        if intent.deployment is not None and self._picture.record(intent.service.ref, intent.deployment.id) is None:
-            await self._picture.read_rows(intent.service.ref)
+        await self._prepare(intent)
         call = self._verbs.call(intent)
-        self._sent[intent.id] = call.watch
-        while len(self._sent) > _REMEMBERED:
-            self._sent.popitem(last=False)
-        await self._api.act(call.procedure, dict(call.body))
-        self._picture.doubt("overview", "queue", "central", "containers")
-        made = await self._found(call.title, intent.service) if call.title else None
+        asked = self._timeline.asked(call.title, mark(intent), intent.service.ref) if call.title else None
+        self._remember(intent, _Sent(call.watch, asked, self._picture.kept(intent.service.ref)))
+        try:
+            await self._api.act(call.procedure, dict(call.body))
+        except OutcomeUnknown:
+            self._was_sent(call, intent.service.ref)
+            raise
+        self._was_sent(call, intent.service.ref)
+        made = None if asked is None else await self._found(asked, intent.service)
         return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), deployment=made, operation=call.watch)
 
-    async def _found(self, title: str, service: Service) -> Ref | None:
-        """Dokploy's answer names nothing; the title does. What is not found now is looked for by whoever follows."""
+    async def _prepare(self, intent: Intent) -> None:
+        """Read what the call is made from, and what its end will be compared with."""
+        ref = intent.service.ref
+        if ref not in self._picture.known.services:
+            await self._picture.read_services()
+        if intent.deployment is not None and self._picture.record(ref, intent.deployment.id) is None:
+            await self._picture.read_rows(ref)
+        if intent.verb is Verb.ROLLBACK:
+            await self._picture.read_versions(ref)
+        if intent.verb in (Verb.ROLLBACK, Verb.RESTART):
+            try:
+                await self._picture.read_containers(ref)
+            except (RateLimited, Unauthorized):
+                raise
+            except ProviderError:
+                pass  # then its end is harder to see
+
+    def _was_sent(self, call: Call, ref: Ref) -> None:
+        if call.replaces:
+            self._picture.running.begin_anew(ref)
+        self._picture.doubt("overview", "queue", "central", "containers")
+
+    def _remember(self, intent: Intent, sent: _Sent) -> None:
+        self._sent[intent.id] = sent
+        while len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
+
+    async def _found(self, asked: Asked, service: Service) -> Ref | None:
+        """Dokploy's answer names nothing. What is not found now is looked for by whoever follows."""
         try:
-            return await self._timeline.asked_for(title, service)
+            return await self._timeline.find(asked, service)
         except ProviderError:
             return None
 
     # -- whether it arrived -----------------------------------------------------------------------------------
 
-    async def trace(self, intent: Intent) -> Receipt | None:
-        """The build that was to be ended has ended; other containers run than did when it was sent.
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        """Return a receipt where something shows that this very request arrived."""
+        sent = self._sent.get(intent.id)
+        if intent.verb in (Verb.DEPLOY, Verb.REDEPLOY) and decode.split(intent.service.ref)[0] not in decode.DATABASES:
+            asked = sent.asked if sent is not None and sent.asked is not None else None
+            asked = asked or Asked(title_of(intent), mark(intent), since)
+            made = await self._timeline.find(asked, intent.service)
+            return None if made is None else self._arrived(intent, "", f"deployment {made.id[:8]} carries it", made)
+        operation = sent.watch if sent is not None else _OF_VERB.get(intent.verb, "")
+        match operation.partition(":")[0]:
+            case "ended" | "queue":
+                message = await self._of_deployment(intent.service, operation)
+            case "replaced" | "rolled" if sent is not None:
+                message = await self._of_replaced(intent, sent, since)
+            case "down" | "up":
+                message = await self._of_service(intent, operation)
+            case _:
+                message = ""
+        return self._arrived(intent, operation, message) if message else None
 
-        Containers that crash are replaced by themselves: of a service that is not well they show nothing.
-        """
-        operation = self._sent.get(intent.id, "")
-        kind, _, what = operation.partition(":")
-        service = intent.service
-        if kind == "ended":
-            found = await self._timeline.one(Ref(service.account, Kind.DEPLOYMENT, what), service)
-            arrived, message = found.status in _ENDED, f"deployment {found.id[:8]} is {found.status_raw}"
-        elif kind == "replaced" and what and service.status.up and not any(one.status.bad for one in service.instances):
-            await self._picture.read_service(service.ref)
-            new = {slot.row.container_id for slot in self._picture.slots(service.ref)} - set(what.split(","))
-            arrived, message = bool(new), "other containers run than before"
-        else:
-            return None
-        if not arrived:
-            return None
-        return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), message=message, operation=operation)
+    def _arrived(self, intent: Intent, operation: str, message: str, made: Ref | None = None) -> Receipt:
+        return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), message, made, operation)
 
-    # -- how it ends ------------------------------------------------------------------------------------------
-
-    async def progress(self, receipt: Receipt) -> Progress:
-        service = receipt.intent.service
-        kind, _, what = receipt.operation.partition(":")
-        match kind:
-            case "queue":
-                await self._picture.read_queue()
-                left = len(self._picture.waiting(service.ref))
-                return Progress(message=f"{left} waiting") if left else Progress(ok=True, message="the queue is empty")
-            case "ended":
-                return await self._ended(service, what)
-            case "gone":
-                rows = await self._picture.read_rows(service.ref)
-                gone = not any(row.deployment_id == what for row in rows)
-                return Progress(ok=True, message="its record is gone") if gone else Progress()
-        await self._picture.read_service(service.ref)
-        if kind == "down":
-            return self._down(receipt)
-        return self._up(receipt, frozenset(what.split(",")) if kind == "replaced" and what else frozenset())
-
-    async def _ended(self, service: Service, id_: str) -> Progress:
+    async def _of_deployment(self, service: Service, operation: str) -> str:
+        """The build that was to be ended has ended, the job that was to be dropped is gone from the queue."""
+        id_ = operation.partition(":")[2]
+        if not id_:
+            return ""
         try:
             found = await self._timeline.one(Ref(service.account, Kind.DEPLOYMENT, id_), service)
         except NotFound:
-            return Progress(ok=True, message="it is gone")
-        if found.status.in_flight:
-            return Progress(message="it still runs")
-        if found.status in _ENDED:
-            return Progress(ok=True, message=f"it was ended ({found.status_raw})")
-        return Progress(ok=False, message=f"it went through before that ({found.status_raw})")
+            return ""
+        return f"deployment {found.id[:8]} is {found.status_raw}" if found.status in ENDED else ""
 
-    def _down(self, receipt: Receipt) -> Progress:
-        ref = receipt.intent.service.ref
-        running = [slot for slot in self._picture.slots(ref) if slot.status in (Status.LIVE, Status.DEPLOYING)]
-        if running:
-            return Progress(message=f"{len(running)} still running")
-        if self._picture.row(ref).status not in ("idle", None):
-            return Progress(message="Dokploy does not call it stopped yet")
-        return Progress(ok=True, message="stopped")
+    async def _of_replaced(self, intent: Intent, sent: _Sent, since: datetime) -> str:
+        """Other containers run than did when it was sent, of the image that was asked for.
 
-    def _up(self, receipt: Receipt, before: frozenset[str]) -> Progress:
-        """All containers run, and none of them is one of `before`."""
-        ref = receipt.intent.service.ref
-        found, since = self._picture.slots(ref), self._clock.now() - receipt.at
-        up = [slot for slot in found if slot.status is Status.LIVE]
-        if not found:
-            if since < _UNSEEN:
-                return Progress(message="no container is seen yet")
-            if self._picture.row(ref).status == "done":
-                return Progress(ok=True, message="Dokploy calls it up; its containers cannot be seen")
-            return Progress(message=f"Dokploy calls it {self._picture.service(ref).status_raw}")
-        crashed = [slot for slot in found if slot.status is Status.CRASHED]
-        if crashed and since >= _CRASHED:
-            return Progress(ok=False, message=f"{len(crashed)} of {len(found)} crash ({crashed[0].word})")
-        if len(up) < len(found):
-            return Progress(message=f"{len(up)} of {len(found)} running")
-        if any(slot.row.container_id in before for slot in found):
-            if since < _UNMOVED:
-                return Progress(message="the former containers still run")
-            return Progress(ok=True, message=f"{len(up)} running, in the containers of before")
-        return Progress(ok=True, message=f"{len(up)} running")
+        Containers that crash are replaced by themselves, and a deployment replaces them, too: by that nothing is shown.
+        """
+        ref = intent.service.ref
+        kind, _, what = sent.watch.partition(":")
+        version, _, ids = what.partition(":") if kind == "rolled" else ("", "", what)
+        before = frozenset(filter(None, ids.split(",")))
+        await self._picture.read_service(ref)
+        rows = await self._picture.read_rows(ref)
+        others = [slot for slot in self._picture.slots(ref) if slot.is_live and slot.best.id not in before]
+        if not others or not before or any((at := moment(row.created_at)) is not None and at >= since for row in rows):
+            return ""
+        now = self._picture.kept(ref)
+        if version:
+            is_shown = str(now) == version and now != sent.kept
+            return f"image v{version} runs in the place of another" if is_shown else ""
+        well = intent.service.status.up and not any(one.status.bad for one in intent.service.instances)
+        return "other containers run than before" if well and kind == "replaced" and now is None else ""
+
+    async def _of_service(self, intent: Intent, operation: str) -> str:
+        """It is as was wanted, and was not before."""
+        ref, was = intent.service.ref, intent.service.status
+        await self._picture.read_service(ref)
+        status = self._picture.row(ref).status
+        runs = any(slot.best.phase is Phase.RUNNING for slot in self._picture.slots(ref))
+        if operation == "down":
+            return "it is stopped" if was is not Status.STOPPED and status == "idle" and not runs else ""
+        if intent.verb is Verb.START:
+            return "it is started" if was is Status.STOPPED and status != "idle" else ""
+        return ""
+
+
+_OF_VERB = {Verb.STOP: "down", Verb.START: "up"}
+"""What shows the end of a verb that an earlier session sent."""

@@ -1,45 +1,50 @@
-"""What runs of a service: Docker's containers sorted to it, and whether they crash.
+"""What runs of a service: Docker's containers and Swarm's tasks sorted to it, and what they come to.
 
-Dokploy's "done" means that the build went well; a crash loop shows in the containers alone.
+Dokploy's "done" means that Swarm took the order; whether anything serves shows in the containers alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
 from tui.model.entities import Instance, Kind, Ref
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.dokploy.wire import ContainerRow, ServiceRow
+from tui.providers.dokploy.attempts import Attempt, Memory, Phase, attempts, slot_of
+from tui.providers.dokploy.slots import Since, Slot, Turn, judge, single, turn
+from tui.providers.dokploy.wire import ContainerRow, ServiceRow, TaskRow
 
-_EXIT = re.compile(r"Exited \((\d+)\)")
-_ENDED_WELL = frozenset({0, 143})  # by itself, and when it was asked to
-_YOUNG = re.compile(r"(?:Up|Exited \(\d+\)) (?:Less than a second|\d+ seconds?|About a minute|1 minute|\d+ms)\b")
-_LOOPS = 2  # failures of one slot in its last minute, while it runs again for the moment
+NOTHING_RUNS = "no container runs"
+
+_KEPT = re.compile(r"(?:.*/)?(?P<name>[^/:]+):v(?P<version>\d{1,9})")
 
 
-class Slot(Struct, frozen=True):
-    """One replica of a swarm service, or one container of a compose service. `word`: why it is as it is."""
+class Reading(Struct, frozen=True):
+    """One service's containers as they were `at` a moment on the platform's clock; by slot, newest attempt first."""
 
-    name: str
-    row: ContainerRow
-    status: Status
-    word: str
+    at: datetime
+    slots: Mapping[str, Sequence[Attempt]] = {}
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(each.id for found in self.slots.values() for each in found)
 
 
 class Trouble(Struct, frozen=True):
     """What is wrong with what should be up. `whole`: nothing of it serves."""
 
+    status: Status
     word: str
     note: str
     whole: bool
 
 
-def of_service(row: ServiceRow, containers: Sequence[ContainerRow], names: frozenset[str]) -> list[ContainerRow]:
-    """The service's own among all. `names` are those of every service: one may begin like another."""
+def of_service(row: ServiceRow, containers: Iterable[ContainerRow], names: frozenset[str]) -> list[ContainerRow]:
+    """Return the service's own among all. `names` are those of every service: one may begin like another."""
     name = row.app_name
     if not name:
         return []
@@ -56,66 +61,95 @@ def of_service(row: ServiceRow, containers: Sequence[ContainerRow], names: froze
     ]
 
 
-def slots(containers: Sequence[ContainerRow]) -> list[Slot]:
-    """Docker lists the newest first, and keeps the containers of former tasks: what counts is one a slot."""
-    grouped: dict[str, list[ContainerRow]] = {}
-    for each in containers:
-        grouped.setdefault(".".join(each.name.split(".")[:2]), []).append(each)
-    return [_slot(name, grouped[name]) for name in sorted(grouped)]
+def read(containers: Sequence[ContainerRow], tasks: Sequence[TaskRow], memory: Memory, now: datetime) -> Reading:
+    """Docker and Swarm list the newest first, and keep those of former tasks."""
+    rows: dict[str, list[ContainerRow]] = {}
+    for container in containers:
+        rows.setdefault(slot_of(container.name), []).append(container)
+    runs: dict[str, list[TaskRow]] = {}
+    for task in tasks:
+        runs.setdefault(slot_of(task.name), []).append(task)
+    names = sorted(rows.keys() | runs.keys())
+    found = {name: attempts(rows.get(name, ()), runs.get(name, ()), memory, now) for name in names}
+    reading = Reading(now, found)
+    memory.end_reading(reading.ids)
+    return reading
+
+
+def slots(row: ServiceRow, reading: Reading, since: Since | None = None) -> list[Slot]:
+    return [
+        judge(name, found, reading.at, since) if _is_swarms(row, name) else single(name, found[0], reading.at)
+        for name, found in reading.slots.items()
+    ]
 
 
 def instances(account: str, found: Sequence[Slot]) -> tuple[Instance, ...]:
     return tuple(
-        Instance(
-            Ref(account, Kind.INSTANCE, slot.row.container_id),
-            slot.status,
-            plain(slot.row.status or slot.row.state or ""),
-            plain(slot.name),
-        )
+        Instance(Ref(account, Kind.INSTANCE, slot.best.id), slot.status, slot.best.words, plain(slot.name))
         for slot in found
     )
 
 
 def trouble(row: ServiceRow, found: Sequence[Slot]) -> Trouble | None:
-    """None: nothing that is known. The containers of a compose service are no replicas: each of them counts."""
+    """None: it serves, as far as is known. A compose service's containers are no replicas: each of them counts."""
     bad = [slot for slot in found if slot.status is Status.CRASHED]
-    if not bad:
+    live = [slot for slot in found if slot.is_live]
+    if bad:
+        first = bad[0]
+        why = first.reason or first.best.words
+        if row.type == "compose":
+            return Trouble(Status.CRASHED, first.word, f"{plain(first.name)}: {why}", whole=True)
+        return Trouble(Status.CRASHED, first.word, f"{len(bad)}/{len(found)} replicas: {why}", whole=not live)
+    if live:
         return None
-    serving = any(slot.status is Status.LIVE for slot in found)
-    first = bad[0]
-    words = plain(first.row.status or first.word)
-    if row.type == "compose":
-        return Trouble(first.word, f"{plain(first.name)}: {words}", whole=True)
-    return Trouble(first.word, f"{len(bad)}/{len(found)} replicas: {words}", whole=not serving)
+    coming = next((slot for slot in found if slot.status.in_flight), None)
+    if coming is not None:
+        return Trouble(Status.DEPLOYING, coming.word, coming.reason, whole=True)
+    odd = next((slot for slot in found if slot.status is Status.UNKNOWN), None)
+    if odd is not None:
+        return Trouble(Status.UNKNOWN, odd.word, odd.best.words, whole=True)
+    return Trouble(Status.CRASHED, NOTHING_RUNS, NOTHING_RUNS, whole=True)
 
 
-def _slot(name: str, rows: Sequence[ContainerRow]) -> Slot:
-    best = next((row for row in rows if row.state == "running"), rows[0])
-    status, word = _state(best)
-    if status in (Status.LIVE, Status.DEPLOYING) and _YOUNG.match(best.status or ""):
-        failed = [row for row in rows if row is not best and _state(row)[0] is Status.CRASHED]
-        if sum(_YOUNG.match(row.status or "") is not None for row in failed) >= _LOOPS:
-            return Slot(name, best, Status.CRASHED, "restarting")
-    return Slot(name, best, status, word)
+def kept_version(row: ServiceRow, reading: Reading) -> int | None:
+    """Return the version of the kept image that runs, which is what a rollback brought; None: the newest build's.
+
+    Another image may have such a tag of its own: Dokploy names those that it keeps after the application.
+    """
+    runs = [each for found in reading.slots.values() if (each := _runs(found)) is not None]
+    last = [found[0] for found in reading.slots.values() if found]
+    newest = max(runs or last, key=lambda each: each.since.latest if each.since else reading.at, default=None)
+    return None if newest is None else _version(row, newest)
 
 
-def _state(row: ContainerRow) -> tuple[Status, str]:
-    words = row.status or ""
-    match row.state:
-        case "running" if "(unhealthy)" in words:
-            return Status.CRASHED, "unhealthy"
-        case "running" if "health: starting" in words:
-            return Status.DEPLOYING, "starting"
-        case "running":
-            return Status.LIVE, "running"
-        case "restarting" | "dead":
-            return Status.CRASHED, row.state
-        case "created" | "starting":
-            return Status.DEPLOYING, row.state
-        case "exited":
-            code = _EXIT.search(words)
-            ended_well = code is not None and int(code[1]) in _ENDED_WELL
-            return (Status.STOPPED if ended_well else Status.CRASHED), "exited"
-        case "paused" | "removing":
-            return Status.STOPPED, row.state
-    return Status.UNKNOWN, plain(row.state or "")
+def turns(row: ServiceRow, reading: Reading, deployed_at: datetime | None) -> list[Turn | None]:
+    """Return how the newest deployment fares in each slot of an application; none for what is no application."""
+    if row.type != "application" or deployed_at is None:
+        return []
+    return [turn(found, deployed_at) for found in reading.slots.values()]
+
+
+def went_back(row: ServiceRow, reading: Reading, before: frozenset[str], version: int) -> str | None:
+    """Return why Swarm gave up a rollback to a kept image: a container of it failed, and another image runs again."""
+    for found in reading.slots.values():
+        runs = _runs(found)
+        if runs is None or not runs.image or _version(row, runs) == version:
+            continue
+        failed = (each for each in found if each.ended_badly and each.id not in before)
+        if (last := next((each for each in failed if _version(row, each) == version), None)) is not None:
+            return last.reason
+    return None
+
+
+def _version(row: ServiceRow, attempt: Attempt) -> int | None:
+    found = _KEPT.fullmatch(attempt.image)
+    return int(found["version"]) if found is not None and found["name"] == row.app_name else None
+
+
+def _runs(found: Sequence[Attempt]) -> Attempt | None:
+    return next((each for each in found if each.phase is Phase.RUNNING), None)
+
+
+def _is_swarms(row: ServiceRow, name: str) -> bool:
+    """A stack's slots are `app_service.1`; the containers of docker compose have no slot."""
+    return row.type != "compose" or "." in name

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -15,44 +15,75 @@ from tui.model.action import Verb
 from tui.model.entities import Deployment, Instance, Kind, Ref, Revision
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.dokploy.containers import Slot, Trouble, instances, trouble
+from tui.providers.dokploy.containers import Trouble, instances, trouble
+from tui.providers.dokploy.runs import newest_first
+from tui.providers.dokploy.slots import Slot, Turn
 from tui.providers.dokploy.wire import DeploymentRow, JobRow, ServiceRow
+from tui.providers.values import moment
 
 STATUS: Mapping[str, Status] = {
     "running": Status.BUILDING,
-    "done": Status.SUPERSEDED,  # but for the newest of them, which serves
+    "done": Status.SUPERSEDED,  # but for the one that serves
     "error": Status.FAILED,
     "cancelled": Status.CANCELLED,
 }
 SERVICE_STATUS: Mapping[str, Status] = {
     "idle": Status.STOPPED,
     "running": Status.DEPLOYING,
-    "done": Status.LIVE,
     "error": Status.FAILED,
 }
 DATABASES = frozenset({"postgres", "mysql", "mariadb", "mongo", "redis", "libsql"})
+NEVER = "never deployed"
 STUCK_S = 600.0  # from then on Dokploy's own page asks, too
 
+_COMES_UP = timedelta(seconds=60)  # after "done", until its container runs in the place of the former
 _COMMIT = re.compile(r"\b(?:Commit|Hash):\s*([0-9a-f]{7,40})\b")
-_LATE_MS = 1500  # a row is made a moment after its job, by the same clock
+_EARLY_MS = 1500  # a row's time may have lost its milliseconds
 
 
 class Scene(Struct, frozen=True):
-    """One service as it was read: what its deployments are decoded with. `url` is its page."""
+    """One service as it was read: what its deployments are decoded with. `url` is its page.
+
+    `slots` None: its containers were not read, and `unread` says why. `kept` is the version of the kept image that
+    runs after a rollback, `kept_id` the deployment it is of, as far as that is known. `now` is on Dokploy's clock.
+    """
 
     row: ServiceRow
     ref: Ref
-    slots: Sequence[Slot]
+    slots: Sequence[Slot] | None
     now: datetime
     url: str
+    unread: str = ""
+    turns: Sequence[Turn | None] = ()
+    kept: int | None = None
+    kept_id: str | None = None
 
     @property
     def trouble(self) -> Trouble | None:
-        return trouble(self.row, self.slots)
+        return None if self.slots is None else trouble(self.row, self.slots)
 
     @property
     def instances(self) -> tuple[Instance, ...]:
-        return instances(self.ref.account, self.slots)
+        return instances(self.ref.account, self.slots or ())
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it should serve. Dokploy says "idle" also of what was built when Dokploy itself restarted."""
+        return self.row.status != "idle" or any(slot.is_live for slot in self.slots or ())
+
+
+class Standing(Struct, frozen=True):
+    """Which deployment is the one that serves, or should; and what the newest that was done is instead, if it is not.
+
+    `doubt`: why that may be wrong.
+    """
+
+    serving: str | None = None
+    newest: str | None = None
+    instead: Status = Status.UNKNOWN
+    word: str = ""
+    note: str = ""
+    doubt: str = ""
 
 
 def service_ref(account: str, row: ServiceRow) -> Ref:
@@ -60,62 +91,87 @@ def service_ref(account: str, row: ServiceRow) -> Ref:
 
 
 def split(ref: Ref) -> tuple[str, str]:
-    """A service's type and its id on Dokploy."""
+    """Return a service's type and its id on Dokploy."""
     type_, _, id_ = ref.id.partition(":")
     return type_, id_
 
 
-def moment(text: str | None) -> datetime | None:
-    """ISO 8601 in any of its forms; None for what is none."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+def own_rows(rows: Sequence[DeploymentRow]) -> list[DeploymentRow]:
+    """Return those of the service itself, newest first: previews and schedules have their own."""
+    return newest_first([row for row in rows if row.preview_deployment_id is None and row.schedule_id is None])
 
 
-def of_epoch_ms(number: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(number / 1000, UTC) if number > 0 else None
-    except (ValueError, OverflowError, OSError):
-        return None
+# -- which one serves -----------------------------------------------------------------------------------------
+
+
+def standing(scene: Scene, own: Sequence[DeploymentRow]) -> Standing:
+    """The image that runs decides, and how the newest deployment's tasks fared; Dokploy's rows say neither."""
+    done = [row for row in own if row.status == "done"]
+    if not done:
+        return Standing()
+    newest = done[0].deployment_id
+    before = done[1].deployment_id if len(done) > 1 else None
+    if scene.kept is not None:
+        before = scene.kept_id
+    found = [each for each in scene.turns if each is not None]
+    back = next((each for each in found if each.went_back), None)
+    if back is not None and back.is_sure:
+        note = f"Docker Swarm rolled it back: {back.reason}" if back.reason else "Docker Swarm rolled it back"
+        return Standing(before, newest, Status.FAILED, "rolled back", note)
+    failed = next((each for each in found if each.failed and not each.went_back), None)
+    if failed is not None:
+        return Standing(before, newest, Status.CRASHED, "crash loop", failed.reason)
+    if found and _is_coming_up(scene, done[0]):
+        return Standing(before, newest, Status.DEPLOYING, "starting")
+    if scene.kept is not None and scene.kept_id != newest:
+        return Standing(before, newest, Status.SUPERSEDED, "rolled back", rolled_back(scene.kept))
+    doubt = f"Docker Swarm may have rolled back the newest deployment: {back.reason}" if back is not None else ""
+    return Standing(newest, doubt=doubt)
+
+
+def rolled_back(version: int) -> str:
+    return f"rolled back: image v{version} runs"
+
+
+def _is_coming_up(scene: Scene, row: DeploymentRow) -> bool:
+    ended = moment(row.finished_at)
+    return ended is not None and scene.now - ended < _COMES_UP
 
 
 # -- deployments ----------------------------------------------------------------------------------------------
 
 
 def deployments(scene: Scene, rows: Sequence[DeploymentRow], jobs: Sequence[JobRow]) -> list[Deployment]:
-    """Newest first: what is in the queue and has no row yet, then the rows. Previews and schedules are not its own."""
-    own = [row for row in rows if row.preview_deployment_id is None and row.schedule_id is None]
-    own.sort(key=lambda row: row.created_at or "", reverse=True)
-    serving = next((row.deployment_id for row in own if row.status == "done"), None)
-    up = is_up(scene, own)
-    without_row = [job for job in jobs if job.state != "active" or became(own, job.row_from, None) is None]
+    """Return what is in the queue and has no row yet, then the rows; newest first."""
+    own = own_rows(rows)
+    stands = standing(scene, own)
+    without_row = [job for job in jobs if row_of(job, own) is None]
     without_row.sort(key=lambda job: job.timestamp, reverse=True)
     return [
         *(queued(job, scene.ref) for job in without_row),
-        *(_deployment(scene, row, serves=row.deployment_id == serving, up=up) for row in own),
+        *(_deployment(scene, row, stands) for row in own),
     ]
 
 
-def is_up(scene: Scene, own: Sequence[DeploymentRow]) -> bool:
-    """Dokploy says "idle" of what was stopped, but also of all that was being built when Dokploy itself restarted."""
-    if scene.row.status != "idle":
-        return True
-    return bool(own) and own[0].status == "cancelled" and any(slot.status is Status.LIVE for slot in scene.slots)
+def row_of(job: JobRow, rows: Sequence[DeploymentRow]) -> DeploymentRow | None:
+    """Return the row that an active job became. A service's jobs run one after another: it is the first since then."""
+    return None if job.state != "active" else began_as(rows, job.processed_on or job.timestamp, job.data.title_log)
 
 
-def became(rows: Sequence[DeploymentRow], since_ms: int, title: str | None) -> DeploymentRow | None:
-    """The row that a job became: the one with its title, else the first that came after it was queued."""
-    after = []
+def began_as(rows: Sequence[DeploymentRow], began_ms: int, title: str | None) -> DeploymentRow | None:
+    """Return the row that was made when a job of this title began.
+
+    It has the job's title while it runs; a commit's message may take that place at its end.
+    """
+    near: list[tuple[bool, float, DeploymentRow]] = []
     for row in rows:
-        at = moment(row.created_at)
-        if at is not None and at.timestamp() * 1000 >= since_ms - _LATE_MS:
-            after.append(row)
-    found = [row for row in after if title and row.title == title] or after
-    return min(found, key=lambda row: row.created_at or "") if found else None
+        made = moment(row.created_at)
+        if made is None or (row.status == "running" and title is not None and (row.title or "") != title):
+            continue
+        after_ms = made.timestamp() * 1000 - began_ms
+        if after_ms >= -_EARLY_MS:
+            near.append((after_ms < 0, abs(after_ms), row))
+    return min(near, key=lambda each: each[:2])[2] if near else None
 
 
 def queued(job: JobRow, ref: Ref) -> Deployment:
@@ -125,7 +181,7 @@ def queued(job: JobRow, ref: Ref) -> Deployment:
         ref,
         Status.QUEUED,
         plain(job.state),
-        created_at=of_epoch_ms(job.timestamp),
+        created_at=moment(job.timestamp),
         trigger=plain(job.data.type or "") or None,
         note=f"In Dokploy's queue: {title}" if title else "In Dokploy's queue",
         not_now={
@@ -135,40 +191,67 @@ def queued(job: JobRow, ref: Ref) -> Deployment:
     )
 
 
+def dropped(ref: Ref, service: Ref) -> Deployment:
+    """A job that left the queue without having begun."""
+    over = "It was dropped from the queue and never began."
+    not_now = {Verb.ROLLBACK: over, Verb.REMOVE: over, Verb.CANCEL: over}
+    return Deployment(ref, service, Status.CANCELLED, "dropped from the queue", not_now=not_now)
+
+
 def job_id(job: JobRow) -> str:
     """Numbers begin again when Dokploy restarts, so that the time belongs to it."""
     return f"{job.id}@{job.timestamp}"
 
 
-def _deployment(scene: Scene, row: DeploymentRow, *, serves: bool, up: bool) -> Deployment:
-    raw = plain(row.status or "running")
-    status = STATUS.get(raw, Status.UNKNOWN)
-    note = plain((row.error_message or "").partition("\n")[0])
-    started = moment(row.started_at) or moment(row.created_at)
+def _deployment(scene: Scene, row: DeploymentRow, stands: Standing) -> Deployment:
+    id_ = row.deployment_id
+    serves = id_ == stands.serving
+    status, raw, note = _state(scene, row)
     if serves:
-        status = Status.LIVE if up else Status.STOPPED
-        if up and (wrong := scene.trouble) is not None:
-            note = wrong.note
-            if wrong.whole:
-                status, raw = Status.CRASHED, f"done ({wrong.word})"
-    elif status is Status.BUILDING and started is not None and (scene.now - started).total_seconds() > STUCK_S:
-        note = note or "stuck? A lost connection to the build's server leaves a record that runs for ever."
+        status, raw, note = _serving(scene, raw)
+    elif id_ == stands.newest and scene.is_up:
+        status, raw, note = stands.instead, f"{raw} ({stands.word})", stands.note
     return Deployment(
-        Ref(scene.ref.account, Kind.DEPLOYMENT, row.deployment_id),
+        Ref(scene.ref.account, Kind.DEPLOYMENT, id_),
         scene.ref,
         status,
         raw,
         created_at=moment(row.created_at),
-        started_at=started,
+        started_at=moment(row.started_at),
         finished_at=moment(row.finished_at),
         revision=_revision(row),
         trigger=_trigger(row),
-        is_live=serves and up,
+        is_live=serves and status in (Status.LIVE, Status.CRASHED),
         url=f"{scene.url}?tab=deployments",
         note=note,
         instances=scene.instances if serves else (),
-        not_now=_not_now(scene.row, row, serves=serves),
+        not_now=_not_now(scene, row, stands),
     )
+
+
+def _state(scene: Scene, row: DeploymentRow) -> tuple[Status, str, str]:
+    """Return what the row by itself says."""
+    raw = plain(row.status or "")
+    status = STATUS.get(raw, Status.UNKNOWN)
+    note = plain((row.error_message or "").partition("\n")[0])
+    began = moment(row.started_at) or moment(row.created_at)
+    if status is Status.BUILDING and began is not None and (scene.now - began).total_seconds() > STUCK_S:
+        note = note or "stuck? A lost connection to the build's server leaves a record that runs for ever."
+    return status, raw, note
+
+
+def _serving(scene: Scene, raw: str) -> tuple[Status, str, str]:
+    """Return what is known of the one that serves, or should."""
+    note = rolled_back(scene.kept) if scene.kept is not None else ""
+    if not scene.is_up:
+        return Status.STOPPED, raw, note
+    if scene.slots is None:
+        return Status.UNKNOWN, raw, scene.unread
+    wrong = scene.trouble
+    if wrong is None:
+        return Status.LIVE, raw, note
+    note = f"{note}; {wrong.note}" if note and wrong.note else note or wrong.note
+    return (wrong.status, f"{raw} ({wrong.word})", note) if wrong.whole else (Status.LIVE, raw, note)
 
 
 def _revision(row: DeploymentRow) -> Revision | None:
@@ -185,18 +268,22 @@ def _trigger(row: DeploymentRow) -> str | None:
     return plain(row.title or "") or None
 
 
-def _not_now(service: ServiceRow, row: DeploymentRow, *, serves: bool) -> dict[Verb, str]:
+def _not_now(scene: Scene, row: DeploymentRow, stands: Standing) -> dict[Verb, str]:
     reasons: dict[Verb, str] = {}
-    if service.type != "application":
+    failed = row.deployment_id == stands.newest and stands.instead is Status.FAILED
+    serves = row.deployment_id == stands.serving
+    if scene.row.type != "application":
         reasons[Verb.ROLLBACK] = "Dokploy rolls back applications only: deploy an older commit instead."
-    elif row.status != "done":
+    elif row.status != "done" or failed:
         reasons[Verb.ROLLBACK] = "Only a deployment that went well can be gone back to."
     elif row.rollback_id is None:
         reasons[Verb.ROLLBACK] = (
             "No image of it was kept: turn on rollbacks with a registry in the application's settings; it counts from "
             "the next deployment on."
         )
-    elif serves and service.status == "done":
+    elif serves and scene.kept is not None:
+        reasons[Verb.ROLLBACK] = "Its image runs already: choose another one."
+    elif serves and scene.row.status == "done":
         reasons[Verb.ROLLBACK] = "It is the newest that went well; choose an older one."
     if row.status in ("running", None):
         reasons[Verb.REMOVE] = "It is under way: a record is removed when it has ended."
@@ -208,18 +295,29 @@ def _not_now(service: ServiceRow, row: DeploymentRow, *, serves: bool) -> dict[V
 # -- services -------------------------------------------------------------------------------------------------
 
 
-def service_status(scene: Scene, latest: Deployment | None, live: Deployment | None) -> tuple[Status, str]:
-    """Of what serves; else of what is newest; of a database, which has no deployments, in Dokploy's word."""
+def service_status(scene: Scene, latest: Deployment | None, serving: Deployment | None) -> tuple[Status, str]:
+    """Return the status of what serves, or should; else of what is newest; of a database, what its containers say."""
     raw = plain(scene.row.status or "")
-    if live is not None:
-        return live.status, live.status_raw
+    if serving is not None and scene.is_up:
+        return serving.status, serving.status_raw
+    if scene.kept is not None and scene.is_up:
+        return _by_containers(scene, f"{raw} (image v{scene.kept} runs)")
     if latest is not None and (latest.status.in_flight or raw != "idle"):
         return latest.status, latest.status_raw
-    if raw == "done" and (wrong := scene.trouble) is not None and wrong.whole:
-        return Status.CRASHED, f"done ({wrong.word})"
+    if raw == "done" or any(slot.is_live for slot in scene.slots or ()):
+        return _by_containers(scene, raw)
     if raw == "idle" and latest is None and scene.row.type not in DATABASES:
-        return Status.STOPPED, "never deployed"
+        return Status.STOPPED, NEVER
     return SERVICE_STATUS.get(raw, Status.UNKNOWN), raw
+
+
+def _by_containers(scene: Scene, raw: str) -> tuple[Status, str]:
+    if scene.slots is None:
+        return Status.UNKNOWN, raw
+    wrong = scene.trouble
+    if wrong is None or not wrong.whole:
+        return Status.LIVE, raw
+    return wrong.status, f"{plain(scene.row.status or '')} ({wrong.word})"
 
 
 def service_not_now(row: ServiceRow, latest: Deployment | None) -> dict[Verb, str]:

@@ -9,13 +9,11 @@ import logging
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
 from tui.model.errors import NotFound, Refused
 from tui.model.log import Cursor, GapKind, HttpRequest, LogEntry, LogGap, LogSource
 from tui.model.text import plain
-from tui.providers import http
-from tui.providers.dokploy import wire
+from tui.providers import http, values
+from tui.providers.dokploy import servers
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.picture import Picture
 from tui.providers.dokploy.wire import LogEntryRow, ServiceRow
@@ -60,6 +58,8 @@ class HttpLog:
 
     def _service(self, source: LogSource) -> ServiceRow:
         row = self._picture.row(source.service.ref)
+        if row.type == servers.TYPE:
+            raise Refused(servers.NO_LOG)
         if row.type not in ("application", "compose") or not row.app_name:
             raise Refused(
                 f"{source.service.path} is a database: no HTTP requests go to it. Read its runtime log instead."
@@ -112,9 +112,11 @@ class HttpLog:
         answer = await self._api.trpc("settings.readStatsLogs", given)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise http.unreadable(self._api.peer, "settings.readStatsLogs", "no list of requests")
-        rows, odd = wire.rows([msgspec.Raw(msgspec.json.encode(each)) for each in answer["data"]], LogEntryRow)
-        for each in odd:
-            _log.warning("Account %s: a request of the log is left out: %s", self._api.account, each)
+        converted = [values.convert(each, LogEntryRow) for each in answer["data"]]
+        rows = [each for each in converted if each is not None]
+        if len(rows) < len(converted):
+            odd = len(converted) - len(rows)
+            _log.warning("Account %s: %d requests of the log could not be read", self._api.account, odd)
         total = answer.get("totalCount")
         return rows, total if isinstance(total, int) else len(rows)
 

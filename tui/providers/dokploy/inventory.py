@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from tui.model.errors import Forbidden, NotFound, ProviderError, RateLimited, Refused, Unauthorized, Unreachable
+from tui.model.errors import Forbidden, ProviderError, RateLimited, Unauthorized
 from tui.model.text import plain
+from tui.providers import values
 from tui.providers.dokploy import wire
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.errors import NoProcedure
-from tui.providers.dokploy.wire import ServiceRow, UnreadProject
+from tui.providers.dokploy.wire import ProjectRow, ServiceRow, UnreadProject
 from tui.providers.rest import together
 
 
 class Found(Struct, frozen=True):
+    """`odd`: how many services could not be read."""
+
     services: Sequence[ServiceRow]
     unread: Sequence[UnreadProject] = ()
+    odd: int = 0
 
 
 class Inventory:
@@ -31,28 +36,38 @@ class Inventory:
         self._not_allowed: set[str] = set()
 
     async def read(self) -> Found:
-        """Raises ProviderError when nothing can be read; one project that cannot is told."""
+        """Raises ProviderError when nothing can be read; a project that cannot be read is in `unread`."""
         found = await self._read()
         if not self._projects:
             return found
         return Found(
-            [row for row in found.services if self._wanted(row.project_name, row.project_id)],
-            [each for each in found.unread if self._wanted(each.name, each.id)],
+            [row for row in found.services if self.is_wanted(row.project_name, row.project_id)],
+            [each for each in found.unread if self.is_wanted(each.name, each.id)],
+            found.odd,
         )
 
-    def _wanted(self, name: str, id_: str) -> bool:
+    async def projects(self) -> list[ProjectRow]:
+        """Return every project that is wanted, those without services, too. Raises ProviderError."""
+        rows = await self._api.rows("project.all", ProjectRow)
+        return [each for each in rows.items if self.is_wanted(each.name or "", each.project_id)]
+
+    def is_wanted(self, name: str, id_: str) -> bool:
+        """Return whether the account's configuration names this project, or none."""
         names = (name.casefold(), id_.casefold())
-        return any(fnmatchcase(one, pattern) for pattern in self._projects for one in names)
+        patterns = self._projects or ("*",)
+        return any(fnmatchcase(one, pattern) for pattern in patterns for one in names)
 
     async def _read(self) -> Found:
         if self._may("overview.services"):
             try:
-                return Found(await self._api.rows("overview.services", ServiceRow))
+                rows = await self._api.rows("overview.services", ServiceRow)
+                return Found(rows.items, odd=len(rows.odd))
             except (NoProcedure, Forbidden) as error:
                 self._remember("overview.services", error)
         if self._may("project.allForPermissions"):
             try:
-                return Found(wire.tree(await self._json("project.allForPermissions")))
+                services, odd = wire.tree(await self._json("project.allForPermissions"))
+                return Found(services, odd=len(odd))
             except (NoProcedure, Forbidden) as error:  # for owners and admins only
                 self._remember("project.allForPermissions", error)
         return await self._one_by_one()
@@ -66,29 +81,38 @@ class Inventory:
 
     async def _one_by_one(self) -> Found:
         """project.all has neither app names nor servers: those are in each project's environments."""
-        projects = [each for each in await self._json("project.all") if isinstance(each, dict)]
-        if self._projects:
-            projects = [each for each in projects if self._wanted(_text(each, "name"), _text(each, "projectId"))]
+        listed = await self._json("project.all")
+        dicts = [each for each in listed if isinstance(each, dict)]
+        projects = [each for each in dicts if self.is_wanted(_text(each, "name"), _text(each, "projectId"))]
         found = await together(self._environments(each) for each in projects)
         errors = [error for _, error in found if error is not None]
         if errors and len(errors) == len(found):
             raise errors[0]
         pairs = list(zip(projects, found, strict=True))
-        return Found(
-            wire.tree([{**project, "environments": read} for project, (read, error) in pairs if error is None]),
-            [_unread(project, error) for project, (_, error) in pairs if error is not None],
-        )
+        read = [{**project, "environments": read} for project, (read, error) in pairs if error is None]
+        services, odd = wire.tree(read)
+        unread = [_unread(project, error) for project, (_, error) in pairs if error is not None]
+        return Found(services, unread, len(odd) + len(listed) - len(dicts))
 
     async def _environments(self, project: dict[str, Any]) -> tuple[list[Any], ProviderError | None]:
         try:
             return await self._json("environment.byProjectId", projectId=_text(project, "projectId")), None
         except (RateLimited, Unauthorized, NoProcedure):
             raise
-        except (Forbidden, NotFound, Refused, Unreachable) as error:
+        except ProviderError as error:
             return [], error
 
     async def _json(self, procedure: str, **params: str) -> list[Any]:
-        return (await self._api.query(procedure, **params)).decode(list[Any])
+        """Return a list's elements, read one by one. One that is no JSON at all is None."""
+        rows = (await self._api.query(procedure, **params)).rows()
+        return [_decoded(each) for each in rows]
+
+
+def _decoded(raw: msgspec.Raw) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return values.decode_json(bytes(raw))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unread(project: dict[str, Any], error: ProviderError) -> UnreadProject:

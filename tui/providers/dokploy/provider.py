@@ -18,7 +18,8 @@ from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.build_log import BuildLog
 from tui.providers.dokploy.http_log import HttpLog
 from tui.providers.dokploy.inventory import Inventory
-from tui.providers.dokploy.picture import BUSY_QUEUE_S, CONTAINERS_S, OVERVIEW_S, Picture
+from tui.providers.dokploy.picture import BUSY_QUEUE_S, OVERVIEW_S, Picture
+from tui.providers.dokploy.running import CONTAINERS_S
 from tui.providers.dokploy.runtime_log import RuntimeLog
 from tui.providers.dokploy.sockets import Sockets
 from tui.providers.dokploy.timeline import Timeline
@@ -39,9 +40,10 @@ class DokployProvider(Provider):
     def __init__(self, connection: Connection, *, meter: Meter, clock: Clock) -> None:
         self._api = Api(connection, self.title, meter=meter, clock=clock)
         self._sockets = Sockets(self._api)
-        self._picture = Picture(self._api, Inventory(self._api, connection.projects), clock)
-        self._timeline = Timeline(self._picture, clock)
-        self._access = Access(self._api, self._picture)
+        inventory = Inventory(self._api, connection.projects)
+        self._picture = Picture(self._api, inventory, clock)
+        self._timeline = Timeline(self._api, self._picture)
+        self._access = Access(self._api, inventory, self._picture)
         self._acting = Acting(self._api, self._picture, self._timeline, clock)
         self._build = BuildLog(self._api, self._sockets, self._picture, self._timeline)
         self._runtime = RuntimeLog(self._api, self._sockets, self._picture)
@@ -79,7 +81,7 @@ class DokployProvider(Provider):
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
         await self._ready()
-        return await self._acting.trace(intent)
+        return await self._acting.trace(intent, since)
 
     def logs(self, source: LogSource, cursor: Cursor) -> AsyncIterator[LogEntry]:
         return self._read_logs(source, cursor)

@@ -13,6 +13,7 @@ from tui.model.errors import NotFound, ProviderError, Refused, Unreachable
 from tui.model.log import Cursor, GapKind, LogEntry, LogGap, LogLine, LogSource
 from tui.model.status import Status
 from tui.providers import http
+from tui.providers.dokploy import servers
 from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.picture import Picture
 from tui.providers.dokploy.runtime_lines import Frames, Reader, since_s
@@ -29,6 +30,7 @@ _OLD_S = 4.0  # a service that talks without pause is never silent
 _REST_POLL_S = 3.0
 _DOUBT_S = 30.0  # of silence, and it is asked whether that is true
 _SELDOM_S = 300.0
+_NOTHING = "Nothing of it runs."
 _LATE_NS = 5_000_000_000
 _CUT = LogGap(None, "Lines are missing here: more came than Dokploy gives at once.")
 _GONE = LogGap(None, "Docker no longer has the lines from before: some may be missing here.")
@@ -43,6 +45,8 @@ class RuntimeLog:
     async def read(self, source: LogSource, cursor: Cursor) -> AsyncGenerator[LogEntry, None]:
         """Ends with the old lines, where nobody follows."""
         row = self._picture.row(source.service.ref)
+        if row.type == servers.TYPE:
+            raise Refused(servers.NO_LOG)
         if not row.app_name:
             raise Refused(f"Dokploy did not tell the internal name of {source.service.path}, which its logs go by.")
         resumed = cursor.started
@@ -73,10 +77,11 @@ class RuntimeLog:
         if not found and not source.follow:
             found = slots  # what has ended still has its log
         if not found:
-            why = self._picture.known.problems.get("containers", "Nothing of it runs.")
+            running = self._picture.running
+            why = running.why_not(source.service.ref) if running.reading(source.service.ref) is None else _NOTHING
             message = f"{source.service.path} has no container to read from. {why}"
             raise Unreachable(message, remedy="It is tried again.") if source.follow else Refused(message)
-        return [Reader(slot.row.container_id, swarm=False, name=slot.name) for slot in found]
+        return [Reader(slot.best.id, swarm=False, name=slot.name) for slot in found]
 
     # -- by socket --------------------------------------------------------------------------------------------
 
@@ -137,8 +142,8 @@ class RuntimeLog:
         return sorted(found, key=lambda row: row.at), error
 
     async def _are_others(self, ref: Ref, readers: Sequence[Reader]) -> bool:
-        await self._picture.read_containers()
-        running = {slot.row.container_id for slot in self._picture.slots(ref) if slot.status is not Status.STOPPED}
+        await self._picture.read_containers(ref)
+        running = {slot.best.id for slot in self._picture.slots(ref) if slot.status is not Status.STOPPED}
         return running != {reader.container for reader in readers}
 
     async def _doubt(self, row: ServiceRow, cursor: Cursor) -> None:

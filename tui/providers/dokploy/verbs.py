@@ -12,7 +12,7 @@ from tui.model.errors import Refused
 from tui.model.log import LogKind
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.dokploy import containers, decode
+from tui.providers.dokploy import containers, decode, servers
 from tui.providers.dokploy.picture import Picture
 
 LACKS: Mapping[Verb | LogKind, str] = {
@@ -37,7 +37,10 @@ _MOST_TITLE = 120
 
 
 class Call(Struct, frozen=True):
-    """One POST. `watch` says what shows its end, as `progress` reads it; "" where a new deployment does."""
+    """One POST. `watch` says what shows its end, as `ends` reads it; "" where a new deployment does, which has `title`.
+
+    `replaces`: Swarm puts new containers in the place of those of now.
+    """
 
     procedure: str
     body: Mapping[str, str]
@@ -46,6 +49,7 @@ class Call(Struct, frozen=True):
     watch: str = ""
     title: str = ""
     danger: Danger = Danger.ASK
+    replaces: bool = False
 
 
 class Verbs:
@@ -69,6 +73,8 @@ class Verbs:
         for name in intent.options:
             if name not in known:
                 raise Refused(f"Dokploy's {intent.verb} has no option {plain(name)!r}.", remedy=_there_are(known))
+        if decode.split(intent.service.ref)[0] == servers.TYPE:
+            raise Refused(servers.UNSUPPORTED)
         return self._calls[intent.verb](intent)
 
     # -- new deployments --------------------------------------------------------------------------------------
@@ -79,7 +85,7 @@ class Verbs:
         place = _place(intent)
         if type_ in decode.DATABASES:
             return self._deploy_database(intent, type_, id_)
-        title = " ".join(intent.options.get("title", "").split()) or f"deckwatch {intent.id[:12]}"
+        title = title_of(intent)
         if len(title) > _MOST_TITLE:
             raise Refused(f"A title has at most {_MOST_TITLE} characters; this one has {len(title)}.")
         warnings: tuple[str, ...] = (
@@ -92,6 +98,8 @@ class Verbs:
         else:
             does = f"Fetches the source of {place}, builds and deploys it."
         body = {f"{type_}Id": id_, "title": title}
+        if title != mark(intent):  # it may be anybody's
+            body["description"] = mark(intent)
         return Call(f"{type_}.{'redeploy' if again else 'deploy'}", body, does, warnings, title=title)
 
     def _deploy_database(self, intent: Intent, type_: str, id_: str) -> Call:
@@ -105,6 +113,7 @@ class Verbs:
             f"Pulls the image of {_place(intent)} and starts it anew.",
             ("The database is away meanwhile.", "Dokploy answers when it is done, which may take minutes."),
             watch="up",
+            replaces=True,
         )
 
     def _rollback(self, intent: Intent) -> Call:
@@ -116,16 +125,20 @@ class Verbs:
         row = self._picture.record(intent.service.ref, target.id)
         if row is None or row.rollback_id is None or row.status != "done":
             raise Refused(f"Dokploy keeps no image of the deployment {target.id[:8]}.")
+        version = self._picture.version(intent.service.ref, target.id)
+        image = "the image" if version is None else f"the image v{version}"
         return Call(
             "rollback.rollback",
             {"rollbackId": row.rollback_id},
-            f"Runs the image of the deployment {target.id[:8]} in {_place(intent)} again, with its settings of then.",
+            f"Runs {image} of the deployment {target.id[:8]} in {_place(intent)} again, with its settings of then.",
             (
                 "Dokploy keeps no trace of it: no new deployment, no status. Only the audit here tells of it.",
                 "The environment variables go back to what they were then.",
                 "Volumes and database migrations are not rolled back.",
+                "A restart or a deploy brings the newest build back.",
             ),
-            watch=self._replaced(intent),
+            watch=f"rolled:{'' if version is None else version}:{self._there(intent)}",
+            replaces=True,
         )
 
     # -- what runs --------------------------------------------------------------------------------------------
@@ -138,12 +151,18 @@ class Verbs:
         row = self._picture.row(intent.service.ref)
         if not row.app_name:
             raise Refused(f"Dokploy did not tell the internal name of {intent.service.path}, which a restart needs.")
+        warnings = ["The service may not answer while it restarts."]
+        if type_ == "application":
+            warnings.append("It applies the newest build and the saved settings, whatever runs now.")
+            if (version := self._picture.kept(intent.service.ref)) is not None:
+                warnings.append(f"It undoes the rollback: image v{version} runs, and the newest build takes its place.")
         return Call(
             f"{type_}.reload",
             {f"{type_}Id": id_, "appName": row.app_name},
             f"Restarts every container of {_place(intent)}, without building.",
-            ("The service may not answer while it restarts.",),
-            watch="up" if type_ in decode.DATABASES else self._replaced(intent),
+            tuple(warnings),
+            watch="up" if type_ in decode.DATABASES else f"replaced:{self._there(intent)}",
+            replaces=True,
         )
 
     def _restart_container(self, intent: Intent, container: str) -> Call:
@@ -180,7 +199,8 @@ class Verbs:
             warnings = ("It comes back with a scale of 1, however many replicas it had: a deploy brings them all.",)
         if type_ == "compose":
             warnings = ("A stack is not started by this, though Dokploy will say so: deploy it.",)
-        return Call(f"{type_}.start", {f"{type_}Id": id_}, f"Starts {_place(intent)}.", warnings, watch="up")
+        does = f"Starts {_place(intent)}."
+        return Call(f"{type_}.start", {f"{type_}Id": id_}, does, warnings, watch="up", replaces=True)
 
     # -- what is under way ------------------------------------------------------------------------------------
 
@@ -228,7 +248,7 @@ class Verbs:
                 f"Every waiting job of this service is dropped, not only one (now: {count}).",
                 "What is being built goes on.",
             ),
-            watch="queue",
+            watch=f"queue:{target.id if target.status is Status.QUEUED else ''}",
         )
 
     def _kill_build(self, intent: Intent, target: Deployment) -> Call:
@@ -265,9 +285,18 @@ class Verbs:
             watch=f"gone:{target.id}",
         )
 
-    def _replaced(self, intent: Intent) -> str:
-        """The containers of now: done when others run in their place."""
-        return "replaced:" + ",".join(slot.row.container_id for slot in self._picture.slots(intent.service.ref))
+    def _there(self, intent: Intent) -> str:
+        """The containers of now."""
+        return ",".join(sorted(self._picture.running.ids(intent.service.ref)))
+
+
+def mark(intent: Intent) -> str:
+    """Return what a deployment carries of the intent that asked for it, and of nothing else."""
+    return f"deckwatch {intent.id[:12]}"
+
+
+def title_of(intent: Intent) -> str:
+    return " ".join(intent.options.get("title", "").split()) or mark(intent)
 
 
 def _only(intent: Intent, found: Iterable[Instance]) -> str:
@@ -275,10 +304,13 @@ def _only(intent: Intent, found: Iterable[Instance]) -> str:
     running = [each for each in found if each.status is not Status.STOPPED]
     if len(running) == 1:
         return running[0].ref.id
+    if not running:
+        raise Refused(f"{intent.service.name} has no container to restart.", remedy="Start it, or deploy it.")
+    names = ", ".join(f"{each.ref.id} ({each.name})" for each in running)
     raise Refused(
-        f"Dokploy restarts a compose service one container at a time, and {intent.service.name} has {len(running)}.",
-        remedy=(_there_are(f"{each.ref.id} ({each.name})" for each in running) + " Name one as the option container; ")
-        + "or stop the service and start it.",
+        f"{intent.service.name} has {len(running)} containers, and Dokploy restarts one at a time. "
+        f"Name one as the option container: {names}.",
+        remedy="Or stop the service and start it.",
     )
 
 

@@ -1,17 +1,19 @@
 """Dokploy's answers as far as they are needed. Its OpenAPI file describes none: these are the shapes seen on the wire.
 
-Fields with secrets (env, registry passwords, a rollback's fullContext) are not decoded, so that they die here.
+Fields with secrets (env, registry passwords, a rollback's fullContext) are not decoded, so that they die here. A row is
+nothing without a field that has no default; of any other field an odd value costs itself only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-T = TypeVar("T")
+from tui.providers import values
+
+Time = str | int | float | None
+"""As `values.moment` reads it."""
 
 
 class ServiceRow(Struct, rename="camel"):
@@ -19,11 +21,11 @@ class ServiceRow(Struct, rename="camel"):
 
     id: str
     type: str
-    name: str
-    project_id: str
-    project_name: str
-    environment_id: str
-    environment_name: str
+    name: str = ""
+    project_id: str = ""
+    project_name: str = ""
+    environment_id: str = ""
+    environment_name: str = ""
     app_name: str | None = None
     status: str | None = None
     server_id: str | None = None
@@ -45,10 +47,18 @@ class DeploymentRow(Struct, rename="camel"):
     preview_deployment_id: str | None = None
     schedule_id: str | None = None
     rollback_id: str | None = None
-    created_at: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
+    created_at: Time = None
+    started_at: Time = None
+    finished_at: Time = None
     error_message: str | None = None
+
+
+class OddRow(Struct, rename="camel"):
+    """What is left of a deployment's row without its id: whose it was, and when."""
+
+    application_id: str | None = None
+    compose_id: str | None = None
+    created_at: Time = None
 
 
 class JobData(Struct, rename="camel"):
@@ -64,28 +74,57 @@ class JobRow(Struct, rename="camel"):
     """deployment.queueList. Times in ms since the epoch; `processed_on` is when it became active."""
 
     id: str
-    state: str
     data: JobData
+    state: str = "waiting"
     timestamp: int = 0
     processed_on: int | None = None
 
-    @property
-    def row_from(self) -> int:
-        """Its row is not made before."""
-        return self.processed_on or self.timestamp
-
 
 class ContainerRow(Struct, rename="camel"):
-    """docker.getContainers and its like."""
+    """docker.getContainers and its like; `image` is in getContainers alone."""
 
     container_id: str
     name: str
+    image: str | None = None
     state: str | None = None
     status: str | None = None
 
 
+class TaskRow(Struct, rename="camel"):
+    """docker.getServiceContainersByAppName and getStackContainersByAppName: `container_id` is the task's id.
+
+    `state` is the state that Swarm wants the task in, `current_state` the one it has, with its age.
+    """
+
+    container_id: str
+    name: str
+    state: str | None = None
+    current_state: str | None = None
+    error: str | None = None
+
+
+class Kept(Struct):
+    """The image that Dokploy kept of a deployment, without its context, which is full of secrets."""
+
+    version: int | None = None
+
+
+class KeptRow(Struct, rename="camel"):
+    """deployment.allByType, for its `rollback` alone."""
+
+    deployment_id: str
+    rollback: Kept | None = None
+
+
 class ServerRow(Struct, rename="camel"):
     server_id: str
+    name: str | None = None
+
+
+class ProjectRow(Struct, rename="camel"):
+    """project.all, for the names of the projects alone."""
+
+    project_id: str
     name: str | None = None
 
 
@@ -132,61 +171,53 @@ class Enveloped(Struct):
     result: _Data
 
 
-def rows(found: Sequence[msgspec.Raw], kind: type[T]) -> tuple[list[T], list[str]]:
-    """Those that can be read, and a word on each of the others."""
-    items: list[T] = []
-    odd: list[str] = []
-    for each in found:
-        try:
-            items.append(msgspec.json.decode(each, type=kind))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            odd.append(str(error))
-    return items, odd
-
-
 _DATABASES = ("postgres", "mysql", "mariadb", "mongo", "redis", "libsql")
 _KEYS = {"applications": "application", "compose": "compose", **{name: name for name in _DATABASES}}
 
 
-def tree(projects: Any) -> list[ServiceRow]:  # noqa: ANN401 - JSON, as old versions write it
-    """The services of project.allForPermissions, or of projects put together from environment.byProjectId.
+def tree(projects: Any) -> tuple[list[ServiceRow], list[str]]:  # noqa: ANN401 - JSON, as old versions write it
+    """Return the services of project.allForPermissions, or of projects put together from environment.byProjectId.
 
-    What is not as it should be is left out: the trees differ from version to version.
+    The trees differ from version to version; a word on each service without an id comes second.
     """
     found: list[ServiceRow] = []
-    for project in _dicts(projects):
-        for environment in _dicts(project.get("environments")):
+    odd: list[str] = []
+    for project in _dicts(projects, "project", odd):
+        for environment in _dicts(project.get("environments"), "environment", odd):
             for key, type_ in _KEYS.items():
-                for each in _dicts(environment.get(key)):
+                for each in _dicts(environment.get(key), type_, odd):
                     row = _service(project, environment, type_, each)
-                    if row is not None:
+                    if row is None:
+                        odd.append(f"{type_} without an id")
+                    else:
                         found.append(row)
-    return found
+    return found, odd
 
 
 def _service(
     project: dict[str, Any], environment: dict[str, Any], type_: str, each: dict[str, Any]
 ) -> ServiceRow | None:
     status = each.get("composeStatus") if type_ == "compose" else each.get("applicationStatus")
-    try:
-        return msgspec.convert(
-            {
-                "id": each.get(f"{type_}Id"),
-                "type": type_,
-                "name": each.get("name") or each.get("appName"),
-                "appName": each.get("appName"),
-                "status": status,
-                "serverId": each.get("serverId"),
-                "projectId": project.get("projectId"),
-                "projectName": project.get("name"),
-                "environmentId": environment.get("environmentId"),
-                "environmentName": environment.get("name"),
-            },
-            ServiceRow,
-        )
-    except msgspec.ValidationError:
-        return None
+    found = {
+        "id": each.get(f"{type_}Id"),
+        "type": type_,
+        "name": each.get("name") or each.get("appName"),
+        "appName": each.get("appName"),
+        "status": status,
+        "serverId": each.get("serverId"),
+        "projectId": project.get("projectId"),
+        "projectName": project.get("name"),
+        "environmentId": environment.get("environmentId"),
+        "environmentName": environment.get("name"),
+    }
+    return values.convert(found, ServiceRow)
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+def _dicts(value: object, what: str, odd: list[str]) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        odd.append(f"no list of each {what}")
+        return []
+    odd += [f"{what} that is no object" for each in value if not isinstance(each, dict)]
+    return [each for each in value if isinstance(each, dict)]

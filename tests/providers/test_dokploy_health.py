@@ -1,0 +1,596 @@
+"""Whether what Dokploy calls done runs: crash loops, first starts, rollbacks, and containers that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.clocks import START, FakeClock
+from tests.providers.dokploy_server import (
+    KEY,
+    DokployServer,
+    Json,
+    container,
+    iso,
+    provided,
+    refusal,
+    row,
+    serve,
+    service,
+    shop,
+)
+from tests.providers.dokploy_swarm import LATEST, NAME, Swarm
+from tests.providers.loopback import Ledger
+from tui.credentials import Secret
+from tui.model.entities import Service
+from tui.model.provider import Connection
+from tui.model.status import Status
+from tui.providers.dokploy import DokployProvider
+
+LONG_AGO = START - timedelta(days=2)
+ERROR = "task: non-zero exit (1)"
+
+
+def on_swarm(swarm: Swarm, clock: FakeClock, *services: Json) -> DokployServer:
+    """A shop whose one application runs there; it was deployed two days ago."""
+    server = shop(*services)
+    server.rows = [row(20, createdAt=iso(LONG_AGO), startedAt=iso(LONG_AGO), finishedAt=iso(LONG_AGO))]
+    server.answers["docker.getContainers"] = lambda _: swarm.containers(clock.now())
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: swarm.rows(clock.now())
+    return server
+
+
+async def read(provider: DokployProvider) -> Service:
+    return (await provider.snapshot()).services[0]
+
+
+async def looks(server: DokployServer, clock: FakeClock, count: int, every_s: float) -> AsyncIterator[Service]:
+    """What somebody sees who has just started, again and again."""
+    async with serve(server):
+        for _ in range(count):
+            provider = DokployProvider(Connection("dok", Secret(KEY), server.url), meter=Ledger(), clock=clock)
+            try:
+                yield await read(provider)
+            finally:
+                await provider.aclose()
+            await clock.advance(every_s)
+
+
+def ended(name: str, code: int, ago: str, image: str = LATEST) -> Json:
+    return container(f"{NAME}.1.{name}", "exited", f"Exited ({code}) {ago} ago", image=image)
+
+
+# -- crash loops ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tasks", [True, False], ids=["with-tasks", "containers-only"])
+@pytest.mark.parametrize("code", [1, 127, 0, 137])
+async def test_a_crash_loop_is_one_at_every_moment_of_its_cycle(code: int, tasks: bool) -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.loop(LATEST, START - timedelta(seconds=24), code=code)
+    server = on_swarm(swarm, clock)
+    if not tasks:
+        del server.answers["docker.getServiceContainersByAppName"]
+    async for found in looks(server, clock, 30, 0.21):
+        assert found.live is not None
+        assert (found.status, found.status_raw) == (Status.CRASHED, "done (crash loop)"), swarm.containers(clock.now())
+        assert [each.status for each in found.instances] == [Status.CRASHED]
+        if tasks and code == 1:
+            assert found.live.note == f"1/1 replicas: {ERROR}"
+
+
+async def test_it_is_a_crash_loop_as_soon_as_two_tasks_have_failed_and_never_live_after_that() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.loop(LATEST, START + timedelta(seconds=0.5))
+    server = on_swarm(swarm, clock)
+    seen: list[tuple[float, Status]] = []
+    async with provided(server, clock) as provider:
+        for _ in range(90):
+            await clock.advance(1)
+            seen.append((clock.monotonic(), (await read(provider)).status))
+    known_s = next(at for at, status in seen if status is Status.CRASHED)
+    assert known_s <= 8 + 20, "the containers are read every 20 s"
+    assert {status for at, status in seen if at >= known_s} == {Status.CRASHED}
+
+
+async def test_the_first_start_of_a_healthy_service_is_never_a_crash() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, START + timedelta(seconds=5))
+    swarm.tasks[0].created = START
+    server = on_swarm(swarm, clock)
+    server.rows = [row(59, finishedAt=iso(START))]
+    seen = [found.status async for found in looks(server, clock, 40, 0.5)]
+    assert set(seen[:10]) == {Status.DEPLOYING}
+    assert set(seen[10:]) == {Status.LIVE}
+
+
+async def test_one_failure_at_the_start_is_no_crash_loop() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.loop(LATEST, START, times=1)
+    swarm.run(LATEST, START + timedelta(seconds=6))
+    swarm.tasks[1].created = START + timedelta(seconds=1)
+    server = on_swarm(swarm, clock)
+    server.rows = [row(59, finishedAt=iso(START))]
+    seen = [found.status async for found in looks(server, clock, 20, 0.5)]
+    assert Status.CRASHED not in seen
+    assert seen[-1] is Status.LIVE
+
+
+async def test_a_fix_that_is_deployed_over_a_crash_loop_is_not_blamed_for_it() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.loop(LATEST, START - timedelta(seconds=60))
+    swarm.update(LATEST, START)
+    server = on_swarm(swarm, clock)
+    server.rows = [row(60, finishedAt=iso(START)), *server.rows]
+    await clock.advance(1)
+    async for found in looks(server, clock, 30, 1):
+        assert found.live is not None
+        assert (found.status, found.live.id) == (Status.LIVE, "dep60"), swarm.containers(clock.now())
+
+
+async def test_what_has_run_for_a_minute_has_recovered() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.loop(LATEST, START - timedelta(seconds=24), times=4)
+    swarm.run(LATEST, START)
+    server = on_swarm(swarm, clock)
+    async with provided(server, clock) as provider:
+        await clock.advance(20)
+        assert (await read(provider)).status is Status.CRASHED
+        await clock.advance(45)
+        assert (await read(provider)).status is Status.LIVE
+
+
+async def test_two_restarts_by_a_person_are_no_crash_loop() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, LONG_AGO)
+    swarm.update(LATEST, START - timedelta(seconds=40))
+    swarm.update(LATEST, START - timedelta(seconds=5))
+    async with provided(on_swarm(swarm, clock), clock) as provider:
+        assert (await read(provider)).status is Status.LIVE
+
+
+async def test_containers_that_cannot_be_started_are_a_crash_and_swarms_words_say_why() -> None:
+    words = 'starting container failed: exec: "trap": executable file not found in $PATH: unknown'
+    server = shop()
+    server.containers = [container(f"{NAME}.1.t{n}", "created", "Created", image=LATEST) for n in (3, 2, 1)]
+    rows = [
+        task("t3", "ready", "Ready less than a second ago"),
+        *(task(f"t{n}", "shutdown", f"Failed {3 * (3 - n)} seconds ago", f'"{words}"') for n in (2, 1)),
+    ]
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: rows
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.status is Status.CRASHED
+    assert found.live is not None
+    assert words in found.live.note
+
+
+def task(id_: str, state: str, current: str, error: str = "") -> Json:
+    return {
+        "containerId": id_,
+        "name": f"{NAME}.1",
+        "state": state,
+        "currentState": current,
+        "node": "vm",
+        "error": error,
+    }
+
+
+async def test_an_image_that_cannot_be_pulled_has_no_container_and_is_told_by_its_tasks() -> None:
+    server = shop()
+    server.containers = []
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: [
+        task("t3", "ready", "Ready 2 seconds ago"),
+        task("t2", "shutdown", "Rejected 2 seconds ago", '"No such image: acme/api:9"'),
+        task("t1", "shutdown", "Rejected 8 seconds ago", '"No such image: acme/api:9"'),
+    ]
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.status is Status.CRASHED
+    assert found.live is not None
+    assert found.live.note == "1/1 replicas: No such image: acme/api:9"
+
+
+async def test_a_task_on_another_node_runs_though_its_container_is_not_listed_here() -> None:
+    server = shop()
+    server.containers = []
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: [task("t1", "running", "Running 3 hours ago")]
+    async with provided(server) as provider:
+        assert (await read(provider)).status is Status.LIVE
+
+
+@pytest.mark.parametrize(
+    "error", ["", "Error:", '"\x1b[2Jtask: non-zero exit (1)\u202e"', '"' + "x" * 5000 + '"', None]
+)
+async def test_swarms_words_are_harmless_and_short(error: str | None) -> None:
+    server = shop()
+    server.containers = [container(f"{NAME}.1.t3", "created", "Created", image=LATEST), ended("t2", 1, "3 seconds")]
+    server.containers.append(ended("t1", 1, "9 seconds"))
+    rows = [task("t3", "ready", "Ready 2 seconds ago"), task("t2", "shutdown", "Failed 3 seconds ago")]
+    rows = [rows[0], {**rows[1], "error": error}, task("t1", "shutdown", "Failed 9 seconds ago")]
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: rows
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.live is not None
+    assert found.status is Status.CRASHED
+    note = found.live.note.removeprefix("1/1 replicas: ")
+    assert len(note) <= 200
+    assert note.isprintable()
+    if error and "task" in error:
+        assert note == ERROR
+    elif not error or error == "Error:":
+        assert note == "Exited (1) 3 seconds ago"
+
+
+# -- real answers of a real swarm ----------------------------------------------------------------------------------
+
+
+def real(name: str, *rows: tuple[str, str, str, str]) -> list[Json]:
+    return [
+        {"containerId": id_, "name": f"{name}.1.{id_}", "image": image, "ports": "", "state": state, "status": status}
+        for id_, image, state, status in rows
+    ]
+
+
+BUSYBOX, REDIS = "127.0.0.1:5099/busybox:1", "127.0.0.1:5099/redis:16"
+REDIS_LOOP = real(
+    "shop-redis-tj8trg",
+    ("t3b690", REDIS, "created", "Created"),
+    ("jbdq1p", REDIS, "exited", "Exited (127) 3 seconds ago"),
+    ("4n3f0v", REDIS, "exited", "Exited (127) 11 seconds ago"),
+)
+NEVER_STARTED = real(
+    "shop-api-gateway-wm8gug", ("o6bkqk", BUSYBOX, "created", "Created"), ("pm93dy", BUSYBOX, "created", "Created")
+)
+
+
+@pytest.mark.parametrize(
+    ("app", "containers"), [("shop-redis-tj8trg", REDIS_LOOP), ("shop-api-gateway-wm8gug", NEVER_STARTED)]
+)
+async def test_crash_loops_as_a_real_swarm_shows_them(app: str, containers: list[Json]) -> None:
+    server = shop(service(appName=app))
+    server.containers = containers
+    async with provided(server) as provider:
+        assert (await read(provider)).status is Status.CRASHED
+
+
+WEB = "shop-web-pmftsa"
+OUT_OF_THE_LOOP = real(
+    WEB,
+    ("yex48n", f"127.0.0.1:5099/lab/{WEB}:v41", "running", "Up About a minute"),
+    *((f"wt3j0{n}", f"{WEB}:latest", "exited", "Exited (1) About a minute ago") for n in range(3)),
+    ("tdc5uz", f"{WEB}:latest", "exited", "Exited (1) 2 minutes ago"),
+)
+JUST_ROLLED_BACK = real(
+    WEB,
+    ("l7rmta", f"127.0.0.1:5099/lab/{WEB}:v4", "running", "Up 21 seconds"),
+    ("9gblz8", f"{WEB}:latest", "created", "Created"),
+    ("8z444u", f"{WEB}:latest", "exited", "Exited (1) 25 seconds ago"),
+    ("dflhgb", f"{WEB}:latest", "exited", "Exited (1) 32 seconds ago"),
+    ("kzyr92", f"{WEB}:latest", "exited", "Exited (1) 39 seconds ago"),
+)
+
+
+def kept(**versions: int) -> Any:  # noqa: ANN401
+    """What deployment.allByType says of the images that were kept, secrets and all."""
+    return lambda _: [
+        {**row(1), "deploymentId": id_, "rollback": {"version": version, "fullContext": {"env": "KEPT-SECRET"}}}
+        for id_, version in versions.items()
+    ]
+
+
+@pytest.mark.parametrize(("containers", "version"), [(OUT_OF_THE_LOOP, 41), (JUST_ROLLED_BACK, 4)])
+async def test_former_containers_of_another_image_say_nothing_of_what_runs(
+    containers: list[Json], version: int
+) -> None:
+    server = shop(service(appName=WEB))
+    server.containers = containers
+    server.rows = [row(50), row(40, rollbackId="r4"), row(30, rollbackId="r3")]
+    server.answers["deployment.allByType"] = kept(dep50=version + 1, dep40=version, dep30=version - 1)
+    async with provided(server) as provider:
+        found = await read(provider)
+        listed = (await provider.deployments(found)).items
+    assert found.status is Status.LIVE
+    assert found.live == listed[1]
+    assert [(each.id, each.status, each.is_live) for each in listed] == [
+        ("dep50", Status.SUPERSEDED, False),
+        ("dep40", Status.LIVE, True),
+        ("dep30", Status.SUPERSEDED, False),
+    ]
+    assert listed[0].note == listed[1].note == f"rolled back: image v{version} runs"
+
+
+async def test_a_kept_image_of_a_deployment_that_nobody_knows_makes_none_of_them_live() -> None:
+    server = shop(service(appName=WEB))
+    server.containers = JUST_ROLLED_BACK
+    server.rows = [row(50), row(40, rollbackId="r4")]
+    async with provided(server) as provider:
+        found = await read(provider)
+        listed = (await provider.deployments(found)).items
+    assert (found.status, found.status_raw, found.live) == (Status.LIVE, "done (image v4 runs)", None)
+    assert [(each.status, each.is_live) for each in listed] == [(Status.SUPERSEDED, False), (Status.SUPERSEDED, False)]
+    assert listed[0].note == "rolled back: image v4 runs"
+
+
+async def test_which_image_is_whose_is_asked_once_and_nothing_secret_is_kept_of_it() -> None:
+    server, clock = shop(service(appName=WEB)), FakeClock()
+    server.containers = JUST_ROLLED_BACK
+    server.rows = [row(50), row(40, rollbackId="r4")]
+    server.answers["deployment.allByType"] = kept(dep40=4)
+    async with provided(server, clock) as provider:
+        for _ in range(30):
+            found = await read(provider)
+            await clock.advance(20)
+        text = repr(provider._picture.known)
+    assert found.live is not None
+    assert len(server.called("deployment.allByType")) == 1
+    assert "KEPT-SECRET" not in text
+
+
+async def test_an_image_of_somebody_elses_that_is_called_v3_is_no_rollback() -> None:
+    server = shop()
+    server.containers = [container(image="docker.io/library/traefik:v3")]
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.live is not None
+    assert (found.live.id, found.live.note) == ("dep20", "")
+    assert not server.called("deployment.allByType")
+
+
+GATEWAY = "shop-api-gateway-wm8gug"
+WENT_BACK = real(
+    GATEWAY,
+    ("kap8dx", BUSYBOX, "running", "Up 7 minutes"),
+    ("zofnk1", BUSYBOX, "exited", "Exited (1) 7 minutes ago"),
+    ("rr7c5r", BUSYBOX, "created", "Created"),
+    ("2ogeof", BUSYBOX, "exited", "Exited (0) 7 minutes ago"),
+    ("n7llnz", BUSYBOX, "exited", "Exited (0) 18 minutes ago"),
+)
+WENT_BACK_TASKS = [
+    {"containerId": id_, "name": f"{GATEWAY}.1", "state": state, "currentState": current, "node": "vm", "error": error}
+    for id_, state, current, error in (
+        ("kap8dx", "running", "Running 7 minutes ago", ""),
+        ("zofnk1", "shutdown", "Failed 7 minutes ago", f'"{ERROR}"'),
+        ("2ogeof", "shutdown", "Shutdown 7 minutes ago", ""),
+        ("rr7c5r", "shutdown", "Shutdown 18 minutes ago", ""),
+        ("n7llnz", "shutdown", "Shutdown 18 minutes ago", "Error:"),
+    )
+]
+
+
+async def test_what_swarm_rolled_back_by_itself_has_failed_and_the_former_serves() -> None:
+    server = shop(service(appName=GATEWAY))
+    server.containers = WENT_BACK
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: WENT_BACK_TASKS
+    deployed = START - timedelta(minutes=7, seconds=20)
+    server.rows = [row(52, createdAt=iso(deployed), finishedAt=iso(deployed)), row(41), row(30)]
+    async with provided(server) as provider:
+        found = await read(provider)
+        listed = (await provider.deployments(found)).items
+    assert [(each.id, each.status, each.is_live) for each in listed] == [
+        ("dep52", Status.FAILED, False),
+        ("dep41", Status.LIVE, True),
+        ("dep30", Status.SUPERSEDED, False),
+    ]
+    assert listed[0].note == f"Docker Swarm rolled it back: {ERROR}"
+    assert (found.status, found.live) == (Status.LIVE, listed[1])
+
+
+@pytest.mark.parametrize("lives_s", [0.5, 1.6, 4.0])
+async def test_swarms_own_rollback_is_seen_as_it_happens_and_stays_seen(lives_s: float) -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, LONG_AGO)
+    swarm.update(LATEST, START + timedelta(seconds=0.2), lives_s=lives_s, code=1)
+    swarm.run(LATEST, START + timedelta(seconds=0.4 + lives_s))
+    server = on_swarm(swarm, clock)
+    server.rows = [row(60, finishedAt=iso(START)), *server.rows]
+    await clock.advance(lives_s + 2)
+    async with provided(server, clock) as provider:
+        for _ in range(60):
+            found = await read(provider)
+            newest = (await provider.deployments(found)).items[0]
+            assert (newest.status, newest.note) == (Status.FAILED, f"Docker Swarm rolled it back: {ERROR}")
+            assert found.live is not None
+            assert found.live.id == "dep20"
+            await clock.advance(137)
+        del swarm.tasks[:-1]  # Docker's nightly clean-up
+        assert (await provider.deployments(await read(provider))).items[0].status is Status.FAILED
+
+
+async def test_a_restart_by_swarm_after_one_crash_is_no_rollback() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, LONG_AGO)
+    swarm.update(LATEST, START, lives_s=2, code=1)
+    swarm.run(LATEST, START + timedelta(seconds=7))
+    server = on_swarm(swarm, clock)
+    server.rows = [row(60, finishedAt=iso(START)), *server.rows]
+    await clock.advance(9)
+    async with provided(server, clock) as provider:
+        for _ in range(40):
+            found = await read(provider)
+            assert found.live is not None
+            assert (found.status, found.live.id) == (Status.LIVE, "dep60")
+            await clock.advance(37)
+
+
+async def test_a_restart_applies_what_swarm_had_rolled_back() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, LONG_AGO)
+    swarm.update(LATEST, START, lives_s=1, code=1)
+    swarm.run(LATEST, START + timedelta(seconds=1.3))
+    server = on_swarm(swarm, clock)
+    server.rows = [row(60, finishedAt=iso(START)), *server.rows]
+    await clock.advance(5)
+    async with provided(server, clock) as provider:
+        assert (await provider.deployments(await read(provider))).items[0].status is Status.FAILED
+        swarm.update(LATEST, clock.now() + timedelta(seconds=30))
+        await clock.advance(60)
+        found = await read(provider)
+    assert found.live is not None
+    assert found.live.id == "dep60"
+
+
+async def test_ages_too_coarse_to_tell_a_rollback_from_a_restart_leave_a_doubt() -> None:
+    server = shop()
+    server.containers = [
+        container(f"{NAME}.1.t3", status="Up 3 hours", image=LATEST),
+        ended("t2", 1, "3 hours"),
+        ended("t1", 143, "3 hours"),
+    ]
+    deployed = START - timedelta(hours=3, minutes=10)
+    server.rows = [row(1, finishedAt=iso(deployed), createdAt=iso(deployed)), row(0, createdAt=iso(LONG_AGO))]
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.status is Status.LIVE
+    assert "may have rolled back" in found.doubt
+    assert found.state is Status.UNKNOWN
+
+
+async def test_while_the_former_container_runs_what_was_just_deployed_is_not_live() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, LONG_AGO)
+    new = swarm.run(LATEST, START + timedelta(seconds=8))
+    new.created = START + timedelta(seconds=3)
+    server = on_swarm(swarm, clock)
+    server.rows = [row(60, finishedAt=iso(START)), *server.rows]
+    await clock.advance(4)
+    async with provided(server, clock) as provider:
+        found = await read(provider)
+        assert found.latest is not None
+        assert found.live is not None
+        assert (found.latest.id, found.latest.status, found.live.id) == ("dep60", Status.DEPLOYING, "dep20")
+        assert found.status is Status.LIVE
+        await clock.advance(5)
+        swarm.tasks[0].ends, swarm.tasks[0].code = clock.now(), None
+        assert (await provider.deployment(found.latest.ref, found)).status is Status.LIVE
+
+
+# -- nothing there, and nothing read ---------------------------------------------------------------------------------
+
+
+async def test_a_stack_that_was_started_and_runs_nothing_is_not_healthy() -> None:
+    server = shop(service("c1", "compose", name="edge"))
+    server.rows = [row(20, applicationId=None, composeId="c1")]
+    server.containers = []
+    server.answers["docker.getStackContainersByAppName"] = lambda _: []
+    server.answers["docker.getContainersByAppNameMatch"] = lambda _: []
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert (found.status, found.status_raw) == (Status.CRASHED, "done (no container runs)")
+    assert found.latest is not None
+    assert found.latest.note == "no container runs"
+
+
+async def test_a_compose_service_whose_containers_have_names_of_their_own_is_found_by_its_label() -> None:
+    server = shop(service("c1", "compose", name="edge"))
+    server.rows = [row(20, applicationId=None, composeId="c1")]
+    server.containers = [container("other-1")]
+    server.answers["docker.getStackContainersByAppName"] = lambda _: []
+    server.answers["docker.getContainersByAppNameMatch"] = lambda _: [container("traefik"), container("whoami")]
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert (found.status, [each.name for each in found.instances]) == (Status.LIVE, ["traefik", "whoami"])
+    assert server.called("docker.getContainersByAppNameMatch")[0].query["appType"] == "docker-compose"
+
+
+@pytest.mark.parametrize("failing", [refusal(500, "Cannot connect to the Docker daemon", "X", path="x"), None])
+async def test_containers_that_could_not_be_read_are_not_said_to_run(failing: Any) -> None:  # noqa: ANN401
+    server = shop()
+    server.answers["docker.getContainers"] = lambda _: failing
+    async with provided(server) as provider:
+        snapshot = await provider.snapshot()
+    found = snapshot.services[0]
+    assert (found.status, found.status_raw, found.live) == (Status.UNKNOWN, "done", None)
+    assert "could not be read" in found.doubt
+    assert any("could not be read" in each for each in snapshot.problems)
+
+
+async def test_a_reading_that_cannot_be_renewed_is_believed_for_a_minute() -> None:
+    server, clock = shop(), FakeClock()
+    async with provided(server, clock) as provider:
+        assert (await read(provider)).status is Status.LIVE
+        server.answers["docker.getContainers"] = lambda _: refusal(500, "boom", "X", path="x")
+        await clock.advance(30)
+        assert (await read(provider)).status is Status.LIVE
+        await clock.advance(60)
+        assert (await read(provider)).status is Status.UNKNOWN
+        server.answers["docker.getContainers"] = lambda _: server.containers
+        await clock.advance(20)
+        assert (await read(provider)).status is Status.LIVE
+
+
+async def test_a_name_with_dokploy_in_it_is_read_by_name_because_the_list_leaves_it_out() -> None:
+    server = shop(service(name="dokploy-docs", appName="dokploy-docs-dxoonl"))
+    server.containers = []
+    name = "dokploy-docs-dxoonl.1"
+    server.answers["docker.getContainersByAppNameMatch"] = lambda _: [
+        container(f"{name}.nj4d6u", status="Up 11 minutes"),
+        container(f"{name}.uug21j", "exited", "Exited (137) 11 minutes ago"),
+        container(f"{name}.1jx15a", "exited", "Exited (137) 11 minutes ago"),
+        container(f"{name}.nm5efp", "created", "Created"),
+    ]
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert (found.status, len(found.instances)) == (Status.LIVE, 1)
+    assert not found.doubt
+
+
+async def test_what_dokploy_calls_idle_and_runs_all_the_same_is_not_called_stopped() -> None:
+    server = shop(service(status="idle"))
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert (found.status, found.live and found.live.id) == (Status.LIVE, "dep20")
+
+
+async def test_a_container_that_was_created_and_never_starts_is_not_coming() -> None:
+    server, clock = shop(service("c1", "compose", name="m")), FakeClock()
+    server.rows = [row(20, applicationId=None, composeId="c1")]
+    server.containers = [container("shop-m-x1-web-1"), container("shop-m-x1-db-1", "created", "Created")]
+    async with provided(server, clock) as provider:
+        assert (await read(provider)).status is Status.LIVE
+        await clock.advance(130)
+        assert (await read(provider)).status is Status.CRASHED
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+async def test_tasks_are_asked_for_only_where_the_containers_leave_doubt() -> None:
+    clock, swarm = FakeClock(), Swarm()
+    swarm.run(LATEST, LONG_AGO)
+    server = on_swarm(swarm, clock)
+    async with provided(server, clock) as provider:
+        for _ in range(90):
+            provider.focus((await read(provider)).ref)
+            await clock.advance(20)
+    assert len(server.called("docker.getContainers")) == 90
+    assert not server.called("docker.getServiceContainersByAppName")
+    assert not server.called("docker.getContainersByAppNameMatch")
+
+
+async def test_many_crash_loops_at_once_keep_to_a_few_questions_and_the_focused_one_goes_first() -> None:
+    clock = FakeClock()
+    many = [service(f"app{n}", name=f"w{n}") for n in range(40)]
+    server = shop(*many)
+    server.containers = [
+        container(f"shop-w{n}-x1.1.{age}", "exited", f"Exited (1) {age} seconds ago")
+        for n in range(40)
+        for age in (3, 9)
+    ]
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: []
+    async with provided(server, clock) as provider:
+        await provider.snapshot()
+        assert len(server.called("docker.getServiceContainersByAppName")) == 6
+        server.calls.clear()
+        provider.focus((await provider.snapshot()).services[33].ref)
+        for _ in range(8):
+            await clock.advance(20)
+            snapshot = await provider.snapshot()
+    asked = [call.query["appName"] for call in server.called("docker.getServiceContainersByAppName")]
+    assert len(asked) == 48
+    assert asked[0] == "shop-w33-x1"
+    assert len(set(asked)) == 40, "each has its turn"
+    assert {each.status for each in snapshot.services} == {Status.CRASHED}
