@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -55,6 +55,8 @@ class DokployServer:
     jobs: list[Json] = field(default_factory=list)
     containers: list[Json] = field(default_factory=list)
     refuse_sockets: bool = False  # as a proxy does that knows no WebSockets
+    sends_sockets_to: str = ""
+    denies_sockets: int = 0  # the HTTP status
     uvicorn: uvicorn.Server | None = None
     port: int = 0
 
@@ -97,6 +99,12 @@ class DokployServer:
         return Response(b"" if found is None else json.dumps(found), media_type="application/json")
 
     async def socket(self, socket: WebSocket) -> None:
+        if self.sends_sockets_to:
+            await socket.send_denial_response(RedirectResponse(self.sends_sockets_to + socket.url.path, 307))
+            return
+        if self.denies_sockets:
+            await socket.send_denial_response(Response("", self.denies_sockets))
+            return
         if self.refuse_sockets:
             await socket.close()
             return

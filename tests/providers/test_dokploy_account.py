@@ -489,6 +489,95 @@ async def test_requests_refused_side_by_side_make_one_silence() -> None:
     assert len(server.called("docker.getContainers")) == 3
 
 
+DOWN = {
+    "error": {
+        "json": {
+            "message": "Failed query: SELECT 1\nparams: ",
+            "code": -32603,
+            "data": {"code": "INTERNAL_SERVER_ERROR", "httpStatus": 500, "path": "settings.health", "zodError": None},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("worked", [True, False])
+async def test_while_dokploys_database_is_down_no_key_is_blamed(worked: bool) -> None:
+    server, clock = shop(), FakeClock()
+    healthy = dict(server.answers)
+    async with provided(server, clock) as provider:
+        if worked:
+            await provider.snapshot()
+        server.answers = dict.fromkeys(server.answers, lambda _: refusal(401, "Unauthorized", None))
+        server.answers["trpc/settings.health"] = lambda _: Response(
+            json.dumps(DOWN), 500, media_type="application/json"
+        )
+        for _ in range(5):
+            await clock.advance(20)
+            with pytest.raises(Unreachable, match="database does not answer") as caught:
+                await provider.snapshot()
+        assert "params" not in str(caught.value)
+        assert "may well be good" in caught.value.remedy
+        server.answers = healthy
+        await clock.advance(20)
+        assert (await provider.snapshot()).services
+    asked = server.called("trpc/settings.health")
+    assert asked
+    assert all("x-api-key" not in call.headers for call in asked)
+    assert len(asked) <= 5
+
+
+async def test_an_action_while_dokploys_database_is_down_was_surely_not_done() -> None:
+    server = shop()
+    server.answers["application.stop"] = lambda _: refusal(401, "Unauthorized", None)
+    server.answers["trpc/settings.health"] = lambda _: Response(json.dumps(DOWN), 500, media_type="application/json")
+    async with provided(server) as provider:
+        found = await the_service(provider)
+        with pytest.raises(Refused, match="Nothing was done"):
+            await provider.handlers[Verb.STOP].run(Intent("i1", Verb.STOP, found))
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        Response(json.dumps({"result": {"data": {"json": {"status": "ok"}}}}), media_type="application/json"),
+        refusal(404, "Not found", "NOT_FOUND"),
+    ],
+)
+async def test_a_refused_key_is_the_keys_fault_where_dokploy_is_well_or_does_not_say(health: Response) -> None:
+    server = shop()
+    server.answers["overview.services"] = lambda _: refusal(401, "Unauthorized", None)
+    server.answers["trpc/settings.health"] = lambda _: health
+    async with provided(server) as provider:
+        with pytest.raises(Unauthorized, match="does not accept the key"):
+            await provider.snapshot()
+
+
+async def test_a_gate_in_front_of_dokploy_is_not_taken_for_dokploy() -> None:
+    server = shop()
+    server.answers["overview.services"] = lambda _: Response("<html>Sign in</html>", 401, media_type="text/html")
+    async with provided(server) as provider:
+        with pytest.raises(Unauthorized, match="in front of Dokploy"):
+            await provider.snapshot()
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ('[{"code": "too_small", "path": ["title"], "message": "Too short"}]', "title: Too short"),
+        ('{"broken', "the request was not valid"),
+        ("", "it gave no reason"),
+    ],
+)
+async def test_json_inside_json_is_no_message(message: str, shown: str) -> None:
+    server = shop()
+    server.answers["overview.services"] = lambda _: refusal(400, message, "BAD_REQUEST", path="x")
+    async with provided(server) as provider:
+        with pytest.raises(Refused) as caught:
+            await provider.snapshot()
+    assert shown in caught.value.message
+    assert not any(sign in caught.value.message for sign in '[{"')
+
+
 REFUSALS = [
     (denied(), Forbidden, "access"),
     (refusal(403, "You are not a member", "FORBIDDEN", path="x"), Forbidden, "member"),

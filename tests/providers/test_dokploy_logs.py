@@ -28,6 +28,7 @@ from tests.providers.dokploy_server import (
     provided,
     refusal,
     row,
+    serve,
     service,
     shop,
 )
@@ -377,6 +378,35 @@ async def test_nothing_is_ever_sent_into_a_socket() -> None:
 
 def without_sockets(server: DokployServer) -> None:
     server.refuse_sockets = True
+
+
+@pytest.mark.parametrize("where", ["elsewhere", "here"])
+async def test_a_socket_that_is_sent_on_is_refused_and_the_key_goes_nowhere_else(where: str) -> None:
+    server, other = building(), shop()
+    async with serve(other), provided(server, Hasty()) as provider:
+        server.sends_sockets_to = (other if where == "elsewhere" else server).url.replace("http", "ws") + "/further"
+        server.answers["deployment.readLogs"] = lambda _: "one\n"
+        one = await reader(provider, LogKind.BUILD, "dep58")
+        assert await one.take(2) == ["<LogGap>", "one"]
+    assert isinstance(one.entries[0], LogGap)
+    assert "sends on to ws://127.0.0.1" in one.entries[0].reason
+    assert "not followed" in one.entries[0].reason
+    assert KEY not in one.entries[0].reason
+    assert not other.opened
+    assert not other.calls
+    assert not server.opened
+
+
+@pytest.mark.parametrize("status", [403, 502])
+async def test_why_a_socket_cannot_be_opened_is_said_in_words(status: int) -> None:
+    server = building()
+    server.denies_sockets = status
+    server.answers["deployment.readLogs"] = lambda _: "one\n"
+    async with provided(server, Hasty()) as provider:
+        one = await reader(provider, LogKind.BUILD, "dep58")
+        assert await one.take(2) == ["<LogGap>", "one"]
+    assert isinstance(one.entries[0], LogGap)
+    assert f"answered with an HTTP status {status}" in one.entries[0].reason
 
 
 async def test_a_build_is_read_by_rest_when_no_socket_can_be_opened() -> None:

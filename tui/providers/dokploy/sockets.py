@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
 
 from tui.model.errors import Forbidden, ProviderError, Refused, UnexpectedReply, Unreachable
 from tui.providers import http
@@ -150,7 +150,7 @@ class Sockets:
         except (InvalidHandshake, InvalidURI, OSError, TimeoutError, EOFError) as error:
             raise NoSocket(
                 f"Account {api.account}: Dokploy's log socket at {api.peer.host} cannot be opened "
-                f"({api.peer.quote(str(error) or type(error).__name__).rstrip('.')}).",
+                f"({_why(api, error)}).",
                 remedy="A proxy in between must let WebSockets through.",
             ) from error
         self._open.add(connection)
@@ -172,6 +172,20 @@ class _Connect(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+def _why(api: Api, error: Exception) -> str:
+    match error:
+        case InvalidStatus() if 300 <= error.response.status_code < 400:
+            target = api.peer.quote(error.response.headers.get("Location") or "another address", 100)
+            return f"it sends on to {target}, which is not followed"
+        case InvalidStatus():
+            return f"it was answered with an HTTP status {error.response.status_code}"
+        case TimeoutError():
+            return "no answer in time"
+        case EOFError() | InvalidMessage():
+            return "the connection was closed before it was open"
+    return api.peer.quote(str(error)).rstrip(".") or "the connection failed"
 
 
 async def _pump(number: int, socket: Socket, queue: asyncio.Queue[tuple[int, str] | ProviderError]) -> None:
