@@ -6,8 +6,10 @@ four former tasks stay. An update starts the new task beside the old one and tak
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 from tests.providers.dokploy_server import Json
 
@@ -25,8 +27,8 @@ def duration(age: timedelta) -> str:
         return "Less than a second"
     for unit, least, one in (("second", 60, "1 second"), ("minute", 3600, "About a minute")):
         if seconds < least:
-            count = seconds // (least // 60)
-            return one if count == 1 else f"{count} {unit}s"
+            number = seconds // (least // 60)
+            return one if number == 1 else f"{number} {unit}s"
     hours = int(seconds / 3600 + 0.5)
     return "About an hour" if hours == 1 else f"{hours} hours" if hours < 48 else f"{hours // 24} days"
 
@@ -76,11 +78,12 @@ class Task:
 @dataclass
 class Swarm:
     tasks: list[Task] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=count)
 
     def run(self, image: str, at: datetime, *, lives_s: float | None = None, code: int | None = None) -> Task:
         """Start a task; None: it lives on."""
         ends = at + (_NEVER if lives_s is None else timedelta(seconds=lives_s))
-        task = Task(f"t{len(self.tasks)}", image, at, at, ends, code)
+        task = Task(f"t{next(self.numbers)}", image, at, at, ends, code)
         self.tasks.append(task)
         return task
 
@@ -89,7 +92,7 @@ class Swarm:
         created = starts = at
         for _ in range(times):
             ends = starts + timedelta(seconds=lives_s)
-            self.tasks.append(Task(f"t{len(self.tasks)}", image, created, starts, ends, code))
+            self.tasks.append(Task(f"t{next(self.numbers)}", image, created, starts, ends, code))
             created, starts = ends, ends + timedelta(seconds=DELAY_S)
 
     def update(self, image: str, at: datetime, *, lives_s: float | None = None, code: int | None = None) -> Task:

@@ -19,7 +19,7 @@ from tui.providers.dokploy import DokployProvider
 
 
 def set_up(number: int, status: str = "done", **more: object) -> Json:
-    return row(number, status, applicationId=None, serverId="s1", startedAt=None, title="Setup Server", **more)
+    return row(number, status) | {"applicationId": None, "serverId": "s1", "startedAt": None} | more
 
 
 def with_servers(*set_ups: Json, allowed: bool = True) -> DokployServer:

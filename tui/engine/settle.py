@@ -58,6 +58,10 @@ class Settling:
             self._live_s = self._first_live_s = now_s
             self._action.lives("settling", at=self._clock.now())
             self._settle_from_now()
+        if status.in_flight:  # Swarm, for one, tries again what has failed once
+            self._live_s = now_s
+            self._settle_from_now()
+            return None
         service = await self._service()
         after = f"after {now_s - self._first_live_s:.0f} s"
         if (reason := self._unwell(status, service)) is not None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tui.model.action import Effect, Intent, Outcome, Progress, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Kind, Ref, Service
-from tui.model.errors import NotFound, OutcomeUnknown, ProviderError, RateLimited, Unauthorized
+from tui.model.errors import NotFound, ProviderError, RateLimited, Unauthorized
 from tui.model.provider import Handler
 from tui.model.status import Status
 from tui.providers.dokploy import decode
@@ -19,18 +19,19 @@ from tui.providers.dokploy.attempts import Phase
 from tui.providers.dokploy.ends import ENDED, Ends
 from tui.providers.dokploy.picture import Picture
 from tui.providers.dokploy.timeline import Asked, Timeline
-from tui.providers.dokploy.verbs import OPTIONS, Call, Verbs, mark, title_of
+from tui.providers.dokploy.verbs import OPTIONS, Verbs, mark, title_of
 from tui.providers.values import moment
 
 _REMEMBERED = 500
 
 
 class _Sent(Struct, frozen=True):
-    """What is known of an intent that was sent: what shows its end, what it carried, and which image ran before."""
+    """What is known of an intent that was sent: what shows its end, what it carried, and what was there before."""
 
     watch: str
     asked: Asked | None
     kept: int | None
+    before: frozenset[str]
 
 
 class Acting:
@@ -58,13 +59,14 @@ class Acting:
         await self._prepare(intent)
         call = self._verbs.call(intent)
         asked = self._timeline.asked(call.title, mark(intent), intent.service.ref) if call.title else None
-        self._remember(intent, _Sent(call.watch, asked, self._picture.kept(intent.service.ref)))
+        before = self._picture.running.ids(intent.service.ref)
+        self._remember(intent, _Sent(call.watch, asked, self._picture.kept(intent.service.ref), before))
         try:
             await self._api.act(call.procedure, dict(call.body))
-        except OutcomeUnknown:
-            self._was_sent(call, intent.service.ref)
-            raise
-        self._was_sent(call, intent.service.ref)
+        finally:
+            self._picture.doubt("overview", "queue", "central", "containers")
+        if call.replaces:
+            self._picture.running.begin_anew(intent.service.ref, before)
         made = None if asked is None else await self._found(asked, intent.service)
         return Receipt(intent, Outcome.ACCEPTED, self._clock.now(), deployment=made, operation=call.watch)
 
@@ -84,11 +86,6 @@ class Acting:
                 raise
             except ProviderError:
                 pass  # then its end is harder to see
-
-    def _was_sent(self, call: Call, ref: Ref) -> None:
-        if call.replaces:
-            self._picture.running.begin_anew(ref)
-        self._picture.doubt("overview", "queue", "central", "containers")
 
     def _remember(self, intent: Intent, sent: _Sent) -> None:
         self._sent[intent.id] = sent
@@ -145,19 +142,22 @@ class Acting:
         """
         ref = intent.service.ref
         kind, _, what = sent.watch.partition(":")
-        version, _, ids = what.partition(":") if kind == "rolled" else ("", "", what)
-        before = frozenset(filter(None, ids.split(",")))
         await self._picture.read_service(ref)
         rows = await self._picture.read_rows(ref)
-        others = [slot for slot in self._picture.slots(ref) if slot.is_live and slot.best.id not in before]
-        if not others or not before or any((at := moment(row.created_at)) is not None and at >= since for row in rows):
+        runs = {slot.best.id for slot in self._picture.slots(ref) if slot.best.phase is Phase.RUNNING}
+        deployed = any((at := moment(row.created_at)) is not None and at >= since for row in rows)
+        if deployed or not sent.before or not runs - sent.before:
             return ""
-        now = self._picture.kept(ref)
-        if version:
-            is_shown = str(now) == version and now != sent.kept
-            return f"image v{version} runs in the place of another" if is_shown else ""
-        well = intent.service.status.up and not any(one.status.bad for one in intent.service.instances)
-        return "other containers run than before" if well and kind == "replaced" and now is None else ""
+        now, message = self._picture.kept(ref), ""
+        if kind == "rolled" and (version := what.partition(":")[0]):
+            if str(now) == version and now != sent.kept:
+                message = f"image v{version} runs in the place of another"
+        elif kind == "replaced" and now is None:
+            well = intent.service.status.up and not any(one.status.bad for one in intent.service.instances)
+            message = "other containers run than before" if well else ""
+        if message:
+            self._picture.running.begin_anew(ref, sent.before)
+        return message
 
     async def _of_service(self, intent: Intent, operation: str) -> str:
         """It is as was wanted, and was not before."""

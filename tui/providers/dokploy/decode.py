@@ -15,7 +15,7 @@ from tui.model.action import Verb
 from tui.model.entities import Deployment, Instance, Kind, Ref, Revision
 from tui.model.status import Status
 from tui.model.text import plain
-from tui.providers.dokploy.containers import Trouble, instances, trouble
+from tui.providers.dokploy.containers import NOTHING_RUNS, Trouble, instances, trouble
 from tui.providers.dokploy.runs import newest_first
 from tui.providers.dokploy.slots import Slot, Turn
 from tui.providers.dokploy.wire import DeploymentRow, JobRow, ServiceRow
@@ -208,7 +208,7 @@ def _deployment(scene: Scene, row: DeploymentRow, stands: Standing) -> Deploymen
     serves = id_ == stands.serving
     status, raw, note = _state(scene, row)
     if serves:
-        status, raw, note = _serving(scene, raw)
+        status, raw, note = _serving(scene, row, raw)
     elif id_ == stands.newest and scene.is_up:
         status, raw, note = stands.instead, f"{raw} ({stands.word})", stands.note
     return Deployment(
@@ -240,7 +240,7 @@ def _state(scene: Scene, row: DeploymentRow) -> tuple[Status, str, str]:
     return status, raw, note
 
 
-def _serving(scene: Scene, raw: str) -> tuple[Status, str, str]:
+def _serving(scene: Scene, row: DeploymentRow, raw: str) -> tuple[Status, str, str]:
     """Return what is known of the one that serves, or should."""
     note = rolled_back(scene.kept) if scene.kept is not None else ""
     if not scene.is_up:
@@ -250,6 +250,8 @@ def _serving(scene: Scene, raw: str) -> tuple[Status, str, str]:
     wrong = scene.trouble
     if wrong is None:
         return Status.LIVE, raw, note
+    if wrong.word == NOTHING_RUNS and _is_coming_up(scene, row):
+        return Status.DEPLOYING, f"{raw} (starting)", note
     note = f"{note}; {wrong.note}" if note and wrong.note else note or wrong.note
     return (wrong.status, f"{raw} ({wrong.word})", note) if wrong.whole else (Status.LIVE, raw, note)
 

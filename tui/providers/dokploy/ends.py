@@ -5,7 +5,7 @@ Dokploy says yes to a stop, a start and a restart whatever Docker did, so that i
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tui.model.action import Progress, Receipt
 from tui.model.clock import Clock
@@ -21,6 +21,7 @@ from tui.providers.dokploy.timeline import Timeline
 ENDED = (Status.FAILED, Status.CANCELLED)
 _UNSEEN = timedelta(seconds=60)  # after which a container that is not there does not come
 _UNMOVED = timedelta(seconds=180)  # after which the former containers are not replaced any more; a pull takes its time
+_STEADY_S = 8.0  # Swarm watches a new task for five seconds, and goes back to the former when it fails
 _CRASHED = timedelta(seconds=20)  # a replica that fails at once is tried again, and may come up
 
 
@@ -112,6 +113,8 @@ class Ends:
             return Progress(message=f"{len(up)} of {len(found)} running" if found else "no container is seen yet")
         if any(slot.best.id in before or not _is_of_version(slot, version) for slot in found):
             return _former(since)
+        if before and any(_age_s(slot, reading.at) < _STEADY_S for slot in found):
+            return Progress(message=f"{len(up)} running, not for long yet")
         return Progress(ok=True, message=f"{len(up)} running")
 
 
@@ -119,6 +122,10 @@ def _former(since: timedelta) -> Progress:
     if since < _UNMOVED:
         return Progress(message="the former containers still run")
     return Progress(ok=False, message=f"the former containers still run after {since.total_seconds() / 60:.0f} min")
+
+
+def _age_s(slot: Slot, now: datetime) -> float:
+    return float("inf") if slot.best.since is None else slot.best.since.age_s(now)
 
 
 def _is_of_version(slot: Slot, version: int | None) -> bool:

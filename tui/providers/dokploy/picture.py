@@ -20,7 +20,7 @@ from tui.providers.dokploy.api import Api
 from tui.providers.dokploy.decode import Scene
 from tui.providers.dokploy.errors import NoProcedure
 from tui.providers.dokploy.inventory import Inventory
-from tui.providers.dokploy.running import CONTAINERS_S, Running
+from tui.providers.dokploy.running import CONTAINERS_S, TURNING_S, Running
 from tui.providers.dokploy.servers import Servers
 from tui.providers.dokploy.slots import Slot, Turn
 from tui.providers.dokploy.wire import DeploymentRow, JobRow, OddRow, ServiceRow, UnreadProject
@@ -121,7 +121,8 @@ class Picture:
         due = [self.servers.read(self._focus)]
         if self._due("central", CENTRAL_S):
             due.append(self._part("central", self._read_central()))
-        looks = self._due("containers", CONTAINERS_S)
+        turning = self.running.is_turning(self.known.services)
+        looks = self._due("containers", TURNING_S if turning else CONTAINERS_S)
         if looks:
             due.append(self._read_containers())
         await together(due)
@@ -219,14 +220,14 @@ class Picture:
     async def read_service(self, ref: Ref) -> None:
         """Read its row, its containers and its tasks as they are now: what an action did to it shows there alone."""
         await self.read_services()
-        await self.read_containers(ref)
+        await self.read_containers(ref, tasks=True)
 
-    async def read_containers(self, ref: Ref) -> None:
-        """Read the containers of one service as they are now, and its tasks where those leave doubt."""
+    async def read_containers(self, ref: Ref, *, tasks: bool = False) -> None:
+        """Read the containers of one service as they are now, and its tasks where those leave doubt or are wanted."""
         services = self.known.services
         await self.running.read_one(ref, services)
         row = services.get(ref)
-        if row is not None and self.running.is_doubtful(ref, row):
+        if row is not None and (self.running.has_tasks(ref, row) if tasks else self.running.is_doubtful(ref, row)):
             await self.running.ask(ref, services)
         await self._read_version(ref)
 

@@ -17,6 +17,7 @@ from tui.providers.dokploy.wire import ContainerRow, ServiceRow, TaskRow
 from tui.providers.rest import together
 
 CONTAINERS_S = 20.0
+TURNING_S = 5.0  # while a service comes up, or may be about to fail again
 NAMED_S = 60.0  # one service's, where the key may read containers by name alone and nothing seems wrong
 JUST_CHANGED_S = 90.0  # a task that cannot even be created, or that fails, does so by then
 _ASKED_AT_ONCE = 6  # services in doubt whose tasks one reading asks for
@@ -72,9 +73,9 @@ class Running:
         reading = self._readings.get(ref)
         return frozenset() if reading is None else reading.ids
 
-    def begin_anew(self, ref: Ref) -> None:
-        """An action replaces what runs: how the containers of now ended, or will end, says nothing about the next."""
-        self._former[ref] = self.ids(ref)
+    def begin_anew(self, ref: Ref, former: frozenset[str]) -> None:
+        """An action replaced these containers: how they ended, or will end, says nothing about the next ones."""
+        self._former[ref] = former
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -100,6 +101,17 @@ class Running:
             if self._by_name:  # as was just learned
                 await self._read_named(ref, services)
 
+    def is_turning(self, services: Services) -> bool:
+        """Whether some service may soon be another than it seems: just deployed, or failed once and up again."""
+        return any(self._turns(ref, row) for ref, row in services.items())
+
+    def _turns(self, ref: Ref, row: ServiceRow) -> bool:
+        reading = self._readings.get(ref)
+        if reading is None or row.status == "idle":
+            return False
+        found = containers.slots(row, reading, self.since(ref))
+        return self._is_just_changed(ref, reading) or any(not slot.is_sure and not slot.status.bad for slot in found)
+
     async def ask_tasks(self, services: Services, focus: Ref | None) -> None:
         """Ask Swarm about the services whose containers leave doubt: the focused one first, then in turn."""
         doubtful = [ref for ref, row in services.items() if self.is_doubtful(ref, row)]
@@ -109,14 +121,19 @@ class Running:
     def is_doubtful(self, ref: Ref, row: ServiceRow) -> bool:
         """Whether the tasks would tell more: nothing is seen of it, it is not surely well, or it was just deployed."""
         reading = self._readings.get(ref)
-        if self._without_tasks or self._by_name or reading is None or row.status == "idle":
+        if reading is None or row.status == "idle" or not self.has_tasks(ref, row):
             return False
-        if row.type == "compose" and reading.slots and not any("." in name for name in reading.slots):
-            return False  # no Swarm, no tasks
         if self._may_be_unwell(ref, row):
             return True
         turns = containers.turns(row, reading, self._deployed_at(ref))
         return any(each is not None and each.failed and not each.is_told for each in turns)
+
+    def has_tasks(self, ref: Ref, row: ServiceRow) -> bool:
+        """Whether Swarm may be asked about it: docker compose has no tasks, as far as its containers are seen."""
+        reading = self._readings.get(ref)
+        if self._without_tasks or self._by_name or reading is None:
+            return False
+        return row.type != "compose" or not reading.slots or any("." in name for name in reading.slots)
 
     async def ask(self, ref: Ref, services: Services) -> None:
         """Read one service again, its tasks beside its containers."""

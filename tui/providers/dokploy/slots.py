@@ -19,7 +19,7 @@ LOOPS = 2  # ends by itself, lately
 LATELY_S = 120.0  # "About a minute" covers two
 YOUNG_S = 60.0  # what has run for so long has come up
 _UNCLEAR_LOOPS = 3  # ends that may be restarts by a person: two in two minutes are likely, three are not
-_RETRIED_S = 10.0  # Swarm tries again some five seconds later
+_RETRIED_S = 10.0  # by then another container is there
 _PATIENCE_S = 120.0  # after that, what waits with an error, or as a container that was created, does not come
 _SLACK = timedelta(seconds=2)  # between Dokploy's clock and Docker's ages
 _BACK_S = 1.5  # Swarm goes back at once; a restart of the same waits for five seconds. Ages are a second off.
@@ -98,12 +98,11 @@ def _not_running(name: str, best: Attempt, found: Sequence[Attempt], now: dateti
 
 
 def _ended(name: str, best: Attempt, before: Sequence[Attempt], now: datetime) -> Slot:
-    """The newest has ended, and no other was made: for a moment, where Swarm tries again."""
-    if best.end is not End.TAKEN_AWAY:
-        if before:
-            return _looping(name, best, (best, *before))
-        if best.word != "dead" and best.word != "restarting" and _age_s(best.since, now) < _RETRIED_S:
-            return Slot(name, best, Status.DEPLOYING, best.word, best.reason, is_sure=False)
+    """The newest has ended, and no other was made: only for a moment, where Swarm tries again or replaces it."""
+    if before and best.end is not End.TAKEN_AWAY:
+        return _looping(name, best, (best, *before))
+    if best.word not in ("dead", "restarting") and _age_s(best.since, now) < _RETRIED_S:
+        return Slot(name, best, Status.DEPLOYING, best.word, best.reason, is_sure=False)
     reason = best.reason if best.status is Status.CRASHED else ""
     return Slot(name, best, best.status, best.word, reason, is_sure=False)
 
