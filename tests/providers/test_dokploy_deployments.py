@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.providers.dokploy_server import (
 )
 from tests.providers.loopback import Ledger
 from tui.credentials import Secret
-from tui.model.action import Verb
+from tui.model.action import Intent, Verb
 from tui.model.entities import Deployment, Kind, Ref, Service
 from tui.model.errors import NotFound
 from tui.model.provider import Connection
@@ -344,3 +344,108 @@ async def test_a_fresh_provider_answers_without_a_snapshot_before() -> None:
         other = DokployProvider(Connection("dok", Secret(KEY), server.url), meter=Ledger(), clock=FakeClock())
         assert (await other.deployment(ref("dep20"), found)).status is Status.CRASHED
         await other.aclose()
+
+
+# -- whose is it -----------------------------------------------------------------------------------------------
+
+
+async def told(server: DokployServer, since: datetime = START, **options: str) -> str | None:
+    """Which deployment the provider takes for the one that this intent asked for, whose answer was lost."""
+    async with provided(server) as provider:
+        found = (await provider.snapshot()).services[0]
+        intent = Intent("0123456789abcdef", Verb.DEPLOY, found, options=options)
+        receipt = await provider.trace(intent, since)
+    return None if receipt is None or receipt.deployment is None else receipt.deployment.id
+
+
+MARK = "deckwatch 0123456789ab"
+
+
+async def test_a_strangers_deployment_of_the_same_second_is_not_ours() -> None:
+    server = shop()
+    server.jobs = [job(8, titleLog="Manual deployment"), job(7, "active", titleLog="hotfix")]
+    server.rows = [row(61, "running", createdAt=iso(START + timedelta(milliseconds=9)), title="hotfix"), *server.rows]
+    assert await told(server) is None
+    server.jobs.append(job(9, titleLog=MARK))
+    assert await told(server) == f"job-9@{int(START.timestamp() * 1000) + 9}"
+
+
+async def test_a_title_of_ones_own_is_believed_with_our_mark_or_alone_and_new() -> None:
+    server = shop()
+    old = row(30, title="hotfix")
+    new = row(61, "running", createdAt=iso(START + timedelta(seconds=1)), title="hotfix")
+    server.rows = [old]
+    assert await told(server, title="hotfix") is None, "it was there before"
+    server.rows = [new, old]
+    assert await told(server, title="hotfix") == "dep61"
+    server.rows = [{**new, "description": "by jweber"}, old]
+    assert await told(server, title="hotfix") is None, "somebody else's description"
+    server.rows = [{**new, "deploymentId": "dep62"}, new, old]
+    assert await told(server, title="hotfix") is None, "two of them, and nothing tells them apart"
+    server.rows = [{**new, "deploymentId": "dep62", "description": MARK}, new, old]
+    assert await told(server, title="hotfix") == "dep62"
+
+
+async def test_two_jobs_of_one_second_become_each_its_own_row() -> None:
+    """They have one title, and the first build fails within half a second."""
+    server = shop()
+    queue = Queue(server)
+    at = START + timedelta(seconds=5)
+    async with provided(server) as provider:
+        found = (await provider.snapshot()).services[0]
+        first = ref(f"job-7@{queue.first['timestamp']}")
+        queue.begin(0)
+        assert (await provider.deployment(first, found)).id == "dep61"
+        queue.first["state"] = "gone"
+        server.jobs = [queue.second]
+        queue.second |= {"state": "active", "processedOn": int(at.timestamp() * 1000) + 500}
+        server.rows[0]["status"] = "error"
+        second = row(62, "running", createdAt=iso(at + timedelta(milliseconds=501)))
+        server.rows = [second, *server.rows]
+        assert (await provider.deployment(queue.ref, found)).id == "dep62"
+        assert (await provider.deployment(first, found)).id == "dep61"
+
+
+async def test_a_fresh_provider_takes_the_row_that_began_with_an_active_job() -> None:
+    server = shop()
+    queue = Queue(server)
+    at = START + timedelta(seconds=5)
+    server.jobs = [queue.second]
+    queue.second |= {"state": "active", "processedOn": int(at.timestamp() * 1000) + 500}
+    server.rows = [
+        row(62, "running", createdAt=iso(at + timedelta(milliseconds=501))),
+        row(61, "error", createdAt=iso(at + timedelta(milliseconds=2))),
+        *server.rows,
+    ]
+    async with provided(server) as provider:
+        found = (await provider.snapshot()).services[0]
+        assert (await provider.deployment(queue.ref, found)).id == "dep62"
+
+
+async def test_a_time_that_cannot_be_read_leaves_the_row_where_dokploy_put_it() -> None:
+    server = shop()
+    server.rows = [row(40, createdAt="soon"), row(30), row(20, createdAt=None), row(10)]
+    async with provided(server) as provider:
+        _, listed = await read(provider)
+    assert [each.id for each in listed] == ["dep40", "dep30", "dep20", "dep10"]
+    assert [each.is_live for each in listed] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("status", [None, 7])
+async def test_a_row_without_a_status_is_not_said_to_be_under_way(status: object) -> None:
+    server = shop()
+    server.rows = [{**row(40), "status": status}, row(20)]
+    async with provided(server) as provider:
+        found, listed = await read(provider)
+        assert listed[0].status is Status.UNKNOWN
+        assert "under way" in (provider.blocked(Verb.REMOVE, listed[0]) or "")
+    assert found.live == listed[1]
+
+
+async def test_what_never_started_has_no_start() -> None:
+    server = shop()
+    server.rows = [row(40, "error", startedAt=None, logPath="", errorMessage="SSH"), row(30, "cancelled"), row(20)]
+    async with provided(server) as provider:
+        _, listed = await read(provider)
+    assert listed[0].started_at is None
+    assert listed[1].duration_s(START) is None
