@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ from tui.model.entities import Snapshot
 from tui.model.log import LogKind
 from tui.model.provider import Connection, Meter, Provider
 from tui.model.status import Status
+from tui.providers.dokploy.servers import PROJECT as SERVERS
 
 ACCOUNT = "demo"
 
@@ -281,6 +282,11 @@ def made(
 async def served(profile: Profile, world: World) -> AsyncIterator[Serving]:
     async with serve(world, platforms=(profile.name,), rate_limit=1_000_000) as serving:
         yield serving
+
+
+def of_the_world(services: Iterable[ShownService]) -> list[ShownService]:
+    """Return the services but for Dokploy's servers, which are services of the world only to deckwatch."""
+    return [each for each in services if each.project_name != SERVERS]
 
 
 def named(snapshot: Snapshot, path: str) -> ShownService:

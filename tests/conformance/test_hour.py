@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.conformance.jumping import JumpingClock, Traffic
-from tests.conformance.profiles import ACCOUNT, CLOUD66, DOKPLOY, GITLAB, Profile, made, served
+from tests.conformance.profiles import ACCOUNT, CLOUD66, DOKPLOY, GITLAB, Profile, made, of_the_world, served
 from tui.demo.story import frozen_world
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
@@ -51,7 +51,7 @@ async def test_an_hour_keeps_to_the_polling_plan(
             engine.focus(focused.ref)
             await clock.advance(HOUR_S)
             state = engine.store.accounts[ACCOUNT]
-            shown = {each.path: each for each in engine.store.services()}
+            shown = {each.path: each for each in of_the_world(engine.store.services())}
         assert state.error is None
         assert state.snapshot is not None
         assert (clock.now() - state.snapshot.observed_at).total_seconds() < 90

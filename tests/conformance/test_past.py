@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.conformance.profiles import ACCOUNT, PROFILES, Profile, made, served
+from tests.conformance.profiles import ACCOUNT, PROFILES, Profile, made, of_the_world, served
 from tests.journeys.sailing import WorldTime
 from tui.demo.story import frozen_world
 from tui.engine.audit import AuditLog
@@ -39,7 +39,7 @@ async def test_a_month_is_read_back_whole_in_the_right_order_and_each_deployment
                 await read.wait()
             assert not engine.history.problems
             months = 0
-            for service in engine.store.services():
+            for service in of_the_world(engine.store.services()):
                 told = engine.history.deployments(service.ref)
                 assert len({each.ref for each in told}) == len(told)
                 times = [each.created_at for each in told if each.created_at is not None]

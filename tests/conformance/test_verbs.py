@@ -84,7 +84,8 @@ SHOWN = {
     "gitlab": {order.verb for profile in PROFILES if profile.name == "gitlab" for order in profile.orders}
     - {Verb.REMOVE},
     "cloud66": {order.verb for profile in PROFILES if profile.name == "cloud66" for order in profile.orders},
-    "dokploy": {Verb.CANCEL, Verb.ROLLBACK, Verb.RESTART},
+    "dokploy": {order.verb for profile in PROFILES if profile.name == "dokploy" for order in profile.orders}
+    - {Verb.REMOVE},
 }
 """What only the provider can tell of: the rest shows as a new deployment, or on the target."""
 
