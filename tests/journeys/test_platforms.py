@@ -22,7 +22,7 @@ def calls(world: World, verb: str) -> int:
 @pytest.mark.parametrize("size", SIZES)
 async def test_four_platforms_stand_on_one_board(whole_world: World, size: tuple[int, int]) -> None:
     async with sailing(whole_world, size=size, haste=4) as voyage:
-        await voyage.until(lambda: len(voyage.app.engine.store.services()) == len(whole_world.services), "all of them")
+        await voyage.until(lambda: len(voyage.app.engine.store.services()) >= len(whole_world.services), "all of them")
         await voyage.sees("railway", "gitlab", "cloud66", "dokploy", "failing", "1 Services")
         for name in ("settlement", "storefront", "deploy-bot"):
             await voyage.goes_to(f"production/{name}")
