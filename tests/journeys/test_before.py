@@ -27,7 +27,7 @@ async def test_what_changed_35_minutes_ago_is_listed_over_all_platforms_and_gone
         await voyage.sees("Before", "35 min ago")
         sheet = app.screen
         assert isinstance(sheet, BeforeSheet)
-        await voyage.until(lambda: app.engine.history.progress[0] >= len(whole_world.services), "the day before")
+        await voyage.until(lambda: _is_all_read(app.engine.history.progress, whole_world), "the day before")
         found = app.engine.events.before(sheet.at)
         assert {each.path.partition("/")[0] for each in found} == {"railway", "gitlab", "cloud66", "dokploy"}
         assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
@@ -46,6 +46,12 @@ async def test_what_changed_35_minutes_ago_is_listed_over_all_platforms_and_gone
         assert app.board.instant == event.at
         await pilot.press("f")
         await voyage.until(lambda: app.board.instant is None and "f: now" not in screen_text(app), "now")
+
+
+def _is_all_read(progress: tuple[int, int], world: World) -> bool:
+    """Dokploy's servers are services, too, though not of the world."""
+    read, known = progress
+    return read == known >= len(world.services)
 
 
 def _is_on(row: object, account: str) -> bool:
