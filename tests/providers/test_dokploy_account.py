@@ -430,11 +430,11 @@ async def test_a_key_without_docker_reads_all_services_by_name_in_turn_and_says_
         for _ in range(2):
             await clock.advance(20)
             last = await provider.snapshot()
-        assert [each.status for each in first.services].count(Status.LIVE) == 8
-        assert {each.doubt for each in first.services if each.status is Status.UNKNOWN} == {
+        assert [each.state for each in first.services].count(Status.LIVE) == 8
+        assert {each.doubt for each in first.services if each.state is Status.UNKNOWN} == {
             "Its containers have not been read yet: whether it runs is not known."
         }
-        assert {each.status for each in last.services} == {Status.LIVE}
+        assert {each.state for each in last.services} == {Status.LIVE}
         server.calls.clear()
         for _ in range(180):
             await clock.advance(20)

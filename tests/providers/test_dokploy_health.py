@@ -503,8 +503,10 @@ async def test_containers_that_could_not_be_read_are_not_said_to_run(failing: An
     async with provided(server) as provider:
         snapshot = await provider.snapshot()
     found = snapshot.services[0]
-    assert (found.status, found.status_raw, found.live) == (Status.UNKNOWN, "done", None)
-    assert "could not be read" in found.doubt
+    assert (found.status_raw, found.state) == ("done", Status.UNKNOWN)
+    assert "whether it runs is not known" in found.doubt
+    assert found.latest is not None
+    assert found.latest.note == found.doubt
     assert any("could not be read" in each for each in snapshot.problems)
 
 
@@ -514,12 +516,12 @@ async def test_a_reading_that_cannot_be_renewed_is_believed_for_a_minute() -> No
         assert (await read(provider)).status is Status.LIVE
         server.answers["docker.getContainers"] = lambda _: refusal(500, "boom", "X", path="x")
         await clock.advance(30)
-        assert (await read(provider)).status is Status.LIVE
+        assert (await read(provider)).state is Status.LIVE
         await clock.advance(60)
-        assert (await read(provider)).status is Status.UNKNOWN
+        assert (await read(provider)).state is Status.UNKNOWN
         server.answers["docker.getContainers"] = lambda _: server.containers
         await clock.advance(20)
-        assert (await read(provider)).status is Status.LIVE
+        assert (await read(provider)).state is Status.LIVE
 
 
 async def test_a_name_with_dokploy_in_it_is_read_by_name_because_the_list_leaves_it_out() -> None:
@@ -543,6 +545,42 @@ async def test_what_dokploy_calls_idle_and_runs_all_the_same_is_not_called_stopp
     async with provided(server) as provider:
         found = await read(provider)
     assert (found.status, found.live and found.live.id) == (Status.LIVE, "dep20")
+
+
+@pytest.mark.parametrize("running", ["Up Less than a second", "Up 4 seconds"])
+async def test_a_compose_container_that_docker_restarts_again_and_again_is_no_more_live_while_it_runs(
+    running: str,
+) -> None:
+    server, clock = shop(service("c1", "compose", name="m")), FakeClock()
+    server.rows = [row(20, applicationId=None, composeId="c1")]
+    server.containers = [container("shop-m-x1-web-1", "restarting", "Restarting (1) 4 seconds ago")]
+    async with provided(server, clock) as provider:
+        assert (await read(provider)).status is Status.CRASHED
+        await clock.advance(20)
+        server.containers = [container("shop-m-x1-web-1", status=running)]
+        assert (await read(provider)).status_raw == "done (crash loop)"
+        await clock.advance(60)
+        server.containers = [container("shop-m-x1-web-1", status="Up About a minute")]
+        assert (await read(provider)).status is Status.LIVE
+
+
+async def test_a_crash_loop_in_a_stack_is_one_at_the_moment_when_it_runs() -> None:
+    server = shop(service("c1", "compose", name="m"))
+    server.rows = [row(20, applicationId=None, composeId="c1")]
+    slot = "shop-m-x1_web.1"
+    server.containers = [
+        container("shop-m-x1_db.1.t9"),
+        container(f"{slot}.t3", status="Up 1 second"),
+        container(f"{slot}.t2", "exited", "Exited (1) 6 seconds ago"),
+        container(f"{slot}.t1", "exited", "Exited (1) 12 seconds ago"),
+    ]
+    server.answers["docker.getStackContainersByAppName"] = lambda _: [
+        {**task(f"t{n}", "shutdown", f"Failed {18 - 6 * n} seconds ago", f'"{ERROR}"'), "name": slot} for n in (2, 1)
+    ]
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.latest is not None
+    assert (found.status, found.latest.note) == (Status.CRASHED, f"{slot}: {ERROR}")
 
 
 async def test_a_container_that_was_created_and_never_starts_is_not_coming() -> None:

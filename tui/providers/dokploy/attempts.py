@@ -7,7 +7,7 @@ former ones for a while. What a slot is worth shows in its attempts together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -54,6 +54,7 @@ class Attempt(Struct, frozen=True):
     end: End | None = None
     error: str = ""
     is_told: bool = False  # by Swarm, how it ended
+    restarted: datetime | None = None  # when Docker was last seen restarting it, which it does without Swarm
 
     @property
     def ended_badly(self) -> bool:
@@ -71,6 +72,7 @@ class Memory:
     def __init__(self) -> None:
         self.moments = Moments()
         self._ends: dict[str, tuple[End, str]] = {}
+        self._restarted: dict[str, datetime] = {}
 
     def end(self, id_: str, task: TaskRow | None) -> tuple[End, str] | None:
         """Return how Swarm says that it ended, and why, now or in an earlier reading; None: it did not say."""
@@ -78,10 +80,17 @@ class Memory:
             self._ends[id_] = end, task_error(task)
         return self._ends.get(id_)
 
-    def end_reading(self, ids: Iterable[str]) -> None:
+    def restarted(self, id_: str, word: str, now: datetime) -> datetime | None:
+        """Return when Docker was last seen restarting this very container."""
+        if word == "restarting":
+            self._restarted[id_] = now
+        return self._restarted.get(id_)
+
+    def end_reading(self, ids: frozenset[str]) -> None:
         """Forget what was not in this reading. `ids`: what was."""
         self.moments.end_reading()
-        self._ends = {id_: self._ends[id_] for id_ in ids if id_ in self._ends}
+        self._ends = {id_: end for id_, end in self._ends.items() if id_ in ids}
+        self._restarted = {id_: at for id_, at in self._restarted.items() if id_ in ids}
 
 
 def attempts(
@@ -118,8 +127,10 @@ def of_container(row: ContainerRow, task: TaskRow | None, memory: Memory, now: d
     if since is None and phase is not Phase.RUNNING:
         since = moments.since_seen(key, now)
     image = _ADDRESS.sub("", plain(row.image or ""))
+    restarted = memory.restarted(row.container_id, word, now)
+    is_told = told is not None
     return Attempt(
-        row.container_id, _task_of(row), phase, status, word, words, image, since, end, error, told is not None
+        row.container_id, _task_of(row), phase, status, word, words, image, since, end, error, is_told, restarted
     )
 
 

@@ -245,11 +245,9 @@ def _serving(scene: Scene, row: DeploymentRow, raw: str) -> tuple[Status, str, s
     note = rolled_back(scene.kept) if scene.kept is not None else ""
     if not scene.is_up:
         return Status.STOPPED, raw, note
-    if scene.slots is None:
-        return Status.UNKNOWN, raw, scene.unread
     wrong = scene.trouble
-    if wrong is None:
-        return Status.LIVE, raw, note
+    if wrong is None:  # or nothing is known: the service is in doubt then, and the note says why
+        return Status.LIVE, raw, scene.unread or note
     if wrong.word == NOTHING_RUNS and _is_coming_up(scene, row):
         return Status.DEPLOYING, f"{raw} (starting)", note
     note = f"{note}; {wrong.note}" if note and wrong.note else note or wrong.note
@@ -314,8 +312,6 @@ def service_status(scene: Scene, latest: Deployment | None, serving: Deployment 
 
 
 def _by_containers(scene: Scene, raw: str) -> tuple[Status, str]:
-    if scene.slots is None:
-        return Status.UNKNOWN, raw
     wrong = scene.trouble
     if wrong is None or not wrong.whole:
         return Status.LIVE, raw

@@ -34,7 +34,7 @@ class DokployProvider(Provider):
     log_kinds: ClassVar[frozenset[LogKind]] = frozenset(LogKind)
     lacks: ClassVar[Mapping[Verb | LogKind, str]] = LACKS
     polling: ClassVar[Polling] = Polling(
-        snapshot_s=OVERVIEW_S, moving_s=BUSY_QUEUE_S, focused_s=2.0, spread_s=CONTAINERS_S, burst=12
+        snapshot_s=OVERVIEW_S, moving_s=BUSY_QUEUE_S, focused_s=2.0, spread_s=CONTAINERS_S, burst=20
     )
 
     def __init__(self, connection: Connection, *, meter: Meter, clock: Clock) -> None:

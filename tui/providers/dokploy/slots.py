@@ -68,6 +68,10 @@ def single(name: str, best: Attempt, now: datetime) -> Slot:
     """Judge a container that nothing replaces: a compose service's."""
     if best.phase is Phase.WAITING and _age_s(best.since, now) >= _PATIENCE_S:
         return Slot(name, best, Status.CRASHED, best.word, "it was created and never started")
+    if best.status is Status.LIVE and best.restarted is not None and _age_s(best.since, now) < YOUNG_S:
+        age_s = (now - best.restarted).total_seconds()
+        if age_s < LATELY_S:
+            return Slot(name, best, Status.CRASHED, "crash loop", f"Docker was restarting it {age_s:.0f} s ago")
     return Slot(name, best, best.status, best.word, best.reason if best.status is Status.CRASHED else "")
 
 
