@@ -609,6 +609,48 @@ async def test_tasks_are_asked_for_only_where_the_containers_leave_doubt() -> No
     assert not server.called("docker.getContainersByAppNameMatch")
 
 
+async def test_what_runs_on_other_nodes_is_never_called_gone_though_it_is_asked_about_in_turn() -> None:
+    clock = FakeClock()
+    server = shop(*(service(f"app{n}", name=f"w{n}") for n in range(30)))
+    server.rows = [row(n, application=f"app{n}") for n in range(30)]
+    server.containers = []
+    server.answers["docker.getServiceContainersByAppName"] = lambda call: [
+        {**task("t1", "running", "Running 3 hours ago"), "name": f"{call.query['appName']}.1"}
+    ]
+    async with provided(server, clock) as provider:
+        for number in range(15):
+            found = (await provider.snapshot()).services
+            assert {each.status for each in found} == {Status.LIVE}
+            assert sum(bool(each.doubt) for each in found) == max(0, 30 - 6 * (number + 1))
+            await clock.advance(20)
+    assert len(server.called("docker.getServiceContainersByAppName")) == 15 * 6
+
+
+async def test_a_failed_question_about_tasks_is_no_answer() -> None:
+    server = shop()
+    server.containers = []
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: refusal(500, "boom", "X", path="x")
+    async with provided(server) as provider:
+        found = await read(provider)
+    assert found.state is Status.UNKNOWN
+    assert "tasks could not be read" in found.doubt
+
+
+async def test_many_compose_services_with_names_of_their_own_are_read_in_turn_and_stay_what_they_were() -> None:
+    clock = FakeClock()
+    server = shop(*(service(f"c{n}", "compose", name=f"w{n}") for n in range(20)))
+    server.rows = [row(n, applicationId=None, composeId=f"c{n}") for n in range(20)]
+    server.containers = []
+    server.answers["docker.getContainersByAppNameMatch"] = lambda call: [container(f"own-{call.query['appName']}")]
+    async with provided(server, clock) as provider:
+        for _ in range(12):
+            found = (await provider.snapshot()).services
+            assert {each.status for each in found} == {Status.LIVE}
+            await clock.advance(20)
+    assert not any(each.doubt for each in found)
+    assert len(server.called("docker.getContainersByAppNameMatch")) <= 12 * 14
+
+
 async def test_many_crash_loops_at_once_keep_to_a_few_questions_and_the_focused_one_goes_first() -> None:
     clock = FakeClock()
     many = [service(f"app{n}", name=f"w{n}") for n in range(40)]

@@ -94,22 +94,27 @@ class Memory:
 
 
 def attempts(
-    containers: Sequence[ContainerRow], tasks: Sequence[TaskRow], memory: Memory, now: datetime
+    containers: Sequence[ContainerRow], tasks: Sequence[TaskRow], memory: Memory, now: datetime, tasks_at: datetime
 ) -> list[Attempt]:
     """Return the attempts of one slot, newest first as Docker lists them.
 
-    Tasks without a container come where they stand among the tasks: one that was rejected never had one.
+    Tasks without a container come where they stand among the tasks: one that was rejected never had one, one on another
+    node has it there. Tasks that are older than the containers tell only how those ended, and what runs elsewhere.
     """
+    is_fresh = tasks_at >= now
     by_task = {each.container_id: each for each in tasks}
-    found = [of_container(each, by_task.pop(_task_of(each), None), memory, now) for each in containers]
+    found = [of_container(each, by_task.pop(_task_of(each), None), memory, now, tasks_at) for each in containers]
     order = {each.container_id: number for number, each in enumerate(tasks)}
     for task in reversed(list(by_task.values())):
+        one = of_task(task, memory, tasks_at)
+        if not is_fresh and (containers or one.phase is Phase.WAITING):
+            continue
         older = (n for n, each in enumerate(found) if order.get(each.task, -1) > order[task.container_id])
-        found.insert(next(older, len(found)), of_task(task, memory, now))
+        found.insert(next(older, len(found)), one)
     return found
 
 
-def of_container(row: ContainerRow, task: TaskRow | None, memory: Memory, now: datetime) -> Attempt:
+def of_container(row: ContainerRow, task: TaskRow | None, memory: Memory, now: datetime, tasks_at: datetime) -> Attempt:
     words = plain(row.status or row.state or "")
     phase, status, word = _state(row.state or "", words)
     end = _end(word, words) if phase is Phase.ENDED else None
@@ -123,7 +128,7 @@ def of_container(row: ContainerRow, task: TaskRow | None, memory: Memory, now: d
     key, moments = f"{row.container_id} {phase}", memory.moments
     since = moments.see(key, words, now)
     if since is None and phase is Phase.ENDED and task is not None:
-        since = moments.see(key, task.current_state or "", now)
+        since = moments.see(key, task.current_state or "", tasks_at)
     if since is None and phase is not Phase.RUNNING:
         since = moments.since_seen(key, now)
     image = _ADDRESS.sub("", plain(row.image or ""))

@@ -61,8 +61,17 @@ def of_service(row: ServiceRow, containers: Iterable[ContainerRow], names: froze
     ]
 
 
-def read(containers: Sequence[ContainerRow], tasks: Sequence[TaskRow], memory: Memory, now: datetime) -> Reading:
-    """Docker and Swarm list the newest first, and keep those of former tasks."""
+def read(
+    containers: Sequence[ContainerRow],
+    tasks: Sequence[TaskRow],
+    memory: Memory,
+    now: datetime,
+    tasks_at: datetime | None = None,
+) -> Reading:
+    """Put the containers of `now` and the tasks of `tasks_at` together, which may be older.
+
+    Docker and Swarm list the newest first, and keep those of former tasks.
+    """
     rows: dict[str, list[ContainerRow]] = {}
     for container in containers:
         rows.setdefault(slot_of(container.name), []).append(container)
@@ -70,7 +79,7 @@ def read(containers: Sequence[ContainerRow], tasks: Sequence[TaskRow], memory: M
     for task in tasks:
         runs.setdefault(slot_of(task.name), []).append(task)
     names = sorted(rows.keys() | runs.keys())
-    found = {name: attempts(rows.get(name, ()), runs.get(name, ()), memory, now) for name in names}
+    found = {name: attempts(rows.get(name, ()), runs.get(name, ()), memory, now, tasks_at or now) for name in names}
     reading = Reading(now, found)
     memory.end_reading(reading.ids)
     return reading

@@ -227,7 +227,7 @@ class Picture:
         services = self.known.services
         await self.running.read_one(ref, services)
         row = services.get(ref)
-        if row is not None and (self.running.has_tasks(ref, row) if tasks else self.running.is_doubtful(ref, row)):
+        if row is not None and (tasks or self.running.is_doubtful(ref, row)):
             await self.running.ask(ref, services)
         await self._read_version(ref)
 
@@ -255,7 +255,7 @@ class Picture:
         self._was_read("containers")
 
     async def _clear_doubts(self) -> None:
-        await self.running.ask_tasks(self.known.services, self._focus)
+        await self.running.ask_more(self.known.services, self._focus)
         await together(self._read_version(ref) for ref in self.known.services)
 
     async def _read_version(self, ref: Ref) -> None:
