@@ -22,6 +22,7 @@ from tests.clocks import START, FakeClock
 from tests.providers.loopback import Ledger, cut, running
 from tui.credentials import Secret
 from tui.model.clock import Clock
+from tui.model.entities import Service
 from tui.model.provider import Connection, Meter
 from tui.providers.dokploy import DokployProvider
 
@@ -130,6 +131,18 @@ def refusal(status: int, message: str, code: str | None, *, path: str | None = N
     if code is not None:
         body |= {"code": code, "data": {"code": code, "httpStatus": status, **({"path": path} if path else {})}}
     return Response(json.dumps(body), status, media_type="application/json")
+
+
+def denied(message: str = "You don't have access to this service") -> Response:
+    return refusal(401, message, "UNAUTHORIZED", path="docker.getContainers")
+
+
+def unknown() -> Response:
+    return refusal(404, "Not found", "NOT_FOUND")
+
+
+async def the_service(provider: DokployProvider, name: str = "api") -> Service:
+    return next(each for each in (await provider.snapshot()).services if each.name == name)
 
 
 @asynccontextmanager

@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
-from tests.providers.dokploy_server import Json
+from tests.clocks import START, FakeClock
+from tests.providers.dokploy_server import DokployServer, Json, container, iso, row, shop
+from tui.model.entities import Service
+from tui.providers.dokploy import DokployProvider
 
 NAME = "shop-api-x1"
 LATEST = f"{NAME}:latest"
 DELAY_S = 5.0
+LONG_AGO = START - timedelta(days=2)
+ERROR = "task: non-zero exit (1)"
 _KEPT = 5
 _NEVER = timedelta(days=365)
 
@@ -114,3 +119,27 @@ class Swarm:
 
     def _there(self, now: datetime) -> list[Task]:
         return [task for task in reversed(self.tasks) if task.created <= now][:_KEPT]
+
+
+def on_swarm(swarm: Swarm, clock: FakeClock, *services: Json) -> DokployServer:
+    """A shop whose one application runs there; it was deployed two days ago."""
+    server = shop(*services)
+    server.rows = [row(20, createdAt=iso(LONG_AGO), startedAt=iso(LONG_AGO), finishedAt=iso(LONG_AGO))]
+    server.answers["docker.getContainers"] = lambda _: swarm.containers(clock.now())
+    server.answers["docker.getServiceContainersByAppName"] = lambda _: swarm.rows(clock.now())
+    return server
+
+
+async def read(provider: DokployProvider) -> Service:
+    return (await provider.snapshot()).services[0]
+
+
+def ended(name: str, code: int, ago: str, image: str = LATEST) -> Json:
+    return container(f"{NAME}.1.{name}", "exited", f"Exited ({code}) {ago} ago", image=image)
+
+
+def real(name: str, *rows: tuple[str, str, str, str]) -> list[Json]:
+    return [
+        {"containerId": id_, "name": f"{name}.1.{id_}", "image": image, "ports": "", "state": state, "status": status}
+        for id_, image, state, status in rows
+    ]

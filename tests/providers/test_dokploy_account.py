@@ -1,11 +1,10 @@
-"""Dokploy's account: what is there, what runs, what the key may do, and what each refusal means."""
+"""Dokploy's account: what is there, how often it is asked for, and what `check` says of the key."""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from tests.providers.dokploy_server import (
     DokployServer,
     Json,
     container,
+    denied,
     job,
     provided,
     refusal,
@@ -23,37 +23,20 @@ from tests.providers.dokploy_server import (
     serve,
     service,
     shop,
+    the_service,
+    unknown,
 )
 from tests.providers.loopback import Ledger
 from tui.credentials import Secret
 from tui.model.action import Intent, Verb
 from tui.model.errors import (
-    Forbidden,
-    NotFound,
     ProviderError,
-    RateLimited,
-    Refused,
-    Unauthorized,
-    UnexpectedReply,
     Unreachable,
 )
 from tui.model.provider import Connection
 from tui.model.status import Status
 from tui.providers.dokploy import DokployProvider, runs
 from tui.providers.dokploy.api import Api
-
-
-def denied(message: str = "You don't have access to this service") -> Response:
-    return refusal(401, message, "UNAUTHORIZED", path="docker.getContainers")
-
-
-def unknown() -> Response:
-    return refusal(404, "Not found", "NOT_FOUND")
-
-
-async def the_service(provider: DokployProvider, name: str = "api") -> Any:  # noqa: ANN401
-    return next(each for each in (await provider.snapshot()).services if each.name == name)
-
 
 # -- the inventory ------------------------------------------------------------------------------------------
 
@@ -299,330 +282,6 @@ async def test_without_a_central_list_each_service_is_asked_for_and_then_only_wh
         await provider.snapshot()
     assert [call.query["applicationId"] for call in server.called("deployment.all")[2:]] == ["app2"]
     assert len(server.called("deployment.allCentralized")) == 1
-
-
-# -- what runs -----------------------------------------------------------------------------------------------
-
-
-LOOPING = [
-    container(state="running", status="Up 2 seconds", id_="c3"),
-    container("shop-api-x1.1.t2", "exited", "Exited (1) 5 seconds ago"),
-    container("shop-api-x1.1.t3", "exited", "Exited (1) 14 seconds ago"),
-]
-NOTHING = (Status.CRASHED, "done (no container runs)")
-TWO = [container("shop-api-x1.1.t1"), container("shop-api-x1.2.t2", "exited", "Exited (137) 3 minutes ago")]
-
-
-@pytest.mark.parametrize(
-    ("containers", "status", "raw", "note"),
-    [
-        ([container()], Status.LIVE, "done", ""),
-        ([container(status="Up 3 hours (unhealthy)")], Status.CRASHED, "done (unhealthy)", "1/1 replicas: Up 3"),
-        (
-            [container(state="restarting", status="Restarting (1) 4 seconds ago")],
-            Status.CRASHED,
-            "done (restarting)",
-            "Restarting (1)",
-        ),
-        ([container(state="exited", status="Exited (1) 4 minutes ago")], Status.CRASHED, "done (exited)", "Exited (1)"),
-        ([container(state="exited", status="Exited (0) 1 second ago")], Status.DEPLOYING, "done (exited)", ""),
-        ([container(state="exited", status="Exited (0) 2 hours ago")], Status.CRASHED, "done (no container runs)", ""),
-        (LOOPING, Status.CRASHED, "done (crash loop)", "Exited (1) 5 seconds ago"),
-        (LOOPING[:2], Status.LIVE, "done", ""),
-        (
-            [container(), container("shop-api-x1.1.old", "exited", "Exited (1) 4 minutes ago")],
-            Status.LIVE,
-            "done",
-            "",
-        ),
-        (TWO, Status.LIVE, "done", "1/2 replicas: Exited (137)"),
-        ([], *NOTHING, "no container runs"),
-        ([container("shop-api-x1-db.1.t1", "restarting", "Restarting (1)")], *NOTHING, ""),
-        ([container("other.shop-api-x1.1", "restarting", "Restarting (1)")], *NOTHING, ""),
-    ],
-)
-async def test_done_is_not_healthy_the_containers_say(
-    containers: list[Json], status: Status, raw: str, note: str
-) -> None:
-    server = shop()
-    server.containers = containers
-    async with provided(server) as provider:
-        found = await the_service(provider)
-    assert found.latest is not None
-    assert (found.status, found.status_raw) == (status, raw)
-    assert (found.latest.status, found.latest.status_raw) == (status, raw)
-    assert found.latest.is_live is (status is not Status.DEPLOYING)
-    assert found.live == (found.latest if found.latest.is_live else None)
-    assert note in found.latest.note
-
-
-async def test_a_compose_services_containers_are_its_own_and_not_those_of_a_longer_name() -> None:
-    server = shop(service("c1", "compose", name="m"), service("c2", "compose", name="m-x"))
-    server.services[0]["appName"], server.services[1]["appName"] = "shop-m", "shop-m-x"
-    server.containers = [
-        container("shop-m-grafana-1"),
-        container("shop-m-x-prom-1", "restarting", "Restarting (2) 1 second ago"),
-        container("shop-m_web.1.task"),
-    ]
-    server.rows = [row(5, application="", applicationId=None, composeId=id_, deploymentId=id_) for id_ in ("c1", "c2")]
-    async with provided(server) as provider:
-        one, two = (await provider.snapshot()).services
-    assert [each.name for each in one.instances] == ["shop-m-grafana-1", "shop-m_web.1"]
-    assert (one.status, two.status) == (Status.LIVE, Status.CRASHED)
-    assert [each.status_raw for each in two.instances] == ["Restarting (2) 1 second ago"]
-
-
-async def test_databases_have_no_deployments_and_are_as_dokploy_and_docker_say() -> None:
-    server = shop(
-        service("d1", "postgres", "done", "a"), service("d2", "redis", "idle", "b"), service("d3", "mongo", "done", "c")
-    )
-    server.containers = [
-        container("shop-a-x1.1.t"),
-        container("shop-c-x1.1.t", "restarting", "Restarting (1) 1 second ago"),
-    ]
-    async with provided(server) as provider:
-        found = (await provider.snapshot()).services
-        assert (await provider.deployments(found[0])).items == ()
-    assert [each.status for each in found] == [Status.LIVE, Status.STOPPED, Status.CRASHED]
-    assert {each.latest for each in found} == {None}
-    assert "volumes" in found[0].not_now[Verb.REDEPLOY]
-
-
-async def test_containers_of_each_server_are_asked_for_once_and_a_dead_server_costs_no_other() -> None:
-    server = shop(service(), service("app2", name="web", serverId="s9"), service("app3", name="w2", serverId="s9"))
-    server.answers["docker.getContainers"] = lambda call: (
-        refusal(500, "SSH connection error: connect ECONNREFUSED", "INTERNAL_SERVER_ERROR", path="x")
-        if call.query.get("serverId")
-        else server.containers
-    )
-    async with provided(server) as provider:
-        snapshot = await provider.snapshot()
-    assert [call.query.get("serverId") for call in server.called("docker.getContainers")] == [None, "s9"]
-    assert [len(each.instances) for each in snapshot.services] == [1, 0, 0]
-    assert any("SSH" in problem for problem in snapshot.problems)
-
-
-async def test_a_key_without_docker_looks_at_the_focused_service_by_its_name() -> None:
-    server, clock = shop(service(), service("app2", name="web")), FakeClock()
-    server.answers["docker.getContainers"] = lambda _: denied()
-    server.answers["docker.getContainersByAppNameMatch"] = lambda call: [
-        container(f"{call.query['appName']}.1.t", "restarting", "Restarting (1) 1 second ago"),
-        container(f"{call.query['appName']}-longer.1.t"),
-    ]
-    async with provided(server, clock) as provider:
-        snapshot = await provider.snapshot()
-        asked = server.called("docker.getContainersByAppNameMatch")
-        assert [call.query["appName"] for call in asked] == ["shop-api-x1", "shop-web-x1"]
-        provider.focus(snapshot.services[1].ref)
-        await clock.advance(20)
-        found = await the_service(provider)
-        assert len(server.called("docker.getContainers")) == 1
-    assert (found.status, len(found.instances)) == (Status.CRASHED, 1)
-    assert server.called("docker.getContainersByAppNameMatch")[2].query["appName"] == "shop-web-x1"
-
-
-async def test_a_key_without_docker_reads_all_services_by_name_in_turn_and_says_what_is_not_read_yet() -> None:
-    server, clock = shop(*(service(f"app{n}", name=f"w{n}") for n in range(20))), FakeClock()
-    server.answers["docker.getContainers"] = lambda _: denied()
-    server.answers["docker.getContainersByAppNameMatch"] = lambda call: [container(f"{call.query['appName']}.1.t")]
-    async with provided(server, clock) as provider:
-        first = await provider.snapshot()
-        for _ in range(2):
-            await clock.advance(20)
-            last = await provider.snapshot()
-        assert [each.state for each in first.services].count(Status.LIVE) == 8
-        assert {each.doubt for each in first.services if each.state is Status.UNKNOWN} == {
-            "Its containers have not been read yet: whether it runs is not known."
-        }
-        assert {each.state for each in last.services} == {Status.LIVE}
-        server.calls.clear()
-        for _ in range(180):
-            await clock.advance(20)
-            await provider.snapshot()
-    assert len(server.called("docker.getContainersByAppNameMatch")) <= 20 * 60
-
-
-# -- the key -------------------------------------------------------------------------------------------------
-
-
-async def test_a_key_that_never_worked_is_unauthorized_and_the_header_is_dokploys() -> None:
-    server = shop()
-    server.answers["overview.services"] = lambda _: refusal(401, "Unauthorized", None)
-    async with provided(server) as provider:
-        with pytest.raises(Unauthorized) as caught:
-            await provider.snapshot()
-    assert KEY not in str(caught.value)
-    assert server.calls[0].headers["x-api-key"] == KEY
-    assert "authorization" not in server.calls[0].headers
-
-
-@pytest.mark.parametrize("bare", [refusal(401, "Unauthorized", None), refusal(401, "UNAUTHORIZED", "UNAUTHORIZED")])
-async def test_a_key_that_worked_and_is_refused_gets_silence_first_a_minute_then_five(bare: Response) -> None:
-    server, clock, meter = shop(), FakeClock(), Ledger()
-    async with provided(server, clock, meter=meter) as provider:
-        await provider.snapshot()
-        server.answers = dict.fromkeys(server.answers, lambda _: bare)
-        waits = []
-        for _ in range(3):
-            await clock.advance(400)
-            with pytest.raises(RateLimited) as caught:
-                await provider.snapshot()
-            waits.append((caught.value.retry_at - clock.now()).total_seconds())
-    assert waits == [60, 300, 300]
-    assert [told["retry_at"] for told in meter.told if told.get("retry_at")][-1] == caught.value.retry_at
-    assert "without" in caught.value.remedy
-
-
-async def test_requests_refused_side_by_side_make_one_silence() -> None:
-    server, clock = shop(), FakeClock()
-    async with provided(server, clock) as provider:
-        await provider.snapshot()
-        bare = refusal(401, "Unauthorized", None)
-        server.answers |= dict.fromkeys(("deployment.allCentralized", "docker.getContainers"), lambda _: bare)
-        await clock.advance(20)
-        with pytest.raises(RateLimited) as caught:
-            await provider.snapshot()
-        assert (caught.value.retry_at - clock.now()).total_seconds() == 60
-        await clock.advance(60)
-        with pytest.raises(RateLimited) as caught:
-            await provider.snapshot()
-    assert len(server.called("docker.getContainers")) == 3
-
-
-DOWN = {
-    "error": {
-        "json": {
-            "message": "Failed query: SELECT 1\nparams: ",
-            "code": -32603,
-            "data": {"code": "INTERNAL_SERVER_ERROR", "httpStatus": 500, "path": "settings.health", "zodError": None},
-        }
-    }
-}
-
-
-@pytest.mark.parametrize("worked", [True, False])
-async def test_while_dokploys_database_is_down_no_key_is_blamed(worked: bool) -> None:
-    server, clock = shop(), FakeClock()
-    healthy = dict(server.answers)
-    async with provided(server, clock) as provider:
-        if worked:
-            await provider.snapshot()
-        server.answers = dict.fromkeys(server.answers, lambda _: refusal(401, "Unauthorized", None))
-        server.answers["trpc/settings.health"] = lambda _: Response(
-            json.dumps(DOWN), 500, media_type="application/json"
-        )
-        for _ in range(5):
-            await clock.advance(20)
-            with pytest.raises(Unreachable, match="database does not answer") as caught:
-                await provider.snapshot()
-        assert "params" not in str(caught.value)
-        assert "may well be good" in caught.value.remedy
-        server.answers = healthy
-        await clock.advance(20)
-        assert (await provider.snapshot()).services
-    asked = server.called("trpc/settings.health")
-    assert asked
-    assert all("x-api-key" not in call.headers for call in asked)
-    assert len(asked) <= 5
-
-
-async def test_an_action_while_dokploys_database_is_down_was_surely_not_done() -> None:
-    server = shop()
-    server.answers["application.stop"] = lambda _: refusal(401, "Unauthorized", None)
-    server.answers["trpc/settings.health"] = lambda _: Response(json.dumps(DOWN), 500, media_type="application/json")
-    async with provided(server) as provider:
-        found = await the_service(provider)
-        with pytest.raises(Refused, match="Nothing was done"):
-            await provider.handlers[Verb.STOP].run(Intent("i1", Verb.STOP, found))
-
-
-@pytest.mark.parametrize(
-    "health",
-    [
-        Response(json.dumps({"result": {"data": {"json": {"status": "ok"}}}}), media_type="application/json"),
-        refusal(404, "Not found", "NOT_FOUND"),
-    ],
-)
-async def test_a_refused_key_is_the_keys_fault_where_dokploy_is_well_or_does_not_say(health: Response) -> None:
-    server = shop()
-    server.answers["overview.services"] = lambda _: refusal(401, "Unauthorized", None)
-    server.answers["trpc/settings.health"] = lambda _: health
-    async with provided(server) as provider:
-        with pytest.raises(Unauthorized, match="does not accept the key"):
-            await provider.snapshot()
-
-
-async def test_a_gate_in_front_of_dokploy_is_not_taken_for_dokploy() -> None:
-    server = shop()
-    server.answers["overview.services"] = lambda _: Response("<html>Sign in</html>", 401, media_type="text/html")
-    async with provided(server) as provider:
-        with pytest.raises(Unauthorized, match="in front of Dokploy"):
-            await provider.snapshot()
-
-
-@pytest.mark.parametrize(
-    ("message", "shown"),
-    [
-        ('[{"code": "too_small", "path": ["title"], "message": "Too short"}]', "title: Too short"),
-        ('{"broken', "the request was not valid"),
-        ("", "it gave no reason"),
-    ],
-)
-async def test_json_inside_json_is_no_message(message: str, shown: str) -> None:
-    server = shop()
-    server.answers["overview.services"] = lambda _: refusal(400, message, "BAD_REQUEST", path="x")
-    async with provided(server) as provider:
-        with pytest.raises(Refused) as caught:
-            await provider.snapshot()
-    assert shown in caught.value.message
-    assert not any(sign in caught.value.message for sign in '[{"')
-
-
-REFUSALS = [
-    (denied(), Forbidden, "access"),
-    (refusal(403, "You are not a member", "FORBIDDEN", path="x"), Forbidden, "member"),
-    (refusal(404, "Application not found", "NOT_FOUND", path="x"), NotFound, "not found"),
-    (refusal(400, "Input validation failed", "BAD_REQUEST", path="x"), Refused, "validation"),
-    (Response("Invalid JSON", 400), Refused, "Invalid JSON"),
-    (refusal(415, "Missing content-type header", "UNSUPPORTED_MEDIA_TYPE", path="x"), Refused, "content-type"),
-    (refusal(500, "boom", "INTERNAL_SERVER_ERROR", path="x"), Unreachable, "boom"),
-    (Response("<html><title>Dokploy</title></html>", 500, media_type="text/html"), Unreachable, "Dokploy"),
-    (Response("<html><title>Dokploy</title></html>", 404, media_type="text/html"), UnexpectedReply, "url"),
-    (Response("<html>login</html>", 200, media_type="text/html"), UnexpectedReply, "not an answer"),
-    (Response("", 308, {"location": "https://elsewhere.example/"}), UnexpectedReply, "not followed"),
-    (Response('[{"id":', 200, media_type="application/json"), UnexpectedReply, "not an answer"),
-]
-
-
-@pytest.mark.parametrize(("answer", "error", "words"), REFUSALS)
-async def test_each_refusal_is_the_error_that_says_what_to_do(
-    answer: Response, error: type[ProviderError], words: str
-) -> None:
-    server = shop()
-    server.answers = {"deployment.all": lambda _: answer}
-    async with serve(server):
-        api = Api(Connection("dok", Secret(KEY), f"{server.url}/api/"), "Dokploy", meter=Ledger(), clock=FakeClock())
-        with pytest.raises(error) as caught:
-            (await api.query("deployment.all")).decode(list[Json])
-        await api.aclose()
-    assert words in str(caught.value)
-    assert "dok" in str(caught.value)
-
-
-async def test_a_failed_commands_line_is_not_shown_because_it_may_hold_a_password() -> None:
-    server = shop()
-    message = "Command execution failed: Command failed: docker login -u ops -p hunter22 reg\nerror: denied hunter22"
-    server.answers["overview.services"] = lambda _: refusal(500, message, "INTERNAL_SERVER_ERROR", path="x")
-    async with provided(server) as provider:
-        with pytest.raises(Unreachable, match="docker login") as caught:
-            await provider.snapshot()
-    assert "hunter22" not in str(caught.value)
-
-
-async def test_nobody_there_is_unreachable() -> None:
-    async with provided(shop(), url="http://127.0.0.1:9") as provider:
-        with pytest.raises(Unreachable):
-            await provider.snapshot()
 
 
 # -- check ---------------------------------------------------------------------------------------------------
