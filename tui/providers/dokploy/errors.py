@@ -26,7 +26,6 @@ CREDENTIAL = (
     "Make an API key in Dokploy under Settings > Profile > API/CLI Keys, without a rate limit, and give it to this "
     "account in the configuration."
 )
-_GAVE_UP = 499  # nginx's own: whoever asked was gone
 _SILENCES_S = (60.0, 300.0)  # a rate limit ends only after a silence as long as its window, which nobody tells
 _COMMAND = re.compile(r"(Command failed: \S+(?: [\w.-]+){0,2}).*")
 _CLEAR = ("Command execution failed", "Error reloading", "SSH connection error", "No container or service found")
@@ -74,8 +73,6 @@ class Judge:
     def classify(self, response: httpx.Response, mutation: bool) -> ProviderError | None:
         body = _body(response)
         peer, account = self._peer, f"Account {self._peer.account}"
-        if mutation and response.status_code == _GAVE_UP:
-            return http.outcome_unknown(peer, "a proxy in front of Dokploy did not wait for the answer")
         if body is None:
             return _of_the_gate(peer) if response.status_code == 401 else None
         said = peer.quote(_COMMAND.sub(r"\1 …", _first_line(_words(body))))

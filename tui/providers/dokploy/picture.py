@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -116,11 +116,11 @@ class Picture:
             await self.read_services()
         due: list[Awaitable[None]] = []
         if self._due("queue", BUSY_QUEUE_S if self.known.jobs or self._is_building() else QUEUE_S):
-            due.append(self._part("queue", self._read_queue()))
+            due.append(self._part("queue", self._read_queue))
         await together(due)
         due = [self.servers.read(self._focus)]
         if self._due("central", CENTRAL_S):
-            due.append(self._part("central", self._read_central()))
+            due.append(self._part("central", self._read_central))
         turning = self.running.is_turning(self.known.services)
         looks = self._due("containers", TURNING_S if turning else CONTAINERS_S)
         if looks:
@@ -129,10 +129,10 @@ class Picture:
         if looks:  # with the deployments of now
             await self._clear_doubts()
 
-    async def _part(self, name: str, reading: Awaitable[None]) -> None:
+    async def _part(self, name: str, read: Callable[[], Awaitable[None]]) -> None:
         """What this key may not read, or this version does not have, is a sentence, and the rest goes on."""
         try:
-            await reading
+            await read()
         except (Forbidden, NotFound, Refused) as error:
             self.known.problems[name] = f"{_WITHOUT[name]} {error.message}"
         else:
@@ -164,7 +164,7 @@ class Picture:
 
     async def read_queue(self) -> list[JobRow]:
         """Return the queue as it is now; empty where there is no such list."""
-        await self._part("queue", self._read_queue())
+        await self._part("queue", self._read_queue)
         return self.known.jobs
 
     async def _read_central(self) -> None:
