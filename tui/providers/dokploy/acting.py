@@ -77,8 +77,9 @@ class Acting:
             await self._picture.read_services()
         if intent.deployment is not None and self._picture.record(ref, intent.deployment.id) is None:
             await self._picture.read_rows(ref)
-        if intent.verb is Verb.ROLLBACK:
-            await self._picture.read_versions(ref)
+        target = intent.deployment
+        if intent.verb is Verb.ROLLBACK and target is not None and self._picture.version(ref, target.id) is None:
+            await self._picture.read_versions(ref, again_s=0)
         if intent.verb in (Verb.ROLLBACK, Verb.RESTART):
             try:
                 await self._picture.read_containers(ref)

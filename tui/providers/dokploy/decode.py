@@ -141,9 +141,8 @@ def _is_coming_up(scene: Scene, row: DeploymentRow) -> bool:
 # -- deployments ----------------------------------------------------------------------------------------------
 
 
-def deployments(scene: Scene, rows: Sequence[DeploymentRow], jobs: Sequence[JobRow]) -> list[Deployment]:
-    """Return what is in the queue and has no row yet, then the rows; newest first."""
-    own = own_rows(rows)
+def deployments(scene: Scene, own: Sequence[DeploymentRow], jobs: Sequence[JobRow]) -> list[Deployment]:
+    """Return what is in the queue and has no row yet, then the rows, which are a service's own; newest first."""
     stands = standing(scene, own)
     without_row = [job for job in jobs if row_of(job, own) is None]
     without_row.sort(key=lambda job: job.timestamp, reverse=True)

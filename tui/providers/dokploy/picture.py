@@ -47,7 +47,7 @@ class Known(Struct):
 
     services: dict[Ref, ServiceRow] = {}
     unread: Sequence[UnreadProject] = ()
-    rows: dict[Ref, list[DeploymentRow]] = {}
+    rows: dict[Ref, list[DeploymentRow]] = {}  # each service's own, newest first
     rows_at: dict[Ref, float] = {}
     odd: dict[Ref | None, list[OddRow]] = {}  # None: whose they are is not known
     jobs: list[JobRow] = []
@@ -179,6 +179,7 @@ class Picture:
             if (ref := self._owner(row)) is not None:
                 found.setdefault(ref, []).append(row)
         known = self.known
+        found = {ref: decode.own_rows(each) for ref, each in found.items()}
         younger = {ref: known.rows[ref] for ref, at in known.rows_at.items() if at > began and ref in known.rows}
         known.rows = {**found, **younger}
         odd: dict[Ref | None, list[OddRow]] = {}
@@ -209,13 +210,13 @@ class Picture:
             rows = await self._api.rows("deployment.all", DeploymentRow, applicationId=id_)
         else:
             return []
-        self.known.rows[service] = rows.items
+        own = self.known.rows[service] = decode.own_rows(rows.items)
         self.known.rows_at[service] = self._clock.monotonic()
         self.known.odd.pop(service, None)
         if rows.odd:
             self.known.odd[service] = _odd(rows.odd)
         self._tell_odd_rows()
-        return rows.items
+        return own
 
     async def read_service(self, ref: Ref) -> None:
         """Read its row, its containers and its tasks as they are now: what an action did to it shows there alone."""
@@ -245,7 +246,7 @@ class Picture:
         """The newest that went well, and the one that serves."""
         if ref not in self.known.services:
             return ()
-        own = decode.own_rows(self.known.rows.get(ref, []))
+        own = self.known.rows.get(ref, [])
         newest = [row.deployment_id for row in own if row.status == "done"][:1]
         serving = decode.standing(self.scene(ref), own).serving
         return (*newest, serving) if serving else tuple(newest)
@@ -264,10 +265,13 @@ class Picture:
         if version is not None and version not in self.known.versions.get(ref, {}):
             await self.read_versions(ref)
 
-    async def read_versions(self, ref: Ref) -> dict[int, str]:
-        """Return which deployment each kept image of an application is of, as far as Dokploy tells."""
+    async def read_versions(self, ref: Ref, again_s: float = _VERSIONS_S) -> dict[int, str]:
+        """Return which deployment each kept image of an application is of, as far as Dokploy tells.
+
+        It is asked again after `again_s` at the earliest.
+        """
         known, now = self.known, self._clock.monotonic()
-        if now - known.versions_at.get(ref, -_VERSIONS_S) >= _VERSIONS_S:
+        if now - known.versions_at.get(ref, float("-inf")) >= again_s:
             known.versions_at[ref] = now
             try:
                 known.versions[ref] = await runs.kept_versions(self._api, decode.split(ref)[1])
@@ -283,7 +287,7 @@ class Picture:
         scene = self.scene(ref)
         row = scene.row
         listed = self.deployments(ref)
-        stands = decode.standing(scene, decode.own_rows(self.known.rows.get(ref, [])))
+        stands = decode.standing(scene, self.known.rows.get(ref, []))
         latest = listed[0] if listed else None
         serving = next((each for each in listed if each.id == stands.serving), None)
         status, raw = decode.service_status(scene, latest, serving)
@@ -395,12 +399,12 @@ class Picture:
         return found
 
     def _newest_done(self, ref: Ref) -> DeploymentRow | None:
-        own = decode.own_rows(self.known.rows.get(ref, []))
+        own = self.known.rows.get(ref, [])
         return next((row for row in own if row.status == "done"), None)
 
     def _odd_newest(self, ref: Ref) -> str:
         """Why its newest deployment may be another one."""
-        own = decode.own_rows(self.known.rows.get(ref, []))
+        own = self.known.rows.get(ref, [])
         newest = moment(own[0].created_at) if own else None
         times = [moment(each.created_at) for each in self.known.odd.get(ref, ())]
         if any(newest is None or at is None or at >= newest for at in times):

@@ -141,7 +141,7 @@ class Timeline:
         jobs = {decode.job_id(job): job for job in await self._picture.read_queue()}
         for job in jobs.values():
             self._note(job)
-        rows = decode.own_rows(await self._picture.read_rows(service.ref))
+        rows = await self._picture.read_rows(service.ref)
         taken = {row for job, row in self._rows.items() if job != ref.id}
         free = [row for row in rows if row.deployment_id not in taken]
         if (current := jobs.get(ref.id)) is not None:
