@@ -12,7 +12,7 @@ import sys
 import click
 
 from tui import __version__
-from tui.cli.exits import Exit
+from tui.cli.exits import Exit, guard_streams
 from tui.cli.options import Common, common
 
 COMMANDS = {
@@ -65,6 +65,7 @@ def cli(context: click.Context, options: Common) -> None:
 
 def main() -> None:
     gc.set_threshold(100_000, 50, 100)  # imports make objects that stay: looking through them took 20 ms of the start
+    guard_streams()
     try:
         cli(prog_name="deckwatch")
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import click
 
 from tui.cli import output
-from tui.cli.exits import Exit, Fault, tell
+from tui.cli.exits import Exit, Fault, outlive_reader, tell
 from tui.cli.options import Common, as_json, common
 from tui.cli.session import Session, run
 from tui.engine.actions import Action
@@ -49,6 +49,7 @@ def act(
     extra: tuple[str, ...],
 ) -> None:
     """Do VERB to TARGET. TARGET may name a deployment, as in api@live."""
+    outlive_reader()
 
     async def work(session: Session) -> Exit:
         service, deployment = await _subject(session, Verb(verb), target, to)

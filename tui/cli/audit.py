@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from tui.cli import output
-from tui.cli.exits import drop_unwritable, tell
+from tui.cli.exits import tell
 from tui.cli.options import MOMENT, Common, as_json, common
 from tui.config import state_dir
 from tui.engine.audit import AuditEntry, AuditLog, to_json
@@ -22,10 +22,7 @@ def audit(options: Common, *, since: datetime | None, json: bool) -> None:
     """Every action that was asked for from here, and what became of it."""
     log = AuditLog(state_dir() / "audit.jsonl")
     entries = [entry for entry in log.read(since) if not options.accounts or entry.account in options.accounts]
-    try:
-        _print(entries, json=json)
-    except BrokenPipeError:
-        drop_unwritable()
+    _print(entries, json=json)
     if log.skipped:
         tell(f"deckwatch: {log.skipped} lines of {log.path} cannot be read and were left out.")
 

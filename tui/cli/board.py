@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import diagnostics
-from tui.cli.exits import Exit, Fault, drop_unwritable, tell
+from tui.cli.exits import Exit, Fault, tell
 from tui.cli.options import Common, common
 from tui.config import LogsConfig, UiConfig, config_path, state_dir
 
@@ -159,7 +159,4 @@ def _run(engine: Callable[[], Engine], ui: UiConfig, keys: Mapping[str, tuple[st
         tell(f"deckwatch: the installation is not whole: {error}")
         return Exit.FAULT
 
-    try:
-        return run(engine, ui=ui, terminal=terminal, keys=keys, state_dir=folder, config_path=str(config_path()))
-    finally:
-        drop_unwritable()
+    return run(engine, ui=ui, terminal=terminal, keys=keys, state_dir=folder, config_path=str(config_path()))

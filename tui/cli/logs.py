@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import click
 from msgspec.structs import replace
 
-from tui.cli.exits import Exit, Fault, tell
+from tui.cli.exits import Exit, Fault, Unheard, tell
 from tui.cli.log_print import Printer, Stream
 from tui.cli.options import MOMENT, Common, as_json, common
 from tui.cli.session import Session, run
@@ -192,7 +192,7 @@ async def _follow(session: Session, streams: Sequence[Stream], printer: Printer,
                 task.cancel()
         merged.flush()
     except BaseExceptionGroup as failed:
-        error: BaseException = failed.subgroup((BrokenPipeError, Fault)) or failed
+        error: BaseException = failed.subgroup(Fault) or failed
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
         raise error from None
@@ -239,14 +239,14 @@ class _Merged:
 
 
 async def _reader_leaves(clock: Clock) -> None:
-    """Raises BrokenPipeError soon after the pipe's reader left, even when there is nothing to write."""
+    """Raises Unheard soon after the pipe's reader left, even when there is nothing to write."""
     if not stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode):
         return
     pipe = select.poll()
     pipe.register(sys.stdout.fileno(), 0)
     while not any(event & (select.POLLERR | select.POLLHUP) for _, event in pipe.poll(0)):
         await clock.sleep(READER_S)
-    raise BrokenPipeError
+    raise Unheard(BrokenPipeError())
 
 
 async def _go_on(session: Session, stream: Stream, merged: _Merged, began: datetime) -> None:

@@ -32,8 +32,7 @@ def emit(row: Json) -> None:
 
 def line(text: str) -> None:
     """One line for a person, out at once."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 

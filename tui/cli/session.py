@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tui.cli import diagnostics
 from tui.cli.accounts import account
-from tui.cli.exits import Exit, Fault, drop_unwritable, tell
+from tui.cli.exits import Exit, Fault, tell
 from tui.cli.options import Common
 from tui.config import Config, state_dir
 from tui.engine.audit import AuditLog
@@ -152,9 +152,6 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
     notes = Notes(folder and folder / "notes.jsonl")
     try:
         code = asyncio.run(_within(config, audit, notes, common.read_only, work))
-    except BrokenPipeError:  # `| head` has read enough
-        drop_unwritable()
-        code = Exit.DONE
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     sys.exit(code)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import fields
 
 from tui.cli import output
-from tui.cli.exits import Exit, Fault, tell
+from tui.cli.exits import Exit, Fault, outlive_reader, tell
 from tui.cli.keymap import by_id, name
 from tui.cli.options import Common, as_json, common
 from tui.config import AccountConfig, Config, config_path
@@ -87,6 +87,7 @@ def config() -> None:
 @common
 def init(options: Common) -> None:
     """Write a commented file, readable by you alone."""
+    outlive_reader()
     path = _path(options)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -97,7 +98,7 @@ def init(options: Common) -> None:
         raise Fault(f"{path} cannot be written: {error.strerror}.", Exit.FAULT) from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(TEMPLATE)
-    click.echo(path)
+    output.line(str(path))
 
 
 @config.command()
@@ -106,14 +107,14 @@ def show(options: Common) -> None:
     """The configuration as it is understood, secrets masked."""
     found = options.load()
     tell(f"# {found.path or 'from the environment; there is no file'}")
-    click.echo(_toml(found), nl=False)
+    output.line(_toml(found).rstrip())
 
 
 @config.command("path")
 @common
 def path_(options: Common) -> None:
     """Where the file is, or would be."""
-    click.echo(_path(options))
+    output.line(str(_path(options)))
 
 
 @config.command()
@@ -122,7 +123,7 @@ def validate(options: Common) -> None:
     """Whether the file can be used; exit code 2 and the line when not."""
     found = options.load()
     names = ", ".join(account.name for account in found.accounts) or "none"
-    click.echo(f"{found.path or 'the environment'}: good. Accounts: {names}.")
+    output.line(f"{found.path or 'the environment'}: good. Accounts: {names}.")
 
 
 @click.command()
@@ -161,7 +162,7 @@ def completions(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None  # the choices are those that click has
     root = context.find_root()
-    click.echo(kind(root.command, {}, "deckwatch", "_DECKWATCH_COMPLETE").source())
+    output.line(kind(root.command, {}, "deckwatch", "_DECKWATCH_COMPLETE").source())
 
 
 def _path(options: Common) -> Path:

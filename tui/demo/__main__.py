@@ -49,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = _write_config(Path(folder), addresses)
         announced: dict[str, object] = dict.fromkeys(PLATFORMS)
         announced |= {platform: asdict(one) for platform, one in addresses.items()}
-        sys.stdout.write(json.dumps({**announced, "config": str(config)}) + "\n")
-        sys.stdout.flush()
+        _announce(json.dumps({**announced, "config": str(config)}))
 
         async def run() -> None:
             stopped = asyncio.Event()
@@ -64,6 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         asyncio.run(run())
     return 0
+
+
+def _announce(line: str) -> None:
+    """Write the first line, unbuffered: what stays in a buffer fails once more at the interpreter's end."""
+    try:
+        os.write(1, f"{line}\n".encode())
+    except OSError as error:
+        sys.exit(f"The addresses cannot be written to stdout: {error.strerror}.")
 
 
 async def _watch_stdin(stopped: asyncio.Event) -> None:
