@@ -13,11 +13,11 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from tests.entities import NOW, deployment, service
+from tests.entities import NOW, deployment, ref, service
 from tests.scripted import ScriptedProvider
 from tui.model.action import Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
-from tui.model.entities import Deployment, Kind, Page, Ref, Service, Snapshot
+from tui.model.entities import Deployment, Kind, Page, Ref, Revision, Service, Snapshot
 from tui.model.errors import Forbidden, OutcomeUnknown, Refused, Unreachable
 from tui.model.log import Cursor, HttpRequest, Level, LogEntry, LogGap, LogKind, LogLine, LogSource
 from tui.model.log_filter import LogFilter
@@ -41,6 +41,7 @@ class StoryProvider(ScriptedProvider):
         self.broke = False
         live = deployment("api-3", service="api", account=account, message="feat: the cart")
         failed = deployment("api-4", Status.FAILED, service="api", account=account, ago_s=60)
+        failed = replace(failed, revision=Revision("f00dcafe" * 5, "main", "fix: the pump", "bob"))
         removed = deployment("api-2", Status.REMOVED, service="api", account=account, ago_s=9000)
         lost = deployment(
             "api-1", Status.REMOVED, service="api", account=account, ago_s=90000, not_now={Verb.ROLLBACK: "gone"}
@@ -49,7 +50,13 @@ class StoryProvider(ScriptedProvider):
         staged = service("api", environment="staging", account=account)
         staged = replace(staged, ref=Ref(account, Kind.SERVICE, "api-staging"))
         worker = service("worker", Status.CRASHED, account=account)
-        self.services = [api, staged, worker]
+        self.services = [] if "empty" in self.words else [api, staged, worker]
+        if "doubtful" in self.words:
+            self.services[1] = replace(staged, doubt="A newer deployment of it could not be read.")
+        if "odd" in self.words:
+            self.problems = ("One row of its services could not be read.",)
+        if "unread" in self.words:
+            self.unread = (ref(Kind.ENVIRONMENT, "canary", account),)
         self.history = {api.ref: [failed, live, removed, lost]}
         self.handlers = {
             **self.handlers,
@@ -76,6 +83,8 @@ class StoryProvider(ScriptedProvider):
         if "closed" in self.words and service.name == "worker":
             raise Forbidden("This token may not read deployments.")
         page = await super().deployments(service)
+        if "odd-deployment" in self.words and service.name == "api":
+            page = replace(page, problems=("One row of its deployments could not be read.",))
         if "timeless" in self.words and service.name == "worker":
             old = deployment("w-0", Status.REMOVED, service="worker", account=self.connection.account)
             page = Page((replace(old, created_at=None, finished_at=None), *page.items))

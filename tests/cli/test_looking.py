@@ -110,6 +110,20 @@ def test_deployments_are_chosen_by_time_status_number_and_place(prod: Deckwatch)
     assert ids("production/api~3") == ["api-1"]
 
 
+def test_a_place_in_a_timeline_is_looked_for_on_every_page_of_it(deckwatch: Deckwatch) -> None:
+    deckwatch.account(words=["paged"])
+
+    def found(selector: str) -> list[str]:
+        return [row["id"] for row in deckwatch("deployments", f"production/api{selector}", "--json").rows()]
+
+    assert [found(each) for each in ("@latest", "@live", "@previous", "~3")] == [
+        ["api-4"], ["api-3"], ["api-2"], ["api-1"],
+    ]  # fmt: skip
+    beyond = deckwatch("deployments", "production/api~4")
+    assert (beyond.code, "has only 4 deployments" in beyond.err) == (2, True)
+    assert "deployment  api-2  removed" in deckwatch("act", "rollback", "production/api").err
+
+
 def _ids(ended: Ended) -> list[str]:
     return [row["id"] for row in ended.rows()]
 

@@ -17,7 +17,7 @@ from tui.model.action import Danger, Intent, Outcome, Receipt, Verb, dangerous
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import ProviderError, Refused
 from tui.model.target import acted_upon
-from tui.targets import previous_good
+from tui.targets import Selector, split
 
 _ENDS = {Outcome.ACCEPTED: Exit.DONE, Outcome.REFUSED: Exit.REFUSED, Outcome.UNKNOWN: Exit.UNKNOWN}
 
@@ -76,24 +76,43 @@ def act(
 async def _subject(session: Session, verb: Verb, target: str, to: str | None) -> tuple[Service, Deployment | None]:
     """Which service, and which of its deployments."""
     service, selector = (await session.find([target]))[0]
-    if session.failed and not target.startswith(f"{service.account}/"):
-        raise Fault(
-            f"{target!r} may also name a service of an account that could not be read.",
-            Exit.FAULT,
-            [f"Write it in full: {service.path}"],
-        )
+    _only(session, target, service)
     if selector is not None and to is not None:
         raise Fault(f"Two deployments are named: {target} and --to {to}.", Exit.USAGE)
     if selector is not None:
-        return service, await session.deployment(service, selector)
+        return service, _counted(session, service, await session.deployment(service, selector))
     if to is not None:
-        return service, await session.named_deployment(service, to)
+        named = await session.named_deployment(service, to)
+        return service, named if split(to)[1] is None else _counted(session, service, named)
     if verb is Verb.ROLLBACK:
-        good = previous_good(await session.timeline(service))
-        if good is None:
-            raise Fault(f"{service.path} has no good deployment to go back to.", Exit.REFUSED)
-        return service, good
+        good = await session.deployment(service, Selector("previous"), absent=Exit.REFUSED)
+        return service, _counted(session, service, good)
     return service, acted_upon(verb, service)
+
+
+def _only(session: Session, target: str, service: Service) -> None:
+    """Raise Fault where `target` may also name something that could not be read."""
+    name = split(target)[0]
+    of_another = session.failed and not name.startswith(f"{service.account}/")
+    in_silence = session.silent and name.casefold() not in (service.path.casefold(), str(service.ref).casefold())
+    if of_another or in_silence:
+        session.tell_unread()
+        raise Fault(
+            f"{target!r} may also name a service that could not be read.",
+            Exit.FAULT,
+            [f"Write it in full: {service.path}"],
+        )
+
+
+def _counted(session: Session, service: Service, found: Deployment) -> Deployment:
+    """Return what was found by its place in the timeline. Raises Fault where rows are missing: the place is another."""
+    if service.ref in session.torn:
+        raise Fault(
+            f"Nothing was done: some deployments of {service.path} could not be read.",
+            Exit.FAULT,
+            ["Name the deployment by its id: --to ID"],
+        )
+    return found
 
 
 async def _own_options(session: Session, service: Service, verb: Verb, extra: Sequence[str]) -> Mapping[str, str]:
@@ -123,7 +142,7 @@ def _confirm(session: Session, intent: Intent, *, yes: bool) -> None:
     if intent.deployment is not None:
         tell(f"  deployment  {_described(intent.deployment)}")
     tell(f"  does        {effect.does}")
-    for warning in effect.warnings:
+    for warning in (*effect.warnings, *((intent.service.doubt,) if intent.service.doubt else ())):
         tell(f"  careful     {warning}")
     tell(f"  request     {effect.call}")
     if yes:

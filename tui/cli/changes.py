@@ -9,7 +9,7 @@ import click
 from tui.cli import output
 from tui.cli.exits import Exit, Fault
 from tui.cli.options import Common, as_json, common
-from tui.cli.session import Session, run
+from tui.cli.session import TIMELINE, Session, run
 from tui.model.entities import Changes, Deployment, Service
 from tui.model.errors import ProviderError
 from tui.model.target import served_before
@@ -73,7 +73,12 @@ async def _by_id(session: Session, text: str) -> tuple[Service, Deployment]:
     if exact:
         names = [f"{service.path}: {one.id}" for service, one in exact]
         raise Fault(f"{text!r} names {len(exact)} deployments. Write more of the one you mean:", Exit.USAGE, names)
-    raise Fault(f"No deployment is named {text!r}.", Exit.USAGE, ["As in: deckwatch changes shop/production/api@live"])
+    sentence = f"No deployment is named {text!r}."
+    how = [
+        f"The newest {TIMELINE} deployments of each service were looked through.",
+        "Name an older one with its service: deckwatch changes shop/production/api~60",
+    ]
+    raise Fault(sentence, Exit.USAGE, how) if session.is_complete else session.not_found(sentence, how)
 
 
 def _tell(brought: Changes, service: Service, deployment: Deployment, *, json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import click
 
@@ -16,6 +17,11 @@ from tui.model.errors import ProviderError
 from tui.model.log import LogKind
 from tui.model.provider import Credential, Provider
 from tui.model.skew import SAID_S
+
+Claim = str | Literal[True] | None
+"""True: it can. A sentence: why not. None: nobody knows, because the account could not be checked."""
+
+Claims = Mapping[Verb | LogKind, Claim]
 
 
 @click.command()
@@ -34,7 +40,7 @@ def check(options: Common, *, json: bool) -> None:
             else:
                 _tell_check(session, result)
         if not json:
-            _tell_table(results)
+            _tell_table(session, results)
         return Exit.DONE if all(result.ok for result in results) else Exit.FAULT
 
     run(options, work)
@@ -52,28 +58,27 @@ class _Check:
         return self.credential is not None
 
 
-def _tell_table(results: list[_Check]) -> None:
+def _tell_table(session: Session, results: list[_Check]) -> None:
     """Every verb and every kind of log beside each other; the words to each no stand above."""
     shown = [result for result in results if result.provider is not None]
     if not shown:
         return
-
-    def cell(result: _Check, what: Verb | LogKind) -> str:
-        assert result.provider is not None
-        if isinstance(what, LogKind):
-            return "yes" if what in result.provider.log_kinds else "-"
-        denied = (result.credential.verbs or {}).get(what) if result.credential is not None else None
-        return "-" if what not in result.provider.handlers else "no" if denied else "yes"
-
     output.line("")
     output.columns(
         ("", *(result.account for result in shown)),
-        [
-            (f"{what} log" if isinstance(what, LogKind) else str(what), *(cell(result, what) for result in shown))
-            for what in (*Verb, *LogKind)
-        ],
+        [(str(verb), *(_cell(result, verb, _verbs(session, result)) for result in shown)) for verb in Verb]
+        + [(f"{kind} log", *(_cell(result, kind, _log_kinds(result)) for result in shown)) for kind in LogKind],
     )
-    output.line("yes: this account can; no: its token may not; -: the platform has no such thing")
+    unknown = "" if all(result.ok for result in shown) else "; ?: not known"
+    output.line(f"yes: this account can; no: it may not, as said above; -: the platform has no such thing{unknown}")
+
+
+def _cell(result: _Check, what: Verb | LogKind, claims: Claims) -> str:
+    assert result.provider is not None
+    if what in result.provider.lacks:
+        return "-"
+    claim = claims[what]
+    return "?" if claim is None else "yes" if claim is True else "no"
 
 
 async def _checked(session: Session, name: str) -> _Check:
@@ -94,30 +99,31 @@ def _clear_text(session: Session, name: str) -> tuple[str, ...]:
     return (f"The token goes over the network in the clear: {url} is not https.",)
 
 
-def _verbs(session: Session, result: _Check) -> dict[str, str | None]:
-    if result.provider is None:
-        return {}
-    reasons: dict[str, str | None] = {}
-    for verb in Verb:
-        if verb not in result.provider.handlers:
-            reasons[verb] = result.provider.lacks.get(verb, f"{result.provider.title} cannot {verb}.")
-        elif result.credential is None:
-            reasons[verb] = "not known: the account could not be checked"
-        elif session.engine.actions.read_only or session.read_only(result.account):
-            reasons[verb] = "read-only"
-        else:
-            reasons[verb] = (result.credential.verbs or {}).get(verb)
-    return reasons
+def _verbs(session: Session, result: _Check) -> Claims:
+    provider, credential = result.provider, result.credential
+    if provider is None:
+        return dict.fromkeys(Verb)
+
+    def claim(verb: Verb) -> Claim:
+        if verb not in provider.handlers:
+            return provider.lacks.get(verb, f"{provider.title} cannot {verb}.")
+        if session.engine.actions.read_only or session.read_only(result.account):
+            return "read-only"
+        return None if credential is None else (credential.verbs or {}).get(verb) or True
+
+    return {verb: claim(verb) for verb in Verb}
 
 
-def _log_kinds(result: _Check) -> dict[str, str | None]:
+def _log_kinds(result: _Check) -> Claims:
     provider = result.provider
     if provider is None:
-        return {}
-    return {
-        kind: None if kind in provider.log_kinds else provider.lacks.get(kind, f"{provider.title} has no {kind} log.")
+        return dict.fromkeys(LogKind)
+    missing = {
+        kind: provider.lacks.get(kind, f"{provider.title} has no {kind} log.")
         for kind in LogKind
+        if kind not in provider.log_kinds
     }
+    return {kind: missing.get(kind, True if result.ok else None) for kind in LogKind}
 
 
 def _check_json(session: Session, result: _Check) -> output.Json:
@@ -130,8 +136,8 @@ def _check_json(session: Session, result: _Check) -> output.Json:
         "ok": result.ok,
         "credential": f"{credential.kind}: {credential.sees}" if credential else None,
         "problems": list(result.problems),
-        "verbs": _or_true(_verbs(session, result)),
-        "log_kinds": _or_true(_log_kinds(result)),
+        "verbs": _verbs(session, result),
+        "log_kinds": _log_kinds(result),
         "clock_skew_s": _skew(session, result),
         "budget": {
             "limit": budget.limit,
@@ -172,13 +178,8 @@ def _skew(session: Session, result: _Check) -> float | None:
     return None if seconds is None else round(seconds, 1)
 
 
-def _can(what: str, reasons: Mapping[str, str | None]) -> list[str]:
-    if not reasons:
-        return []
-    can = [key for key, reason in reasons.items() if reason is None]
-    lines = [f"  {what:<10}  {' '.join(can) or 'nothing'}"]
-    return lines + [f"  {'':<10}  not {key}: {reason}" for key, reason in reasons.items() if reason is not None]
-
-
-def _or_true(reasons: Mapping[str, str | None]) -> dict[str, object]:
-    return {key: True if reason is None else reason for key, reason in reasons.items()}
+def _can(what: str, claims: Claims) -> list[str]:
+    can = [key for key, claim in claims.items() if claim is True]
+    said = " ".join(can) or ("not known: the account could not be checked" if None in claims.values() else "nothing")
+    lines = [f"  {what:<10}  {said}"]
+    return lines + [f"  {'':<10}  not {key}: {claim}" for key, claim in claims.items() if isinstance(claim, str)]

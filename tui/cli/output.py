@@ -36,6 +36,11 @@ def line(text: str) -> None:
     sys.stdout.flush()
 
 
+def status(service: Service) -> Status:
+    """Return its own status; what is up but in doubt is unknown."""
+    return Status.UNKNOWN if service.doubt and service.status.up else service.status
+
+
 def utc(at: datetime | None) -> datetime | None:
     return at.astimezone(UTC) if at else None
 
@@ -57,7 +62,7 @@ def service_json(
         "project": service.project_name,
         "environment": service.environment_name,
         "name": service.name,
-        "status": service.status,
+        "status": status(service),
         "status_raw": service.status_raw,
         "url": service.url,
         "replicas": service.replicas,
@@ -69,6 +74,7 @@ def service_json(
         ],
         "observed_at": utc(observed_at),
         "stale_s": round(stale_s, 1),
+        **({"doubt": service.doubt} if service.doubt else {}),
     }
 
 

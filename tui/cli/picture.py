@@ -41,7 +41,7 @@ def services(options: Common, *, json: bool) -> None:
                 [_service_row(service, session.engine.now(service.account)) for service in found],
                 [service.status for service in found],
             )
-        elif not session.failed:
+        elif session.is_complete:
             tell("deckwatch: the accounts have no services.")
         return session.exit
 
@@ -182,6 +182,7 @@ async def _of_service(session: Session, service: Service, wanted: _Wanted) -> As
         page = await provider.deployments(
             service, before, PAGE if wanted.at_most is None else min(PAGE, wanted.at_most)
         )
+        session.lost_rows(service, page.problems)
         for deployment in page.items:
             if deployment.ref not in seen and wanted.holds(deployment):
                 matching += _made(deployment) is not None
@@ -206,8 +207,11 @@ def _print_deployments(session: Session, found: list[tuple[Service, Deployment]]
             [_deployment_row(service, deployment, now(service.account)) for service, deployment in found],
             [deployment.status for _, deployment in found],
         )
-    elif not session.failed:
+    elif session.is_complete:
         tell("deckwatch: no deployments match.")
+    else:
+        session.partial = True
+        tell("deckwatch: no deployments match in what could be read.")
 
 
 def _made(deployment: Deployment) -> datetime | None:
@@ -228,13 +232,17 @@ def _service_json(session: Session, service: Service) -> output.Json:
 
 
 def _service_row(service: Service, now: datetime) -> tuple[str, ...]:
-    status = output.status_word(service.status, service.status_raw)
+    """What serves, and beside it the newest deployment where that is another one."""
     newest, live = service.latest, service.live
-    if newest and newest.status.in_flight and live and live.ref != newest.ref:
-        status = f"{status}, next {output.status_word(newest.status, '')}"
-    shown = newest or live
-    made = output.age(shown.created_at, now) if shown else "-"
-    return (service.path, status, made, *_revision(shown))
+    status = output.status_word(output.status(service), service.status_raw)
+    shown = live or newest
+    revision, author, what = _revision(shown)
+    if newest and live and newest.ref != live.ref:
+        status = f"{status}, newest {output.status_word(newest.status, '')}"
+        if (other := _revision(newest)[0]) not in (revision, "-"):
+            revision = f"{revision}, newest {other}"
+    made = output.age(_made(shown), now) if shown else "-"
+    return (service.path, status, made, revision, author, what)
 
 
 def _deployment_row(service: Service, deployment: Deployment, now: datetime) -> tuple[str, ...]:

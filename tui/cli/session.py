@@ -14,8 +14,9 @@ from tui.cli.options import Common
 from tui.config import Config, state_dir
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Engine
+from tui.engine.history import PAGES
 from tui.engine.notes import Notes
-from tui.model.entities import Deployment, Kind, Ref, Service
+from tui.model.entities import Deployment, Kind, Ref, Service, Snapshot
 from tui.model.errors import ProviderError
 from tui.model.provider import PRIORITY, Priority, Provider
 from tui.targets import Selector, TargetError, find_deployment, find_service, select, split
@@ -29,7 +30,10 @@ class Session:
         self.engine = engine
         self.failed: dict[str, ProviderError] = {}
         self.warnings: list[str] = []
-        self.partial = False  # something of an account could not be read
+        self.partial = False  # something that was asked for could not be read
+        self.unread: dict[str, tuple[str, ...]] = {}  # by account: what its picture lacks, in sentences
+        self.silent: set[Ref] = set()  # environments that exist and did not answer
+        self.torn: set[Ref] = set()  # services with deployments that could not be read
 
     def now(self) -> datetime:
         return self.engine.clock.now()
@@ -60,10 +64,23 @@ class Session:
     def exit(self) -> Exit:
         return Exit.FAULT if self.failed or self.partial else Exit.DONE
 
-    async def services(self, accounts: Sequence[str] | None = None, *, whole: bool = False) -> tuple[Service, ...]:
-        """A new picture of these accounts, or of all. What cannot be read is told, and in `failed`.
+    @property
+    def is_complete(self) -> bool:
+        """Everything was read: only then "none" is an answer."""
+        return not (self.failed or self.partial or self.unread)
 
-        `whole`: the picture itself is wanted, so what it leaves out is told too.
+    def tell_unread(self) -> None:
+        """Say what the pictures lack. What failed altogether was said when it did."""
+        for name, sentences in self.unread.items():
+            for sentence in sentences:
+                tell(f"deckwatch: {name} ({self.title(name)}): {sentence}")
+
+    async def services(self, accounts: Sequence[str] | None = None, *, whole: bool = False) -> tuple[Service, ...]:
+        """Take a new picture of these accounts, or of all. What cannot be read is in `failed`, which is told, and in
+        `unread`.
+
+        `whole`: the picture itself is wanted. What it lacks is told, and an environment that did not answer or a
+        service in doubt costs the command its good exit code; what the token may never see does not.
         """
 
         async def take(name: str) -> None:
@@ -71,15 +88,27 @@ class Session:
                 snapshot = await self.engine.snapshot(name)
             except ProviderError as error:
                 self.fault(name, error)
-            else:
-                for problem in snapshot.problems if whole else ():
-                    tell(f"deckwatch: {name} ({self.title(name)}): {problem}")
+                return
+            if not snapshot.is_complete:
+                self.unread[name] = _unread(snapshot)
+                self.silent.update(snapshot.unread)
 
         chosen = [name for name in self.engine.store.accounts if accounts is None or name in accounts]
         async with asyncio.TaskGroup() as group:
             for name in chosen:
                 group.create_task(take(name))
-        return tuple(service for service in self.engine.store.services() if service.account in chosen)
+        services = tuple(service for service in self.engine.store.services() if service.account in chosen)
+        if whole:
+            self._tell_whole(services)
+        return services
+
+    def _tell_whole(self, services: Sequence[Service]) -> None:
+        self.tell_unread()
+        self.partial |= bool(self.silent) or (not services and bool(self.unread))
+        for service in services:
+            if service.doubt:
+                self.warn(f"{service.path}: {service.doubt}")
+                self.partial = True
 
     async def find(self, targets: Sequence[str]) -> list[tuple[Service, Selector | None]]:
         """The services these TARGETs name, and the deployment of theirs that is meant. Raises Fault with exit code 2.
@@ -94,23 +123,51 @@ class Session:
             try:
                 found.append((find_service(name, services), selector))
             except TargetError as error:
-                if self.failed and not error.ambiguous:
-                    raise Fault(f"Not all accounts could be read. {error}", Exit.FAULT, error.candidates) from None
-                raise Fault(str(error), Exit.USAGE, error.candidates) from None
+                if error.ambiguous or self.is_complete:
+                    raise Fault(str(error), Exit.USAGE, error.candidates) from None
+                raise self.not_found(str(error), error.candidates) from None
         return found
+
+    def not_found(self, sentence: str, lines: Sequence[str] = ()) -> Fault:
+        """Return how the command ends that looked for something in an incomplete picture."""
+        self.tell_unread()
+        return Fault(f"Not everything could be read. {sentence}", Exit.FAULT, lines)
 
     async def provider(self, service: Service) -> Provider:
         return await self.engine.provider(service.account)
 
     async def timeline(self, service: Service) -> tuple[Deployment, ...]:
         provider = await self.provider(service)
-        return (await provider.deployments(service, limit=TIMELINE)).items
+        page = await provider.deployments(service, limit=TIMELINE)
+        self.lost_rows(service, page.problems)
+        return page.items
 
-    async def deployment(self, service: Service, selector: Selector) -> Deployment:
-        try:
-            return select(selector, await self.timeline(service))
-        except TargetError as error:
-            raise Fault(f"{service.path}{selector}: {error}", Exit.USAGE, error.candidates) from None
+    def lost_rows(self, service: Service, problems: Sequence[str]) -> None:
+        """Tell which deployments of a page could not be read."""
+        for problem in problems:
+            self.warn(f"{service.path}: {problem}")
+            self.partial = True
+            self.torn.add(service.ref)
+
+    async def deployment(self, service: Service, selector: Selector, absent: Exit = Exit.USAGE) -> Deployment:
+        """Read the timeline as far back as the one that `selector` means. Raises Fault, with `absent` where there is
+        none."""
+        provider = await self.provider(service)
+        timeline: list[Deployment] = []
+        before: str | None = None
+        for _ in range(PAGES):
+            page = await provider.deployments(service, before, TIMELINE)
+            self.lost_rows(service, page.problems)
+            timeline += page.items
+            before = page.next
+            if before is None or selector.word == "latest" or _holds_live(service, timeline):
+                try:
+                    return select(selector, timeline)
+                except TargetError as error:
+                    if before is None:
+                        code = Exit.FAULT if service.ref in self.torn else absent
+                        raise Fault(f"{service.path}{selector}: {error}", code, error.candidates) from None
+        raise Fault(f"{service.path}{selector} is not among its newest {len(timeline)} deployments.", Exit.FAULT)
 
     async def named_deployment(self, service: Service, text: str) -> Deployment:
         """`text` is an id or its beginning, `@previous`, `~2`, or `TARGET@previous` for the very same service."""
@@ -125,7 +182,8 @@ class Session:
         except TargetError as error:
             if timeline and len(timeline) >= TIMELINE:  # an old one, beyond the page
                 return await (await self.provider(service)).deployment(_ref(service, text), service)
-            raise Fault(f"{service.path}: {error}", Exit.USAGE, error.candidates) from None
+            code = Exit.FAULT if service.ref in self.torn else Exit.USAGE
+            raise Fault(f"{service.path}: {error}", code, error.candidates) from None
 
     def _same(self, name: str, service: Service) -> None:
         try:
@@ -172,6 +230,19 @@ async def _within(
             return await work(Session(config, engine))
         except ProviderError as error:
             raise Fault(str(error)) from None
+
+
+def _holds_live(service: Service, timeline: Sequence[Deployment]) -> bool:
+    """False while what serves is further back: until then "live" and "before the live one" are not decided."""
+    return service.live is None or any(each.ref == service.live.ref for each in timeline)
+
+
+def _unread(snapshot: Snapshot) -> tuple[str, ...]:
+    """Sentences about everything that the picture lacks; providers need not have one for each silent environment."""
+    names = {environment.ref: environment.name for environment in snapshot.environments}
+    silent = [names.get(ref, ref.id) for ref in snapshot.unread]
+    told = [name for name in silent if any(name in problem for problem in snapshot.problems)]
+    return (*snapshot.problems, *(f"{name} could not be read." for name in silent if name not in told))
 
 
 def _account_of(target: str, accounts: Collection[str]) -> str | None:
