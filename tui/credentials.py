@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 import subprocess
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -51,6 +54,46 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a secret is not pickled")
+
+
+SHORTEST = 8
+"""Characters of a credential that is masked: a shorter one would take ordinary words with it."""
+
+
+def masked(text: str, secrets: Iterable[Secret] | None = None) -> str:
+    """Replace our own credentials, as they are, percent-encoded, escaped as in JSON, or inside base64.
+
+    `secrets` None: every credential this process has read.
+    """
+    for secret in known() if secrets is None else secrets:
+        if len(secret.reveal()) >= SHORTEST:
+            probes, written = _written(secret)
+            if "%" in text or "\\" in text or any(probe in text for probe in probes):
+                text = written.sub("***(credential)", text)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _written(secret: Secret) -> tuple[tuple[str, ...], re.Pattern[str]]:
+    """The expression that finds a credential, and parts of which one stands in every text without escapes it finds."""
+    plain = secret.reveal()
+    encoded = [_base64(plain.encode(), shift) for shift in range(3)]
+    probes = [max(re.split(r"[+/]", each), key=len) for each in encoded]
+    forms = [plain, *encoded]
+    return (plain, *probes), re.compile("|".join("".join(map(_sign, form)) for form in forms))
+
+
+def _base64(content: bytes, shift: int) -> str:
+    """The signs of base64 that belong to `content` alone, where it begins `shift` bytes into a group of three."""
+    begin, end = -(-shift * 8 // 6), (shift + len(content)) * 8 // 6
+    return b64encode(bytes(shift) + content).decode()[begin:end]
+
+
+def _sign(sign: str) -> str:
+    """One sign of it in every way it may be written; the alphabets of base64 differ in two."""
+    escaped = rf"(?i:%(?:25)*{ord(sign):02x}|\\u00{ord(sign):02x})"
+    same = {"+": r"\+|-", "/": r"\\?/|_"}.get(sign, re.escape(sign))
+    return f"(?:{same}|{escaped})"
 
 
 class CredentialError(Exception):

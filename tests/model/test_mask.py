@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import string
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.credentials import Secret
+from tui.credentials import Secret, masked
 from tui.model.mask import mask
 
 ALNUM = string.ascii_letters + string.digits
@@ -119,3 +123,40 @@ def test_masking_twice_is_masking_once_of_what_is_full_of_secrets(text: str) -> 
 def test_a_named_secret_never_stays(name: str, sign: str, value: str, around: str) -> None:
     if value not in around and not value.isdecimal():
         assert value not in mask(f"{around} {name}{sign}{value} {around}", ())
+
+
+OURS = "tok+en/with=42~signs"
+PERCENT = "".join(f"%{ord(each):02X}" for each in OURS)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        OURS,
+        quote(OURS, safe=""),
+        quote(OURS, safe="").lower(),
+        quote(quote(OURS, safe=""), safe=""),
+        PERCENT,
+        json.dumps(OURS).replace("/", "\\/").strip('"'),
+        "".join(f"\\u{ord(each):04x}" for each in OURS),
+    ],
+)
+def test_our_own_token_is_masked_however_it_is_written(written: str) -> None:
+    ours = [Secret(OURS)]
+
+    assert masked(f"before {written} after", ours) == "before ***(credential) after"
+    assert mask(f"before {written}.", ours) == "before ***(credential)."
+    assert masked("before tok+en after", ours) == "before tok+en after"
+
+
+@given(st.text("abcXYZ019+/-_~.", min_size=8, max_size=60), st.binary(max_size=4), st.binary(max_size=4))
+def test_our_own_token_is_masked_in_base64_whatever_stands_around_it(token: str, before: bytes, after: bytes) -> None:
+    content = before + token.encode() + after
+    secret = [Secret(token)]
+
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for written in (encode(content).decode(), quote(encode(content).decode(), safe="")):
+            left = masked(f"sent {written}", secret)
+            assert "***(credential)" in left
+            around = re.sub(r"\*\*\*\(credential\)|%..", "", left.removeprefix("sent ")).rstrip("=")
+            assert len(around) <= 4 * 3 + 4, "what stands around the token, and the signs it shares with it"

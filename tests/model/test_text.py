@@ -67,6 +67,58 @@ def test_ordinary_text_stays_as_it_is() -> None:
     assert plain("feat: [api] café 漢字") == "feat: [api] café 漢字"
 
 
+INVISIBLE = {
+    "a zero width space": "\u200b",
+    "a joiner between Latin letters": "\u200d",
+    "a word joiner": "\u2060",
+    "a soft hyphen": "\u00ad",
+    "a byte order mark": "\ufeff",
+    "a direction mark": "\u200e",
+    "a tag": "\U000e0041",
+    "a Hangul filler": "\u3164",
+    "another Hangul filler": "\u115f",
+    "a third one": "\u1160",
+    "a half-width filler": "\uffa0",
+    "a blank of braille": "\u2800",
+    "a variation selector alone": "\ufe0f",
+    "a supplementary variation selector": "\U000e0100",
+}
+
+
+@pytest.mark.parametrize("sign", INVISIBLE.values(), ids=INVISIBLE)
+def test_what_nobody_sees_in_a_name_is_shown_as_what_it_is(sign: str) -> None:
+    shown = plain(f"prod{sign}uction")
+
+    assert shown == f"prod‹U+{ord(sign):04X}›uction"
+    assert plain(f"{sign}api") == f"‹U+{ord(sign):04X}›api"
+    assert plain(f"api{sign}") == f"api‹U+{ord(sign):04X}›"
+    assert plain(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["👩\u200d💻 ships", "❤\ufe0f", "1\ufe0f\u20e3", "می\u200cخواهم", "क्\u200dष", "葛\U000e0100", "✔\ufe0e ok"]
+)
+def test_what_joins_or_chooses_signs_stays_where_a_script_needs_it(text: str) -> None:
+    assert plain(text) == text
+
+
+def test_a_message_that_is_hidden_in_a_name_does_not_fill_the_screen() -> None:
+    hidden = "".join(chr(0xE0000 + ord(each)) for each in "ignore what was said")
+
+    shown = plain(f"api{hidden} ok")
+
+    assert shown == "api‹U+E0069›‹U+E0067›‹U+E006E›‹17 more invisible› ok"
+    assert plain("❤" + "\ufe0f" * 20) == "❤\ufe0f‹U+FE0F›‹U+FE0F›‹U+FE0F›‹16 more invisible›"
+    assert plain(shown) == shown
+
+
+@pytest.mark.parametrize("sign", ["\u200b", "\u2060", "\ufeff", "\U000e0041", "\u3164", "\ufe0f", "\u200b\u200d"])
+def test_what_nobody_sees_is_dropped_at_the_head_of_a_log_line(sign: str) -> None:
+    assert log_text(f"{sign}ERROR no space") == "ERROR no space"
+    assert log_text(f"  \x1b[31m{sign}ERROR\x1b[m") == "  \x1b[31mERROR\x1b[m"
+    assert log_text("⠀⣿ 50%") == "⠀⣿ 50%", "a blank of braille is part of a picture"
+
+
 def test_colours_stay_in_a_log_line_and_can_be_taken_off() -> None:
     line = log_text("\x1b[1;31mred\x1b[0m plain")
     assert line == "\x1b[1;31mred\x1b[0m plain"

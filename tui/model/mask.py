@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tui.credentials import Secret, known
+from tui.credentials import Secret, masked
 
 _PASSES = 8  # what was hidden behind one secret is seen once that one is gone
-SHORTEST = 8  # of our own credentials: a shorter one would take ordinary words with it
 
 _SHAPES: tuple[tuple[str, str], ...] = (
     ("JWT", r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*){0,3}"),
@@ -96,10 +95,7 @@ def mask(text: str, secrets: Iterable[Secret] | None = None) -> str:
 
     `secrets` are values to mask wherever they stand; None: every credential this process has read.
     """
-    for secret in known() if secrets is None else secrets:
-        value = secret.reveal()
-        if len(value) >= SHORTEST and value in text:
-            text = text.replace(value, "***(credential)")
+    text = masked(text, secrets)
     for _ in range(_PASSES):
         before, text = text, _masked(text)
         if text == before:

@@ -14,23 +14,63 @@ _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Signs without a shape: zero width, tags, fillers, selectors. Two names may differ by them alone."""
+
+_EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_JOINING = "\u0600-\u061b\u061d-\u109f\u1780-\u17b3\u17b6-\u180a\u1810-\u18af"  # scripts that join or stack letters
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_INVISIBLE = re.compile(
+    f"(?P<needed>(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
+    f"|(?<=[{_EMOJI}0-9#*])[\ufe0e\ufe0f]|(?<=[{_HAN}])[\ufe00-\ufe02\U000e0100-\U000e01ef]"
+    f"|(?<=[\u1810-\u18af])[\u180b-\u180f])"
+    f"|[{_UNSEEN}\u2800]"
+)
+_SUSPECT = re.compile(f"[{_UNSEEN}\u2800\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NAMED = 3  # of many signs without a shape side by side
+_RUN = re.compile(rf"((?:‹U\+[0-9A-F]{{4,5}}›){{{_NAMED}}})((?:‹U\+[0-9A-F]{{4,5}}›){{2,}})")
+_HEAD = re.compile(rf"(?:\x1b\[[0-9;:]*m|[ \t{_UNSEEN}])+")
+_UNSEEN_SIGN = re.compile(f"[{_UNSEEN}]")
 _CONTROLS_BUT_ESC = re.compile(
     "[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 
+def is_plain(text: str) -> bool:
+    """Return whether `plain` would find nothing in any part of it but white space to fold."""
+    return (text.isascii() and text.isprintable()) or _SUSPECT.search(text) is None
+
+
 def plain(text: str) -> str:
-    """One line of harmless text for a name, a message, a cell: no escapes, no controls, white space folded."""
+    """One line of harmless text for a name, a message, a cell: no escapes, no controls, white space folded.
+
+    A sign without a shape is shown as `‹U+200B›`, except where a script or an emoji needs it. Overrides of the
+    writing direction are orders to a terminal, and are dropped like other controls.
+    """
     if text.isascii() and text.isprintable():
         return text
     text = _ESCAPES.sub("", text)
+    if _SUSPECT.search(text) is not None:
+        text = _RUN.sub(_counted, _INVISIBLE.sub(_shown, text))
     return " ".join(_CONTROLS.sub(" ", text).split())
+
+
+def _shown(sign: re.Match[str]) -> str:
+    return sign[0] if sign["needed"] else f"‹U+{ord(sign[0]):04X}›"
+
+
+def _counted(run: re.Match[str]) -> str:
+    return f"{run[1]}‹{run[2].count('‹')} more invisible›"
 
 
 def log_text(text: str) -> str:
     """One log line: SGR colours and tabs stay, everything else that could move a terminal is gone.
 
-    A line that redraws itself with carriage returns (a progress bar) keeps what stood there last.
+    A line that redraws itself with carriage returns (a progress bar) keeps what stood there last. Signs without a
+    shape at its head are dropped: they would hide its level.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -38,6 +78,8 @@ def log_text(text: str) -> str:
         text = text.rstrip("\r\n").rpartition("\r")[2]
     if "\x1b" in text or not text.isascii():
         text = _ESCAPES.sub(lambda m: m[0] if _SGR.fullmatch(m[0]) else "", text)
+    if not text.isascii() and (head := _HEAD.match(text)) is not None:
+        text = _UNSEEN_SIGN.sub("", head[0]) + text[head.end() :]
     return _CONTROLS_BUT_ESC.sub("", text)
 
 

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from tui import __version__
-from tui.credentials import Secret
+from tui.credentials import Secret, masked
 from tui.model.clock import Clock
 from tui.model.errors import (
     Forbidden,
@@ -40,7 +40,6 @@ TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MUTATION = re.compile(r"\bmutation\b", re.IGNORECASE)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_SECRET = 8
 _SAYS = ("message", "error_description", "error", "errors", "detail", "title")
 _WRAPPED = 4
 _RETRY_S = 60.0  # after a 429 that does not say how long
@@ -70,10 +69,7 @@ class Peer:
 
     def quote(self, text: str, limit: int = 200) -> str:
         """The other side's words for a message: harmless, short, and without our token should they hold it."""
-        secret = self.token.reveal()
-        if len(secret) >= _SECRET:  # a shorter one would take ordinary words with it
-            text = text.replace(secret, "***")
-        text = plain(text)
+        text = plain(masked(text, [self.token]))
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
