@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tests.clocks import FakeClock
+from tests.locking import locked
+from tui.engine import audit
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, LifeStep, to_json
 from tui.model.entities import Kind, Ref
 
@@ -117,7 +121,67 @@ def test_the_json_object_has_the_documented_keys_and_utc_times() -> None:
 
 
 def test_a_device_in_the_files_place_is_not_read() -> None:
-    assert AuditLog(Path("/dev/full")).read() == []
+    log = AuditLog(Path("/dev/full"))
+    assert (log.read(), log.problem) == ([], "The audit log /dev/full cannot be read: it is not a regular file.")
+
+
+def test_a_pipe_or_a_link_in_the_files_place_is_not_read(tmp_path: Path) -> None:
+    AuditLog(tmp_path / "theirs").append(entry())
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+    for name in ("pipe", "link"):
+        log = AuditLog(tmp_path / name)
+        assert log.read() == []
+        assert log.problem.endswith("it is not a regular file.")
+
+
+def test_lines_that_nobody_of_us_wrote_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path)
+    log.append(entry())
+    good = path.read_bytes()
+    odd = [
+        good.replace(b"2026-03-14T03:00:00Z", at)
+        for at in (b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00", b"2026-03-14T03:00:00")
+    ]
+    deep = good.rstrip(b"}\n") + b',"more":' + b"[" * 100_000 + b"}\n"
+    path.write_bytes(b"".join([*odd, deep, good]))
+    assert (log.read(), log.skipped) == ([entry()], 4)
+
+
+def test_of_a_file_that_is_too_long_the_newest_lines_are_read_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    for number in range(20):
+        log.append(entry(message=str(number)))
+    monkeypatch.setattr(audit, "READ", 3 << 10)
+    messages = [each.message for each in log.read()]
+    assert 0 < len(messages) < 20
+    assert messages == [str(number) for number in range(20 - len(messages), 20)]
+    assert log.problem.startswith("Only the newest ")
+    assert log.skipped == 0
+
+
+def test_a_file_that_another_process_keeps_locked_is_an_error_in_time(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    log.append(entry())
+    with locked(tmp_path / "audit.jsonl"), pytest.raises(TimeoutError, match="another process keeps it locked"):
+        log.append(entry())
+    assert log.read() == [entry()]
+
+
+async def test_waiting_for_the_lock_lets_everything_else_go_on(tmp_path: Path) -> None:
+    clock = FakeClock()
+    log = AuditLog(tmp_path / "audit.jsonl")
+    with locked(tmp_path / "audit.jsonl"):
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(log.unlocked(clock))
+            await clock.advance(3)
+            assert not waiting.done()
+            await clock.advance(3)
+        assert waiting.result() is False
+    assert await log.unlocked(clock) is True
 
 
 def test_what_is_read_from_the_file_is_harmless_and_whole(tmp_path: Path) -> None:

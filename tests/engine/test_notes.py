@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.entities import NOW
 from tests.scripted import FrozenClock
+from tui.engine import notes as notes_
 from tui.engine.notes import Loaded, Mark, Notes, kept_text, lines
 from tui.model.log import LogKind
 
@@ -221,3 +222,45 @@ def test_whatever_was_noted_comes_back_as_it_was(text: str, note: str, key: str,
     assert loaded.skipped == 0
     assert mine.marks() == bobs.marks()
     assert mine.acknowledgements() == bobs.acknowledgements()
+
+
+def test_a_pipe_or_a_link_in_the_files_place_is_said_and_not_read(tmp_path: Path) -> None:
+    mark(notes(tmp_path / "theirs"))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+    for name in ("pipe", "link"):
+        kept = notes(tmp_path / name)
+        assert kept.marks() == ()
+        assert kept.problem.endswith("it is not a regular file.")
+
+
+def test_of_a_file_that_is_too_long_the_newest_notes_are_read_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notes.jsonl"
+    for number in range(20):
+        mark(notes(path), f"line {number}")
+    monkeypatch.setattr(notes_, "READ", 1 << 10)
+    kept = notes(path)
+    texts = [each.text for each in kept.marks()]
+    assert 0 < len(texts) < 20
+    assert texts == [f"line {number}" for number in range(20 - len(texts), 20)]
+    mark(notes(path), "one more")
+    assert [each.text for each in kept.marks()] == [*texts, "one more"]
+    assert kept.problem.startswith("Only the newest ")
+
+
+def test_a_line_that_never_ends_is_left_out_and_what_follows_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notes.jsonl"
+    monkeypatch.setattr(notes_, "READ", 1 << 10)
+    kept = notes(path)
+    first = mark(kept)
+    with path.open("a") as file:
+        file.write("x" * 3000)
+    last = mark(notes(path), "after")
+    for _ in range(4):
+        kept.marks()
+    assert kept.marks() == (first, last)
+    assert kept.skipped >= 1

@@ -52,6 +52,7 @@ def act(
     outlive_reader()
 
     async def work(session: Session) -> Exit:
+        _need_audit(session)
         service, deployment = await _subject(session, Verb(verb), target, to)
         own = await _own_options(session, service, Verb(verb), extra)
         actions = session.engine.actions
@@ -62,6 +63,7 @@ def act(
         else:
             try:
                 _confirm(session, intent, yes=yes)
+                await _audit_free(session)
                 receipt = await actions.perform(intent)
             except Refused as error:  # before anything was sent
                 receipt = Receipt(intent, Outcome.REFUSED, session.now(), str(error))
@@ -71,6 +73,32 @@ def act(
         return await _followed(session, intent, receipt, json=json)
 
     run(options, work, records=True)
+
+
+def _need_audit(session: Session) -> None:
+    """Raise Fault where no line can be written: then nothing may be sent, today or tomorrow."""
+    audit = session.engine.audit
+    try:
+        audit.prepare()
+    except OSError as error:
+        raise Fault(
+            f"Nothing was done: the audit log {audit.path} cannot be written ({error.strerror or error}).",
+            Exit.USAGE,
+            [
+                "An action without its line in the audit log is never sent.",
+                "Make that folder writable, or name another one in XDG_STATE_HOME.",
+            ],
+        ) from None
+
+
+async def _audit_free(session: Session) -> None:
+    """Wait until nobody else writes the audit log. Raises Refused when that takes too long."""
+    try:
+        is_free = await session.engine.audit.unlocked(session.engine.clock)
+    except OSError as error:
+        raise Refused(f"Nothing was done: the audit log cannot be written ({error.strerror or error}).") from None
+    if not is_free:
+        raise Refused(f"Nothing was done: another process keeps the audit log {session.engine.audit.path} locked.")
 
 
 async def _subject(session: Session, verb: Verb, target: str, to: str | None) -> tuple[Service, Deployment | None]:

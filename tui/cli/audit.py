@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 
 import click
 
 from tui.cli import output
-from tui.cli.exits import tell
+from tui.cli.exits import Exit, tell
 from tui.cli.options import MOMENT, Common, as_json, common
-from tui.config import state_dir
+from tui.config import state_path
 from tui.engine.audit import AuditEntry, AuditLog, to_json
 from tui.model.text import plain
 
@@ -20,21 +21,25 @@ from tui.model.text import plain
 @common
 def audit(options: Common, *, since: datetime | None, json: bool) -> None:
     """Every action that was asked for from here, and what became of it."""
-    log = AuditLog(state_dir() / "audit.jsonl")
+    log = AuditLog(state_path() / "audit.jsonl")
     entries = [entry for entry in log.read(since) if not options.accounts or entry.account in options.accounts]
-    _print(entries, json=json)
+    _print(entries, json=json, is_whole=not (log.problem or log.skipped))
+    if log.problem:
+        tell(f"deckwatch: {log.problem}")
     if log.skipped:
         tell(f"deckwatch: {log.skipped} lines of {log.path} cannot be read and were left out.")
+    if log.problem:
+        sys.exit(Exit.FAULT)
 
 
-def _print(entries: list[AuditEntry], *, json: bool) -> None:
+def _print(entries: list[AuditEntry], *, json: bool, is_whole: bool) -> None:
     if json:
         for entry in entries:
             output.emit(to_json(entry))
     elif entries:
         header = ("AT", "USER", "VERB", "TARGET", "PHASE", "FROM", "TO", "STATUS", "MESSAGE", "REASON")
         output.columns(header, [_row(entry) for entry in entries])
-    else:
+    elif is_whole:
         tell("deckwatch: the audit has no entries.")
 
 

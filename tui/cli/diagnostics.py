@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
+from contextlib import suppress
 from io import TextIOWrapper
-from pathlib import Path
 
 from tui.config import state_dir
+from tui.engine import state_files
 
 LARGEST = 1_000_000  # bytes; the file before it is kept as .1
 
 
 class _File(logging.FileHandler):
-    """Made when there is something to write: a command that only looks leaves nothing behind."""
+    """Made when there is something to write: a command that only looks leaves nothing behind.
+
+    Where it cannot be made nothing is written: the fault that is to be noted must not end in another one.
+    """
 
     def __init__(self) -> None:
         super().__init__("diagnostics.log", encoding="utf-8", delay=True)
@@ -22,8 +27,12 @@ class _File(logging.FileHandler):
         if path.exists() and path.stat().st_size > LARGEST:
             path.rename(path.with_suffix(".log.1"))
         self.baseFilename = str(path)
-        Path(path).touch(mode=0o600)
-        return super()._open()
+        file = state_files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return open(file, "a", encoding="utf-8")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
 
 
 def to_file() -> None:

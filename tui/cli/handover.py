@@ -11,7 +11,7 @@ import click
 from tui.cli.exits import Exit, Fault, tell
 from tui.cli.options import MOMENT, Common, common
 from tui.cli.session import Session, run
-from tui.config import state_dir
+from tui.config import state_path
 from tui.engine.notes import Notes
 from tui.model.words import plural
 
@@ -74,7 +74,7 @@ def _load(file: BinaryIO) -> None:
     content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise Fault(f"It is larger than {LARGEST >> 20} MB: that is no hand-over.", Exit.USAGE)
-    notes = Notes(state_dir() / "notes.jsonl")
+    notes = Notes(state_path() / "notes.jsonl")
     try:
         loaded = notes.load(content.decode("utf-8", "replace"))
     except ValueError as error:

@@ -11,7 +11,7 @@ from tui.cli import diagnostics
 from tui.cli.accounts import account
 from tui.cli.exits import Exit, Fault, tell
 from tui.cli.options import Common
-from tui.config import Config, state_dir
+from tui.config import Config, state_path
 from tui.engine.audit import AuditLog
 from tui.engine.engine import Engine
 from tui.engine.history import PAGES
@@ -205,7 +205,7 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
             ["Set RAILWAY_API_TOKEN, or run: deckwatch config init", "To look around without one: deckwatch demo"],
         )
     diagnostics.to_file()
-    folder = state_dir() if records else None
+    folder = state_path() if records else None
     audit = AuditLog(folder and folder / "audit.jsonl")
     notes = Notes(folder and folder / "notes.jsonl")
     try:

@@ -11,9 +11,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tui.engine import json_lines
+from tui.engine import json_lines, state_files
+from tui.model.clock import Clock
 from tui.model.entities import Ref
 from tui.model.text import plain
+
+READ = 64 << 20  # bytes of the file's end, some 150,000 lines
+_LOOK_S = 0.1
 
 
 class ActionPhase(StrEnum):
@@ -99,13 +103,33 @@ class AuditLog:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.skipped = 0  # lines that the last read could not understand
+        self.problem = ""  # a sentence: why the last read could not read all of it
         self._memory: list[AuditEntry] = []
 
     def append(self, entry: AuditEntry) -> None:
+        """Write a line. What has happened already is worth a longer wait for the lock than what is only asked for."""
         if self.path is None:
             self._memory.append(entry)
             return
-        json_lines.append(self.path, [msgspec.json.encode(_line(entry))])
+        wait_s = json_lines.BRIEFLY_S if entry.phase is ActionPhase.ASKED else json_lines.PATIENTLY_S
+        json_lines.append(self.path, [msgspec.json.encode(_line(entry))], wait_s)
+
+    def prepare(self) -> None:
+        """Make the file where it is missing. Raises OSError where no line could be written to it."""
+        if self.path is not None:
+            json_lines.prepare(self.path)
+
+    async def unlocked(self, clock: Clock) -> bool:
+        """Wait a few seconds, without stopping the event loop, until nobody else writes. False: somebody still does.
+
+        Raises OSError where no line could be written.
+        """
+        until = clock.monotonic() + json_lines.PATIENTLY_S
+        while self.path is not None and json_lines.is_locked(self.path):
+            if clock.monotonic() >= until:
+                return False
+            await clock.sleep(_LOOK_S)
+        return True
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -119,12 +143,22 @@ class AuditLog:
         return state.st_size, state.st_mtime_ns
 
     def read(self, since: datetime | None = None) -> list[AuditEntry]:
-        """Oldest first. A torn or foreign line is skipped and counted."""
+        """Return what is on the disk, oldest first. A torn or foreign line is skipped and counted; what else could not
+        be read is in `problem`."""
         entries = self._memory if self.path is None else self._parsed(self.path)
         return [entry for entry in entries if since is None or entry.at >= since]
 
     def _parsed(self, path: Path) -> list[AuditEntry]:
-        content = path.read_bytes() if path.is_file() else b""  # not there yet; or a device, which may have no end
+        self.problem, content = "", b""
+        try:
+            content, is_cut = state_files.read_end(path, READ)
+        except FileNotFoundError:
+            is_cut = False
+        except OSError as error:
+            self.problem, is_cut = f"The audit log {path} cannot be read: {error.strerror or error}.", False
+        if is_cut:
+            self.problem = f"Only the newest {READ >> 20} MB of the audit log {path} were read."
+            content = content.partition(b"\n")[2]
         decoder = msgspec.json.Decoder(_Line)
         entries, self.skipped = json_lines.decoded(content, lambda raw: _entry(decoder.decode(raw)))
         return entries
@@ -173,10 +207,10 @@ def _line(entry: AuditEntry) -> _Line:
 
 def _entry(line: _Line) -> AuditEntry:
     """Whoever can write the file can write anything into it: what is read is harmless on a terminal."""
-    if line.type != "audit" or line.at.tzinfo is None or any(step.at.tzinfo is None for step in line.steps):
+    if line.type != "audit":
         raise ValueError(line.type)
     return AuditEntry(
-        at=line.at,
+        at=state_files.instant(line.at),
         user=plain(line.user),
         account=plain(line.account),
         verb=plain(line.verb),
@@ -195,7 +229,7 @@ def _entry(line: _Line) -> AuditEntry:
         before=_ref(line.before),
         newest=_ref(line.newest),
         session=plain(line.session),
-        steps=tuple(LifeStep(step.at, plain(step.what)) for step in line.steps),
+        steps=tuple(LifeStep(state_files.instant(step.at), plain(step.what)) for step in line.steps),
     )
 
 

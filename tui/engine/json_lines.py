@@ -5,25 +5,33 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 
+BRIEFLY_S = 0.25
+"""How long a lock is waited for where the event loop waits too: an append takes a few milliseconds."""
 
-def append(path: Path, lines: Sequence[bytes]) -> None:
+PATIENTLY_S = 5.0
+_LOOK_S = 0.01
+
+
+def append(path: Path, lines: Sequence[bytes], wait_s: float = BRIEFLY_S) -> None:
     """One write in append mode, under a lock. The lines are on the disk when it returns; OSError says they are not.
 
-    A new file is the user's alone (0600), and so is its new folder (0700).
+    A new file is the user's alone (0600), and so is its new folder (0700). TimeoutError (an OSError): somebody else
+    has kept the lock for `wait_s`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     is_new = not path.exists()
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = _open(path)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file, wait_s)
         _write_whole(file, _line_end_missing(file) + b"".join(line + b"\n" for line in lines))
         os.fsync(file)
     finally:
@@ -33,17 +41,52 @@ def append(path: Path, lines: Sequence[bytes]) -> None:
 
 
 def decoded(content: bytes, decode: Callable[[bytes], T]) -> tuple[list[T], int]:
-    """What each line says, and how many were torn or foreign: those for which `decode` raises msgspec's errors or
-    ValueError."""
+    """Return what each line says, and how many were torn or foreign: those for which `decode` raises msgspec's errors,
+    ValueError or RecursionError."""
     found, skipped = [], 0
     for raw in content.split(b"\n"):
         if not raw.strip():
             continue
         try:
             found.append(decode(raw))
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             skipped += 1
     return found, skipped
+
+
+def prepare(path: Path) -> None:
+    """Make the file where it is missing. Raises OSError where nothing could be appended to it."""
+    os.close(_open(path))
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether somebody holds the lock now. Raises OSError."""
+    file = _open(path)
+    try:
+        return not _try_lock(file)
+    finally:
+        os.close(file)
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _lock(file: int, wait_s: float) -> None:
+    until, pause = monotonic() + wait_s, threading.Event()
+    while not _try_lock(file):
+        if monotonic() >= until:
+            raise TimeoutError(errno.ETIMEDOUT, "another process keeps it locked")
+        pause.wait(_LOOK_S)
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _line_end_missing(file: int) -> bytes:

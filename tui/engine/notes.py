@@ -6,18 +6,19 @@ stands on the line whose masked text and time are its own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tui.engine import json_lines
+from tui.engine import json_lines, state_files
 from tui.engine.audit import current_user
 from tui.model.clock import Clock, SystemClock
 from tui.model.log import LogKind
@@ -113,12 +114,13 @@ class Notes:
         self._user = user
         self.version = 0
         self.skipped = 0  # lines that could not be understood
-        self.problem = ""  # why the file cannot be read
+        self.problem = ""  # a sentence: why the file, or all of it, cannot be read
         self._clock = clock or SystemClock()
         self._marks: dict[tuple[object, ...], Mark] = {}
         self._acknowledged: dict[str, Acknowledgement] = {}
-        self._read_to: int | None = None  # None: the file has not been looked at
-        self._seen = 0  # its size then; behind `_read_to` is what is torn, or is being written
+        self._cut = ""  # a sentence: what was too much to read
+        self._read_to = 0
+        self._seen = -1  # how far it was looked at; behind `_read_to` is what is torn, or is being written
         self._inode = 0
 
     @cached_property
@@ -147,31 +149,41 @@ class Notes:
         """What was appended since the last look, by us or by others. What cannot be read is in `problem`."""
         if self.path is None:
             return
-        self.problem = ""
+        self.problem = self._cut
         try:
-            stat = self.path.stat()
-            if stat.st_ino == self._inode and stat.st_size == self._seen:
+            seen = self.path.stat()
+            if seen.st_ino == self._inode and seen.st_size == self._seen:
                 return
-            with self.path.open("rb") as file:
-                if self._read_to is None or stat.st_ino != self._inode or stat.st_size < self._read_to:
-                    self._marks, self._acknowledged, self.skipped = {}, {}, 0
-                    self._inode, self._read_to = stat.st_ino, max(0, stat.st_size - READ)
-                    file.seek(self._read_to)
-                    if self._read_to:
-                        self._read_to += len(file.readline())  # the rest of a line
-                file.seek(self._read_to)
-                content = file.read(READ)
+            with os.fdopen(state_files.open_regular(self.path), "rb") as file:
+                content = self._new_in(file)
         except FileNotFoundError:
             return
         except OSError as error:
             self.problem = f"The notes in {self.path} cannot be read: {error.strerror}."
             return
-        self._seen = stat.st_size
         whole = content.rfind(b"\n") + 1  # what is torn is whole, or foreign, once the next line comes
         lines, skipped = json_lines.decoded(content[:whole], _decoded)
+        if not whole and len(content) == READ:  # no line of ours: it must not be read again and again
+            whole, skipped = READ, 1
         self.skipped += skipped
         self._read_to += whole
         self._take(lines)
+
+    def _new_in(self, file: BinaryIO) -> bytes:
+        """Read at most READ bytes after what was read before; where more was added, the rest at the next look."""
+        found = os.fstat(file.fileno())
+        if found.st_ino != self._inode or found.st_size < self._read_to:
+            self._marks, self._acknowledged, self.skipped, self._cut = {}, {}, 0, ""
+            self._inode, self._read_to = found.st_ino, max(0, found.st_size - READ)
+            file.seek(self._read_to)
+            if self._read_to:
+                self._read_to += len(file.readline(READ))  # the rest of a line
+                self._cut = f"Only the newest {READ >> 20} MB of the notes in {self.path} were read."
+        self.problem = self._cut
+        file.seek(self._read_to)
+        content = file.read(READ)
+        self._seen = self._read_to + len(content)
+        return content
 
     def _take(self, lines: Iterable[_Line]) -> None:
         oldest = self._clock.now() - KEPT
@@ -308,13 +320,11 @@ def _escaped(found: re.Match[str]) -> str:
 def _decoded(raw: bytes) -> _Line:
     """Raises ValueError. Whatever stands there is made harmless: the file may be another person's."""
     line = _DECODER.decode(raw)
-    if line.at.tzinfo is None or (line.line_at is not None and line.line_at.tzinfo is None):
-        raise ValueError("a time without its zone")
+    line.at = state_files.instant(line.at)
+    line.line_at = line.line_at and state_files.instant(line.line_at)
     needed = (line.key,) if line.type == "acknowledgement" else (line.service, line.text)
     if not all(needed) or not line.user:
         raise ValueError("something is missing")
-    line.at = line.at.astimezone(UTC)
-    line.line_at = line.line_at and line.line_at.astimezone(UTC)
     line.user, line.key = kept_text(line.user, _USER), kept_text(line.key, NAME)
     line.service, line.deployment = kept_text(line.service, NAME), kept_text(line.deployment, NAME)
     line.text, line.note, line.what = kept_text(line.text), kept_text(line.note, NOTE), kept_text(line.what, NOTE)

@@ -151,11 +151,9 @@ async def shift(
     now = engine.clock.now()
     services = engine.store.services()
     unread = [*_unread_accounts(engine), *past.unread]
-    try:
-        entries = engine.audit.read(min(since, now - UNFINISHED))
-    except OSError as error:
-        entries = []
-        unread.append(f"The audit log cannot be read: {error.strerror}.")
+    entries = engine.audit.read(min(since, now - UNFINISHED))
+    if engine.audit.problem:
+        unread.append(engine.audit.problem)
     if engine.audit.skipped:
         unread.append(f"{engine.audit.skipped} lines of the audit log are torn or foreign.")
     actions = _actions(entries, {account.name for account in engine.accounts})
