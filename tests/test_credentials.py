@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +76,101 @@ def test_a_command_that_waits_is_ended_in_time() -> None:
     said = refused(TokenSource(command=(sys.executable, "-c", "import signal; signal.pause()")), timeout_s=0.5)
 
     assert "gave no token within" in said
+
+
+def test_a_command_that_waits_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"sleep 1000 & echo $! >> {pids}; (sleep 1000; true) & echo $! >> {pids}; wait"
+
+    refused(TokenSource(command=("sh", "-c", script)), timeout_s=1.0)
+
+    for pid in pids.read_text().split():
+        assert _ends(int(pid))
+
+
+def test_a_command_that_closes_its_output_and_waits_is_ended_in_time() -> None:
+    said = refused(TokenSource(command=("sh", "-c", "echo x; exec >&-; sleep 1000")), timeout_s=0.5)
+
+    assert "gave no token within" in said
+
+
+def test_what_a_command_leaves_in_the_background_does_not_cost_its_token(tmp_path: Path) -> None:
+    """An agent that it starts keeps its output open."""
+    pid = tmp_path / "pid"
+    script = f"sleep 1000 & echo $! > {pid}; echo {TOKEN}"
+
+    try:
+        assert resolve(TokenSource(command=("sh", "-c", script)), timeout_s=20.0).reveal() == TOKEN
+        assert _is_alive(int(pid.read_text())), "it may be an agent that others use"
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("command", ["yes", "head -c 200000 /dev/zero | tr '\\0' a", "cat /dev/zero"])
+def test_a_command_that_says_too_much_is_no_token(command: str) -> None:
+    assert "more than a token" in refused(TokenSource(command=("sh", "-c", command)), timeout_s=20.0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("no-such-program", TOKEN),
+        ("sh", "-c", f"exit 3 # {TOKEN}"),
+        ("sh", "-c", f"echo two words # {TOKEN}"),
+        ("sh", "-c", f": {TOKEN}"),
+        ("sh", "-c", f"sleep 1000 # {TOKEN}"),
+        ("/dev/null", TOKEN),
+        ("/", TOKEN),
+    ],
+)
+def test_no_argument_of_a_command_is_ever_said(command: tuple[str, ...]) -> None:
+    """It may be a password."""
+    source = TokenSource(command=command)
+
+    said = refused(source, timeout_s=0.5)
+
+    assert command[0] in said
+    assert TOKEN not in str(source)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_token(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(b"\xef\xbb\xbf" + TOKEN.encode() + b"\r\n")
+    path.chmod(0o600)
+
+    assert resolve(TokenSource(file=str(path))).reveal() == TOKEN
+    assert resolve(TokenSource(env="T"), environ={"T": f"\ufeff{TOKEN}"}).reveal() == TOKEN
+
+
+def test_a_token_file_without_an_end_is_no_token(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    path.chmod(0o600)
+
+    assert "more than a token" in refused(TokenSource(file=str(path)))
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert "it is not a regular file" in refused(TokenSource(file=str(tmp_path / "pipe")))
+
+
+def test_a_home_that_nobody_knows_is_told_with_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "~nobody-of-that-name/token" in refused(TokenSource(file="~nobody-of-that-name/token"))
+
+
+def _ends(pid: int) -> bool:
+    """Wait until it has: a kill is not done when it returns."""
+    until, pause = time.monotonic() + 30.0, threading.Event()
+    while _is_alive(pid) and time.monotonic() < until:
+        pause.wait(0.01)
+    return not _is_alive(pid)
+
+
+def _is_alive(pid: int) -> bool:
+    """False for what has ended, also where nobody has waited for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_a_command_has_no_terminal_to_ask_on() -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
+import signal
 import stat
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 
 from msgspec import Struct
 
 COMMAND_TIMEOUT_S = 30.0
 KEYRING_SERVICE = "deckwatch"
+LONGEST = 65_536  # bytes of a token, and of what is in its place
+
+_LOOK_S = 0.02  # between two looks whether a command has ended
 
 
 _KNOWN: set[Secret] = set()
@@ -114,7 +121,7 @@ class TokenSource(Struct, frozen=True):
         if self.file is not None:
             return f"file {self.file}"
         if self.command is not None:
-            return f"command {shlex.join(self.command)}"
+            return f"command {self.command[0]}"  # its arguments may hold anything
         return f"keyring entry {self.keyring}"
 
 
@@ -125,7 +132,7 @@ def resolve(
     if source.env is not None:
         value = _from_environment(source.env, environ)
     elif source.file is not None:
-        value = _from_file(Path(source.file).expanduser())
+        value = _from_file(Path(os.path.expanduser(source.file)))
     elif source.command is not None:
         value = _from_command(source.command, timeout_s)
     else:
@@ -134,10 +141,10 @@ def resolve(
 
 
 def _checked(value: str, source: TokenSource) -> str:
-    value = value.strip()
+    value = value.strip().removeprefix("\ufeff")
     if not value:
         raise CredentialError(f"The {source} holds no token: it is empty. Put the token there.")
-    if not (value.isascii() and value.isprintable()) or " " in value:
+    if not (value.isascii() and value.isprintable()) or " " in value or len(value) >= LONGEST:
         raise CredentialError(
             f"The {source} holds more than a token: blanks, several lines or signs that no token has. "
             "Leave the token alone there."
@@ -153,14 +160,18 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 def _from_file(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        # Non-blocking: a pipe that nobody writes to would be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            mode = stat.S_IMODE(found.st_mode)
+            if not stat.S_ISREG(found.st_mode):
+                raise CredentialError(f"The token file {path} cannot be read: it is not a regular file.")
             if mode & 0o077:  # looked up on what was opened, so that nothing can be swapped in between
                 raise CredentialError(
                     f"The token file {path} can be read by others (mode {mode:04o}), so it is not used. "
                     f"Run: chmod 600 {shlex.quote(str(path))}"
                 )
-            return file.read()
+            return file.read(LONGEST).decode()
     except FileNotFoundError:
         raise CredentialError(f"There is no token file {path}. Write the token there, mode 0600.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -169,33 +180,57 @@ def _from_file(path: Path) -> str:
 
 
 def _from_command(command: tuple[str, ...], timeout_s: float) -> str:
-    """The command's stdout. It has no terminal to ask on: the board may own it. Its stderr could quote the secret, so
-    it is not shown."""
-    shown = shlex.join(command)
+    """Return the command's stdout. It has no terminal to ask on: the board may own it. Its stderr and its arguments
+    could hold the secret, so they are not shown."""
     argv = [os.path.expanduser(part) for part in command]
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )
+        ) as process:
+            said = _said(process, timeout_s)
     except FileNotFoundError:
-        raise CredentialError(f"The token command cannot be run: there is no {argv[0]}. ({shown})") from None
-    except subprocess.TimeoutExpired:
-        raise CredentialError(
-            f"The token command gave no token within {timeout_s:.0f} s: {shown}. "
-            "Run it once in a shell; if it asks for a passphrase there, it cannot ask here."
-        ) from None
+        raise CredentialError(f"The token command cannot be run: there is no {command[0]}.") from None
     except OSError as error:
-        raise CredentialError(f"The token command cannot be run: {error.strerror}. ({shown})") from None
-    if done.returncode != 0:
+        raise CredentialError(f"The token command {command[0]} cannot be run: {error.strerror}.") from None
+    if said is None:
         raise CredentialError(
-            f"The token command failed with exit code {done.returncode}: {shown}. Run it in a shell to see why."
+            f"The token command {command[0]} gave no token within {timeout_s:.0f} s. "
+            "Run it once in a shell; if it asks for a passphrase there, it cannot ask here."
         )
-    return done.stdout.decode("utf-8", "replace")
+    if process.returncode != 0 and len(said) < LONGEST:
+        raise CredentialError(
+            f"The token command {command[0]} failed with exit code {process.returncode}. Run it in a shell to see why."
+        )
+    return said.decode("utf-8", "replace")
+
+
+def _said(process: subprocess.Popen[bytes], timeout_s: float) -> bytes | None:
+    """Return what the process writes until it ends; None after `timeout_s`.
+
+    Something that it left in the background may keep its output open, and does not have to end. What is still running
+    of it at the limit is killed with its group.
+    """
+    assert process.stdout is not None
+    output = process.stdout.fileno()
+    os.set_blocking(output, False)
+    until, said = monotonic() + timeout_s, b""
+    while monotonic() < until and len(said) < LONGEST:
+        ended = process.poll() is not None
+        ready, _, _ = select.select([output], [], [], 0 if ended else _LOOK_S)
+        more = os.read(output, LONGEST) if ready else b""
+        said += more
+        if ended and not more:
+            return said
+        if ready and not more:  # closed; the process itself may go on
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, until - monotonic()))
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return said if len(said) >= LONGEST else None
 
 
 def _from_keyring(name: str) -> str:
