@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.shared import CASES, needs_cases
 from tui.config import (
     THEMES,
     Color,
@@ -14,6 +16,7 @@ from tui.config import (
     LogsConfig,
     Notify,
     Timestamps,
+    clear_text,
     config_path,
     load,
     parse,
@@ -210,6 +213,165 @@ def test_without_a_file_and_without_variables_there_are_no_accounts(tmp_path: Pa
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no file .*none\.toml"):
         load(tmp_path / "none.toml", providers=PROVIDERS)
+
+
+def test_a_file_with_a_byte_order_mark_is_read_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbf[[account]]\r\nname = "a"\r\nprovider = "railway"\r\ntoken = { env = "T" }\r\n')
+
+    assert [account.name for account in load(path, providers=PROVIDERS).accounts] == ["a"]
+    path.write_bytes(b"\xef\xbb\xbf[ui]\ncolour = 1\n")
+    with pytest.raises(ConfigError, match=r"config\.toml:2: unknown key 'colour'"):
+        load(path, providers=PROVIDERS)
+
+
+@needs_cases
+def test_the_file_with_a_byte_order_mark_that_somebody_had_is_read() -> None:
+    config = load(CASES / "19-config-with-bom.toml", providers=PROVIDERS)
+
+    assert [(account.name, account.token) for account in config.accounts] == [("a", TokenSource(env="T"))]
+
+
+@pytest.mark.parametrize(
+    ("missing", "of"),
+    [
+        ("GITLAB_HOST", {"GITLAB_TOKEN": "g"}),
+        ("DOKPLOY_API_KEY", {"DOKPLOY_URL": "https://ops.example.org"}),
+        ("DOKPLOY_URL", {"DOKPLOY_API_KEY": "d"}),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"CLOUD66_TOKEN": "c"}])
+def test_a_variable_that_lacks_its_other_half_is_said(
+    tmp_path: Path, missing: str, of: dict[str, str], more: dict[str, str]
+) -> None:
+    config = load(None, providers=PROVIDERS, environ={"HOME": str(tmp_path), **of, **more})
+
+    (notice,) = config.notices
+    assert [account.provider for account in config.accounts] == (["cloud66"] if more else [])
+    assert notice.startswith(f"{next(iter(of))} is set, but {missing} is not")
+    assert ("projects" in notice) == ("GITLAB_TOKEN" in of)
+
+
+COMMAND = '[[account]]\nname = "a"\nprovider = "railway"\ntoken = { command = ["pass", "x"] }\n'
+VARIABLE = '[[account]]\nname = "a"\nprovider = "railway"\ntoken = { env = "T" }\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"), [(0o620, 0o700), (0o602, 0o700), (0o666, 0o700), (0o600, 0o770), (0o600, 0o707)]
+)
+def test_a_file_that_others_may_write_starts_no_command_and_is_said_otherwise(
+    tmp_path: Path, file: int, folder: int
+) -> None:
+    path = tmp_path / "conf" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(COMMAND)
+    path.chmod(file)
+    path.parent.chmod(folder)
+
+    with pytest.raises(ConfigError, match=r"config\.toml:4: .*others may write .*chmod go-w") as caught:
+        load(path, providers=PROVIDERS)
+    path.write_text(VARIABLE)
+
+    assert "pass" not in str(caught.value)
+    (notice,) = load(path, providers=PROVIDERS).notices
+    assert "others may write" in notice
+
+
+@pytest.mark.parametrize(("file", "folder"), [(0o600, 0o700), (0o644, 0o755), (0o600, 0o1777)])
+def test_a_file_that_others_may_only_read_is_nothing_to_speak_of(tmp_path: Path, file: int, folder: int) -> None:
+    path = tmp_path / "conf" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(COMMAND)
+    path.chmod(file)
+    path.parent.chmod(folder)
+
+    assert load(path, providers=PROVIDERS).notices == ()
+
+
+def test_a_link_is_as_safe_as_the_folders_on_both_its_ends(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "closed").mkdir()
+    for at, link in (("open", "closed"), ("closed", "open")):
+        (tmp_path / at / "real.toml").write_text(COMMAND)
+        (tmp_path / link / "config.toml").symlink_to(tmp_path / at / "real.toml")
+    (tmp_path / "open").chmod(0o777)
+
+    for link in ("closed", "open"):
+        with pytest.raises(ConfigError, match="others may write its folder"):
+            load(tmp_path / link / "config.toml", providers=PROVIDERS)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_starts_no_command(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(COMMAND)
+    os.chown(path, 12345, -1)
+
+    with pytest.raises(ConfigError, match="it belongs to another user"):
+        load(path, providers=PROVIDERS)
+
+
+def test_a_file_from_a_pipe_is_read(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, COMMAND.encode())
+    os.close(writing)
+
+    config = load(Path(f"/dev/fd/{reading}"), providers=PROVIDERS)
+
+    os.close(reading)
+    assert (len(config.accounts), config.notices) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("url", "is_said"),
+    [
+        ("http://ops.example.org", True),
+        ("http://127.evil.example", True),
+        ("http://localhost.evil.example/x", True),
+        ("http://10.0.0.7:3000", True),
+        ("http://[fe80::1]", True),
+        ("http://127.0.0.1:3000", False),
+        ("http://127.8.8.8", False),
+        ("http://localhost:3000", False),
+        ("http://LOCALHOST", False),
+        ("http://ops.localhost", False),
+        ("http://[::1]:3000", False),
+        ("https://ops.example.org", False),
+    ],
+)
+def test_a_token_that_goes_over_the_network_in_the_clear_is_said(url: str, is_said: bool) -> None:
+    account = '[[account]]\nname = "a"\nprovider = "cloud66"\ntoken = { env = "T" }\n'
+
+    for key in ("url", "live_logs"):
+        config = parsed(f'{account}{key} = "{url}"\n')
+        said = [f"The token goes over the network in the clear: {url} is not https."] if is_said else []
+        assert list(clear_text(config.accounts[0])) == said
+
+
+def test_a_home_that_nobody_knows_costs_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", _nobody)
+
+    assert config_path({}) == Path("/nonexistent/.config/deckwatch/config.toml")
+    assert load(None, providers=PROVIDERS, environ={}) == Config()
+    with pytest.raises(OSError, match="/nonexistent"):
+        state_dir({"XDG_STATE_HOME": "/proc/nonexistent"})
+
+
+def _nobody(_user: int) -> None:
+    raise KeyError("nobody")
+
+
+def test_a_file_that_cannot_be_looked_at_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    """The variables must not step in for a configuration that is there."""
+    environ = {"HOME": str(tmp_path), "CLOUD66_TOKEN": "c"}
+    path = config_path(environ)
+    path.parent.mkdir(parents=True)
+    path.symlink_to(path)
+
+    with pytest.raises(ConfigError, match=r"config\.toml cannot be read: Too many levels of symbolic links"):
+        load(None, providers=PROVIDERS, environ=environ)
+    assert load(None, providers=PROVIDERS, environ={**environ, "HOME": "/dev/null"}).accounts
 
 
 def test_the_users_file_is_found_in_the_xdg_folder_and_wins_over_the_variables(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class DeckApp(TerminalApp[int]):
         if not self.engine.accounts:
             from tui.screens.first_run import FirstRunScreen
 
-            self.push_screen(FirstRunScreen(self.config_path))
+            self.push_screen(FirstRunScreen(self.config_path, self.engine.notices))
             return
         self.board = Board(
             self.engine,

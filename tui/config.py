@@ -6,16 +6,20 @@ left out, or a read_only that is silently not meant, would be worse than no boar
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, get_type_hints
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.credentials import TokenSource
+from tui.file_trust import others_may_write
 from tui.toml_lines import Path, line_of
 
 T = TypeVar("T")
@@ -132,6 +136,7 @@ class Config(Struct, frozen=True):
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # action -> its keys
     views: tuple[ViewConfig, ...] = ()
     path: FilePath | None = None
+    notices: tuple[str, ...] = ()  # sentences about what a person should mend, though it does not stop the start
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> FilePath:
@@ -143,19 +148,34 @@ def state_path(environ: Mapping[str, str] = os.environ) -> FilePath:
 
 
 def state_dir(environ: Mapping[str, str] = os.environ) -> FilePath:
-    """Where the audit log, the last pictures and the diagnostics are. Made when it is not there, for the user alone."""
+    """Return where the audit log, the last pictures and the diagnostics are, made for the user alone.
+
+    Raises OSError where nothing can be kept there.
+    """
     path = state_path(environ)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "it cannot be written", str(path))
     return path
 
 
 def _xdg(environ: Mapping[str, str], variable: str, default: str) -> FilePath:
     folder = environ.get(variable, "")
     # The XDG specification: a relative path is invalid and is ignored.
-    base = FilePath(folder) if folder.startswith("/") else FilePath(environ.get("HOME") or "~").expanduser() / default
+    base = FilePath(folder) if folder.startswith("/") else _home(environ) / default
     return base / "deckwatch"
+
+
+def _home(environ: Mapping[str, str]) -> FilePath:
+    """Return a folder that does not exist, as Debian calls it, where neither HOME nor the system names one."""
+    if home := environ.get("HOME"):
+        return FilePath(home)
+    try:
+        return FilePath("~").expanduser()
+    except (RuntimeError, KeyError):
+        return FilePath("/nonexistent")
 
 
 def load(
@@ -170,25 +190,42 @@ def load(
     `providers` and `actions` are the names a config may use. Raises ConfigError.
     """
     found = path or config_path(environ)
-    if path is None and not found.exists():
-        return from_environment(environ, providers)
     try:
-        text = found.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        with found.open(encoding="utf-8-sig") as file:
+            text, doubt = file.read(), others_may_write(found, file.fileno())
+    except (FileNotFoundError, NotADirectoryError):  # HOME=/dev/null is what some services have
+        if path is None:
+            return from_environment(environ, providers)
         raise ConfigError(f"There is no file {found}. Run: deckwatch config init") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(f"{found} cannot be read: {reason}.") from None
-    return parse(text, found, providers=providers, actions=actions)
+    config = parse(text, found, providers=providers, actions=actions)
+    return _trusted(config, text, doubt) if doubt else config
+
+
+def _trusted(config: Config, text: str, doubt: str) -> Config:
+    """Return the config with a notice of who else may write it. Raises ConfigError where it holds a command."""
+    remedy = f"Run: chmod go-w {shlex.quote(str(config.path))}, and the same for its folder."
+    for number, account in enumerate(config.accounts):
+        if account.token.command is not None:
+            line = line_of(text, ("account", number, "token", "command"))
+            raise ConfigError(f"{config.path}:{line}: no command is started from this file: {doubt}. {remedy}")
+    return replace(config, notices=(*config.notices, f"{config.path}: {doubt}. {remedy}"))
 
 
 def from_environment(environ: Mapping[str, str], providers: Collection[str]) -> Config:
     """One account for each provider whose usual variables are set. The variables are named, not read."""
-    accounts = []
+    accounts: list[AccountConfig] = []
+    notices: list[str] = []
 
     def add(provider: str, variable: str, url: str | None = None, projects: tuple[str, ...] = ()) -> None:
         if provider in providers:
             accounts.append(AccountConfig(provider, provider, TokenSource(env=variable), url, projects))
+
+    def lacks(is_set: str, missing: str, more: str = "") -> None:
+        if environ.get(is_set) and not environ.get(missing):
+            notices.append(f"{is_set} is set, but {missing} is not: there is no account for it. Set {missing}{more}.")
 
     for variable in ("RAILWAY_API_TOKEN", "RAILWAY_TOKEN"):  # the wider one first: a project token sees one environment
         if environ.get(variable):
@@ -201,7 +238,32 @@ def from_environment(environ: Mapping[str, str], providers: Collection[str]) -> 
         add("cloud66", "CLOUD66_TOKEN")
     if environ.get("DOKPLOY_URL") and environ.get("DOKPLOY_API_KEY"):
         add("dokploy", "DOKPLOY_API_KEY", environ["DOKPLOY_URL"])
-    return Config(tuple(accounts))
+    lacks("GITLAB_TOKEN", "GITLAB_HOST", ", or write a configuration that names its projects")
+    lacks("DOKPLOY_URL", "DOKPLOY_API_KEY")
+    lacks("DOKPLOY_API_KEY", "DOKPLOY_URL")
+    return Config(tuple(accounts), notices=tuple(notices))
+
+
+def clear_text(account: AccountConfig) -> tuple[str, ...]:
+    """Return a sentence for each address of the account to which its token goes unencrypted over a network."""
+    from urllib.parse import urlsplit
+
+    return tuple(
+        f"The token goes over the network in the clear: {url} is not https."
+        for url in (account.url, account.live_logs)
+        if url is not None and url.startswith("http://") and not _is_local(urlsplit(url).hostname or "")
+    )
+
+
+def _is_local(host: str) -> bool:
+    from ipaddress import ip_address
+
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse(text: str, path: FilePath, *, providers: Collection[str], actions: Collection[str] = ()) -> Config:
@@ -263,7 +325,7 @@ class _Reader:
             query = r"(\?[^\s#]*)?" if key == "url" and account.provider in URL_WITH_QUERY else ""
             if address is not None and not re.fullmatch(rf"https?://[^\s/@?#]+(/[^\s?#]*)?{query}", address):
                 raise self._fault((*at, key), "a url is https://HOST or https://HOST/PATH, without user or query.")
-        if account.ca_file is not None and not account.ca_file.expanduser().is_file():
+        if account.ca_file is not None and not account.ca_file.is_file():
             raise self._fault((*at, "ca_file"), f"there is no file {account.ca_file}.")
         return account
 
@@ -395,7 +457,7 @@ class _Reader:
 
 def _decode(type_: type, value: object) -> object:
     if issubclass(type_, FilePath) and isinstance(value, str):
-        return FilePath(value).expanduser()
+        return FilePath(os.path.expanduser(value))
     if issubclass(type_, TokenSource) and isinstance(value, TokenSource):
         return value
     raise ValueError(f"Expected `{type_.__name__}`")

@@ -63,6 +63,7 @@ class Deckwatch:
         quoted = ", ".join(f'"{word}"' for word in words)
         before = self.config.read_text() if self.config.exists() else ""
         self.config.write_text(before + ACCOUNT.format(name=name, words=quoted, more=more))
+        self.config.chmod(0o600)  # whatever the umask is where the tests run
 
     def settle(self, seconds: int) -> None:
         """How long what an action brought up must stay healthy."""

@@ -73,6 +73,8 @@ class StoryProvider(ScriptedProvider):
         return Credential("story token", "three services", ("It expires soon.",), {Verb.STOP: "not with this token"})
 
     async def snapshot(self) -> Snapshot:
+        if "bug" in self.words:
+            raise AssertionError("a bug")
         if "down" in self.words:
             raise Unreachable("Story does not answer.", remedy="Look at its status page.")
         return await super().snapshot()

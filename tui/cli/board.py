@@ -15,7 +15,7 @@ import click
 from tui.cli import diagnostics
 from tui.cli.exits import Exit, Fault, tell
 from tui.cli.options import Common, common
-from tui.config import LogsConfig, UiConfig, config_path, state_dir
+from tui.config import Config, LogsConfig, UiConfig, clear_text, config_path, state_dir, state_path
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -114,7 +114,8 @@ def open_board(options: Common) -> None:
     from tui.engine.log_store import LogLimits
     from tui.engine.notes import Notes
 
-    folder, logs = state_dir(), config.logs
+    folder, logs = state_path(), config.logs
+    notices = (*config.notices, *_clear_texts(config), *_unwritable(folder))
     diagnostics.to_file()
 
     def engine() -> Engine:
@@ -128,9 +129,24 @@ def open_board(options: Common) -> None:
             log_spool=_spool(folder, logs) if logs.spool else None,
             settle_s=config.actions.settle,
             at_once=config.actions.at_once,
+            notices=notices,
         )
 
     sys.exit(_run(engine, config.ui, by_id(config.keys), folder))
+
+
+def _clear_texts(config: Config) -> list[str]:
+    return [f"{account.name}: {sentence}" for account in config.accounts for sentence in clear_text(account)]
+
+
+def _unwritable(folder: Path) -> list[str]:
+    """Return a sentence where nothing can be kept: the board shows everything, and acts on nothing."""
+    try:
+        state_dir()
+    except OSError as error:
+        why = error.strerror or error
+        return [f"Nothing of this session is kept, and no action is taken: {folder} cannot be used ({why})."]
+    return []
 
 
 def _spool(folder: Path, logs: LogsConfig) -> LogSpool:

@@ -12,6 +12,7 @@ from tui.cli import output
 from tui.cli.exits import Exit
 from tui.cli.options import Common, as_json, common
 from tui.cli.session import Session, run
+from tui.config import clear_text
 from tui.model.action import Verb
 from tui.model.errors import ProviderError
 from tui.model.log import LogKind
@@ -83,20 +84,13 @@ def _cell(result: _Check, what: Verb | LogKind, claims: Claims) -> str:
 
 async def _checked(session: Session, name: str) -> _Check:
     provider: Provider | None = None
-    warnings = _clear_text(session, name)
+    warnings = [each for account in session.config.accounts if account.name == name for each in clear_text(account)]
     try:
         provider = await session.engine.provider(name)
         credential = await provider.check()
     except ProviderError as error:
         return _Check(name, provider, None, (str(error), *warnings))
     return _Check(name, provider, credential, (*credential.problems, *warnings))
-
-
-def _clear_text(session: Session, name: str) -> tuple[str, ...]:
-    url = next((account.url for account in session.config.accounts if account.name == name), None) or ""
-    if not url.startswith("http://") or url.startswith(("http://127.", "http://localhost", "http://[::1]")):
-        return ()
-    return (f"The token goes over the network in the clear: {url} is not https.",)
 
 
 def _verbs(session: Session, result: _Check) -> Claims:

@@ -202,8 +202,14 @@ def run(common: Common, work: Callable[[Session], Awaitable[Exit]], *, records: 
         raise Fault(
             "No account is configured.",
             Exit.USAGE,
-            ["Set RAILWAY_API_TOKEN, or run: deckwatch config init", "To look around without one: deckwatch demo"],
+            [
+                *config.notices,
+                "Set RAILWAY_API_TOKEN, or run: deckwatch config init",
+                "To look around without one: deckwatch demo",
+            ],
         )
+    for notice in config.notices:
+        tell(f"deckwatch: {notice}")
     diagnostics.to_file()
     folder = state_path() if records else None
     audit = AuditLog(folder and folder / "audit.jsonl")

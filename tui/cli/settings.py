@@ -123,6 +123,8 @@ def validate(options: Common) -> None:
     """Whether the file can be used; exit code 2 and the line when not."""
     found = options.load()
     names = ", ".join(account.name for account in found.accounts) or "none"
+    for notice in found.notices:
+        tell(f"deckwatch: {notice}")
     output.line(f"{found.path or 'the environment'}: good. Accounts: {names}.")
 
 

@@ -152,7 +152,7 @@ class AuditLog:
         self.problem, content = "", b""
         try:
             content, is_cut = state_files.read_end(path, READ)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             is_cut = False
         except OSError as error:
             self.problem, is_cut = f"The audit log {path} cannot be read: {error.strerror or error}.", False

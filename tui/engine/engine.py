@@ -64,11 +64,13 @@ class Engine:
         settle_s: float = 60.0,
         at_once: int = 3,
         reviewing: bool = True,
+        notices: Sequence[str] = (),
     ) -> None:
         """`log_spool` is closed with the engine. `settle_s`: how long what an action brought up must stay healthy;
         `at_once`: of several actions started together, how many may be under way. Not `reviewing`: only what somebody
-        asks for is judged."""
+        asks for is judged. `notices`: sentences about how this session was started, for as long as it runs."""
         self.accounts = tuple(accounts)
+        self.notices = tuple(notices)
         self.audit = audit
         self.clock: Clock = clock or SystemClock()
         self.notes = notes or Notes(None, self.clock)

@@ -156,7 +156,7 @@ class Notes:
                 return
             with os.fdopen(state_files.open_regular(self.path), "rb") as file:
                 content = self._new_in(file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             self.problem = f"The notes in {self.path} cannot be read: {error.strerror}."

@@ -68,7 +68,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         self.kinds: dict[Ref, LogKind] = {}  # the log tab the user chose, by service
         self.at_newest = True  # the timeline's cursor goes along with the newest deployment
         self.merged: tuple[Ref, ...] = ()  # services whose logs are read as one, whatever the cursor stands on
-        self.said: tuple[str, str] = ("", "")  # the last notice and its style
+        self.said: tuple[str, str] = (f" {engine.notices[0]}", "alert") if engine.notices else ("", "")
         self._said_at = engine.clock.now()
         self.strip = AttentionStrip(id="attention")
         self.services = ServiceList(id="services")
@@ -146,7 +146,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
             production={s.ref: engine.actions.is_production(s) for s in services},
             stale=frozenset(s.ref for s in services if store.is_old(s) or words.is_old(store.accounts[s.account], now)),
         )
-        for sentence in (*words.troubles(store, now), *words.clocks(engine)):
+        for sentence in (*engine.notices, *words.troubles(store, now), *words.clocks(engine)):
             lines = textwrap.wrap(sentence, width) or [""]
             rows.extend(Trouble(line, number == 0) for number, line in enumerate(lines))
         waiting = words.no_services(store, now)

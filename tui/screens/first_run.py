@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,9 +16,10 @@ from textual.widgets import Static
 class FirstRunScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape,ctrl+c,ctrl+q", "app.quit", "quit")]
 
-    def __init__(self, config_path: str) -> None:
+    def __init__(self, config_path: str, notices: Sequence[str] = ()) -> None:
         super().__init__()
         self.config_path = config_path
+        self.notices = tuple(notices)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="first-run"):
@@ -26,6 +28,8 @@ class FirstRunScreen(Screen[None]):
     def text(self) -> Text:
         text = Text()
         text.append("deckwatch has no account yet.\n\n", "bold")
+        for notice in self.notices:
+            text.append(f"{notice}\n\n")
         text.append("See it live first, on a simulated world that needs no account:\n")
         text.append("    deckwatch demo\n\n", "bold")
         text.append("Begin with what the environment has: set one of these and start again.\n")
