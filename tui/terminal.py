@@ -6,7 +6,9 @@ Plain ssh passes TERM but not COLORTERM; several modern terminals have no termin
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import MutableMapping
+from io import TextIOWrapper
 
 from msgspec import Struct
 
@@ -42,8 +44,13 @@ def examine(
 
 
 def prepare(terminal: Terminal, environ: MutableMapping[str, str] | None = None) -> None:
-    """Sets what Textual reads at its import. Only the app's own process is changed."""
+    """Set what Textual reads at its import, and write UTF-8 whatever the locale says: only the app's own process is
+    changed."""
+    if isinstance(sys.__stderr__, TextIOWrapper):  # where Textual draws
+        sys.__stderr__.reconfigure(encoding="utf-8", errors="replace")
     environ = os.environ if environ is None else environ
+    for name in ("COLUMNS", "LINES"):  # exported ones are of another terminal, and never change
+        environ.pop(name, None)
     environ["TEXTUAL_COLOR_SYSTEM"] = {"16": "standard", "none": "standard"}.get(terminal.color, terminal.color)
     environ["TEXTUAL_FPS"] = "120"  # the screen's timer; a key is painted at once, the log at its own rate
     environ["TEXTUAL_ANIMATIONS"] = "none"

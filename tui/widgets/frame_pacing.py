@@ -6,6 +6,7 @@ in between (sshd, TCP), of whose length nothing else tells. In a multiplexer it 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -43,6 +44,13 @@ class PacedDriver(LinuxDriver):
         self._question = 0
         self._nothing_asked = threading.Event()  # for the end, when the loop does not run any more
         self._nothing_asked.set()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Return the size of the terminal that is drawn on: Textual asks stdout, which may be closed or a file."""
+        try:
+            return os.get_terminal_size(self.fileno)
+        except OSError:
+            return super()._get_terminal_size()
 
     def when_clear(self, then: Callable[[], object]) -> bool:
         """True: what was written before has been shown, write on. False: `then` is called when it has, or when the

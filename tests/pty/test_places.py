@@ -1,0 +1,73 @@
+"""Places that people start the board in: no home that can be written, odd variables, streams and locales."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.demo_process import DemoProcess, watch
+from tests.pty.conftest import Open
+from tests.pty.journey import go_to
+from tests.terminal import Terminal
+
+
+def fills(lines: list[str]) -> bool:
+    """The board has the size of its terminal: its first row, its services and its last row are where they belong."""
+    is_there = any("gateway" in line for line in lines)
+    return (
+        is_there
+        and "failing" in lines[0]
+        and [line.startswith(" ? help") for line in lines].index(True) == len(lines) - 1
+    )
+
+
+def furthest(terminal: Terminal) -> tuple[int, int]:
+    """The last row and the last column to which the program has moved the cursor."""
+    places = re.findall(rb"\x1b\[(\d+);(\d+)H", bytes(terminal.raw))
+    return max(int(row) for row, _ in places), max(int(column) for _, column in places)
+
+
+def test_the_board_opens_where_nothing_can_be_kept_and_acts_on_nothing(run: Open, own_world: DemoProcess) -> None:
+    before = own_world.state()
+
+    board = run(watch(own_world), 160, 45, {"HOME": "/proc"})
+    board.wait_for("Nothing of this session is kept")
+    board.wait_for("gateway")
+    go_to(board, "pr-312/api")
+    board.press("R")
+    board.wait_for("redeploy")
+    board.press_until("y", lambda lines: any("the audit log cannot be written" in line for line in lines))
+    board.press("ctrl+c", "ctrl+c")
+
+    assert board.wait_end() == 0
+    assert own_world.state() == before
+
+
+def test_exported_columns_and_lines_do_not_count(run: Open, world: DemoProcess) -> None:
+    """`docker exec -e COLUMNS=... -e LINES=...` exports those of a terminal that is not ours."""
+    board = run(watch(world), 80, 24, {"COLUMNS": "200", "LINES": "60"})
+
+    board.wait_for(fills)
+    assert furthest(board) <= (24, 80)
+    board.resize(120, 40)
+    board.wait_for(fills)
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/null", ">/dev/full"])
+def test_the_board_needs_no_stdout(run: Open, world: DemoProcess, redirection: str) -> None:
+    board = run(["sh", "-c", f'exec "$@" {redirection}', "sh", *watch(world)], 100, 30)
+
+    board.wait_for(fills)
+    assert furthest(board)[0] == 30
+    board.press("ctrl+c", "ctrl+c")
+    assert board.wait_end() == 0
+
+
+@pytest.mark.parametrize("odd", [{"LANG": "C"}, {"LC_ALL": "POSIX"}, {"PYTHONIOENCODING": "ascii"}])
+def test_the_board_writes_utf8_whatever_the_locale_says(run: Open, world: DemoProcess, odd: dict[str, str]) -> None:
+    board = run(watch(world), 120, 40, {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", **odd})
+
+    board.wait_for("gateway")
+    board.wait_for(lambda lines: any("● " in line for line in lines))
+    assert "\\u25cf" not in board.text()
