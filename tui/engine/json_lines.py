@@ -7,19 +7,18 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 from typing import TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 
-BRIEFLY_S = 0.25
-"""How long a lock is waited for where the event loop waits too: an append takes a few milliseconds."""
+BRIEFLY_S = 1.0
+"""How long a lock is waited for where the event loop waits too: an append takes milliseconds, on a busy disk more."""
 
 PATIENTLY_S = 5.0
-_LOOK_S = 0.01
 
 
 def append(path: Path, lines: Sequence[bytes], wait_s: float = BRIEFLY_S) -> None:
@@ -29,9 +28,8 @@ def append(path: Path, lines: Sequence[bytes], wait_s: float = BRIEFLY_S) -> Non
     has kept the lock for `wait_s`.
     """
     is_new = not path.exists()
-    file = _open(path)
+    file = _locked(_open(path), wait_s)
     try:
-        _lock(file, wait_s)
         _write_whole(file, _line_end_missing(file) + b"".join(line + b"\n" for line in lines))
         os.fsync(file)
     finally:
@@ -73,12 +71,32 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _lock(file: int, wait_s: float) -> None:
-    until, pause = monotonic() + wait_s, threading.Event()
-    while not _try_lock(file):
-        if monotonic() >= until:
-            raise TimeoutError(errno.ETIMEDOUT, "another process keeps it locked")
-        pause.wait(_LOOK_S)
+def _locked(file: int, wait_s: float) -> int:
+    """Return the file with its lock taken; closes it and raises TimeoutError when that takes too long.
+
+    The kernel serves those who wait in their order, which asking again and again would not; but only a thread can
+    give up. One that is left behind closes the file as soon as it has the lock.
+    """
+    if _try_lock(file):
+        return file
+    turn = threading.Lock()
+    has_lock, is_late = threading.Event(), False
+
+    def wait() -> None:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with turn:
+            has_lock.set()
+            if is_late:
+                os.close(file)
+
+    threading.Thread(target=wait, name="lock", daemon=True).start()
+    has_lock.wait(wait_s)
+    with turn:
+        if has_lock.is_set():
+            return file
+        is_late = True
+    raise TimeoutError(errno.ETIMEDOUT, "another process keeps it locked")
 
 
 def _try_lock(file: int) -> bool:
