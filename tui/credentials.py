@@ -244,7 +244,8 @@ def _from_keyring(name: str) -> str:
     try:
         value: str | None = keyring.get_password(KEYRING_SERVICE, name)
     except keyring.errors.KeyringError as error:
-        raise CredentialError(f"The keyring cannot be read: {type(error).__name__}. Is it unlocked?") from None
+        why = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split()).rstrip(".")
+        raise CredentialError(f"The keyring cannot be read ({why or 'it does not say why'}). Is it unlocked?") from None
     if value is None:
         raise CredentialError(
             f"The keyring has no entry {name} for {KEYRING_SERVICE}. Run: keyring set {KEYRING_SERVICE} {name}"

@@ -165,10 +165,10 @@ async def test_a_broken_connection_is_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({}, "tried again at 03:05:00 UTC"),
+        ({}, "tried again at 03:05 UTC"),
         ({"Retry-After": "60"}, "tried again at 03:01:00 UTC"),
-        ({"Retry-After": "86400"}, "tried again at 15 Mar 03:00 UTC"),
-        ({"X-RateLimit-Reset": "1773547200"}, "tried again at 15 Mar 04:00 UTC"),
+        ({"Retry-After": "86400"}, "tried again at Sun 15 Mar 03:00 UTC"),
+        ({"X-RateLimit-Reset": "1773547200"}, "tried again at Sun 15 Mar 04:00 UTC"),
     ],
 )
 async def test_a_time_that_is_not_today_has_its_day(headers: dict[str, str], said: str) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.providers.loopback import Ledger, running
@@ -29,6 +34,7 @@ from tui.model.errors import (
     Unreachable,
 )
 from tui.providers import http
+from tui.providers.graphql import Endpoint
 from tui.providers.http import Peer
 from tui.providers.rest import Rest
 
@@ -122,6 +128,10 @@ def test_a_limit_that_is_reached_says_when_to_come_back(headers: dict[str, str],
         (answer(408), Unreachable, OutcomeUnknown),
         (answer(499), Unreachable, OutcomeUnknown),
         (answer(500), Unreachable, OutcomeUnknown),
+        (answer(502, PAGE, "text/html"), Unreachable, OutcomeUnknown),
+        (answer(504, '{"message":"Gateway Timeout"}'), Unreachable, OutcomeUnknown),
+        (answer(520), Unreachable, OutcomeUnknown),
+        (answer(599), Unreachable, OutcomeUnknown),
         (answer(503, PAGE, "text/html"), Unreachable, OutcomeUnknown),
         (answer(302, "", "text/html", location="https://evil.example"), UnexpectedReply, UnexpectedReply),
         (answer(400, "bad"), Refused, Refused),
@@ -173,9 +183,100 @@ def test_the_limit_of_the_hour_is_read_from_a_policy_where_nothing_else_tells_it
     assert [told["limit"] for told in meter.told] == [1000, 500]
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 499, 502])
+def test_no_message_holds_a_bare_json_body(status: int) -> None:
+    body = '{"message": {"base": ["the ref is odd"]}, "code": 42}'
+    error = http.status_error(PEER, status, answer(status, body), mutation=False, now=NOW)
+    assert f"({status}: the ref is odd)" in error.message
+    bare = http.status_error(PEER, status, answer(status, '{"ok": false}'), mutation=False, now=NOW)
+    assert f"({status})" in bare.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "until"),
+    [
+        ({"retry-after": "1800"}, "until 12:30 UTC."),
+        ({"retry-after": "30"}, "until 12:00:30 UTC."),
+        ({"retry-after": "86400"}, "until Wed 2 Sep 12:00 UTC."),
+    ],
+)
+def test_a_limit_that_ends_another_day_says_which(headers: dict[str, str], until: str) -> None:
+    error = http.status_error(PEER, 429, answer(429, **headers), mutation=False, now=NOW)
+    assert until in error.message
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (httpx.ReadError(""), "it was cut off"),
+        (httpx.RemoteProtocolError(""), "it was cut off"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), "Connection refused"),
+        (OSError(32, "Broken pipe"), "Broken pipe"),
+        (
+            httpx.ConnectError(
+                "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)"
+            ),
+            "certificate verify failed: self-signed certificate",
+        ),
+    ],
+)
+def test_no_message_speaks_the_language_of_the_program(cause: Exception, words: str) -> None:
+    for is_mutation in (False, True):
+        assert f"({words})" in http.transport_error(cause, PEER, mutation=is_mutation).message
+
+
+async def test_an_answer_that_is_too_large_is_not_read_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed it is small: what counts is what it would fill."""
+    monkeypatch.setattr(http, "LARGEST", 1 << 20)
+    packed = gzip.compress(bytes(4 << 20))
+
+    async def huge(_request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            for begin in range(0, len(packed), 64):
+                yield packed[begin : begin + 64]
+
+        return StreamingResponse(chunks(), headers={"content-encoding": "gzip", "content-type": "application/json"})
+
+    async with running(Starlette(routes=[Route("/x", huge, methods=["GET", "POST"])])) as (_, port):
+        peer = replace(PEER, url=f"http://127.0.0.1:{port}")
+        clock = FrozenClock(NOW)
+        rest = Rest(peer, meter=Ledger(), clock=clock, classify=lambda _answer, _mutation: None, headers={})
+        graph = replace(peer, url=f"{peer.url}/x")
+        endpoint = Endpoint(graph, meter=Ledger(), clock=clock, classify=lambda faults, _: ProviderError(str(faults)))
+        try:
+            for ask in (rest.get("x"), endpoint.ask("query X { x }", {})):
+                with pytest.raises(UnexpectedReply, match=r"an answer of more than 1 MB, which is not read\."):
+                    await ask
+            for ask in (rest.ask("POST", "x", mutation=True), endpoint.ask("mutation X { x }", {}, mutation=True)):
+                with pytest.raises(OutcomeUnknown, match="more than 1 MB"):
+                    await ask
+        finally:
+            await rest.aclose()
+            await endpoint.aclose()
+
+
+async def test_a_usual_answer_is_read_whole_however_it_is_packed() -> None:
+    content = json.dumps(["x" * 1000] * 1000).encode()
+
+    async def packed(_request: Request) -> Response:
+        return Response(gzip.compress(content), headers={"content-encoding": "gzip"})
+
+    async with running(Starlette(routes=[Route("/x", packed)])) as (_, port):
+        peer = replace(PEER, url=f"http://127.0.0.1:{port}")
+        rest = Rest(peer, meter=Ledger(), clock=FrozenClock(NOW), classify=lambda _answer, _mutation: None, headers={})
+        try:
+            assert (await rest.get("x")).content == content
+        finally:
+            await rest.aclose()
+
+
 def test_no_message_holds_the_token_even_if_the_answer_does() -> None:
-    error = http.status_error(PEER, 400, answer(400, f"bad token {TOKEN}\x1b[2J"), mutation=False, now=NOW)
+    written = b64encode(f"deckwatch:{TOKEN}".encode()).decode()
+    body = f"bad token {TOKEN}\x1b[2J, {quote(TOKEN).replace('-', '%2D')}, Basic {written}"
+    error = http.status_error(PEER, 400, answer(400, body), mutation=False, now=NOW)
     assert TOKEN not in str(error)
+    assert TOKEN not in unquote(str(error))
+    assert error.message.count("***(credential)") == 3
     assert "\x1b" not in str(error)
     assert TOKEN not in repr(PEER)
 
@@ -186,6 +287,7 @@ def test_no_message_holds_the_token_even_if_the_answer_does() -> None:
         (httpx.ConnectError("refused"), Unreachable, Unreachable),
         (httpx.ConnectTimeout(""), Unreachable, Unreachable),
         (httpx.PoolTimeout(""), Unreachable, Unreachable),
+        (httpx.ProxyError("Proxy Server could not connect: Connection refused"), Unreachable, Unreachable),
         (httpx.ReadTimeout(""), Unreachable, OutcomeUnknown),
         (httpx.WriteError("broken"), Unreachable, OutcomeUnknown),
         (httpx.RemoteProtocolError("Server disconnected"), Unreachable, OutcomeUnknown),

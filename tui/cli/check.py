@@ -18,6 +18,7 @@ from tui.model.errors import ProviderError
 from tui.model.log import LogKind
 from tui.model.provider import Credential, Provider
 from tui.model.skew import SAID_S
+from tui.model.words import utc_time
 
 Claim = str | Literal[True] | None
 """True: it can. A sentence: why not. None: nobody knows, because the account could not be checked."""
@@ -152,7 +153,7 @@ def _tell_check(session: Session, result: _Check) -> None:
     lines.extend(_can("may", verbs))
     lines.extend(_can("logs", kinds))
     if budget.limit is not None:
-        until = f", until {output.utc(budget.resets_at):%H:%M} UTC" if budget.resets_at else ""
+        until = f", until {utc_time(budget.resets_at, session.now())}" if budget.resets_at else ""
         lines.append(f"  budget      {budget.remaining} of {budget.limit} requests left{until}")
     seconds = _skew(session, result)
     if seconds is None:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
 
-
-def utc_time(at: datetime, now: datetime) -> str:
-    """'02:19:27 UTC'; on another day than `now` '15 Mar 02:19 UTC'."""
-    at = at.astimezone(UTC)
-    if at.date() == now.astimezone(UTC).date():
-        return f"{at:%H:%M:%S} UTC"
-    return f"{at.day} {_MONTHS[at.month - 1]} {at:%H:%M} UTC"
-
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SOON = timedelta(minutes=2)
 
 
 def duration(seconds: float | None) -> str:
@@ -28,6 +19,25 @@ def duration(seconds: float | None) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86400}d"
+
+
+def clock_time(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """'06:45'; of another day 'Tue 2 Dec 06:45', of another year with it; '06:45:10' where it is that soon.
+
+    A time that is still to come is rounded up to the minute. `zone` None: the machine's own.
+    """
+    here, today = at.astimezone(zone), now.astimezone(zone)
+    is_soon = abs(at - now) < _SOON
+    if not is_soon and here > today and (here.second or here.microsecond) and here.year < MAXYEAR:
+        here = here.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    day = "" if here.date() == today.date() else f"{here:%a} {here.day} {here:%b} "
+    year = "" if here.year == today.year else f"{here.year} "
+    return f"{day}{year}" + (f"{here:%H:%M:%S}" if is_soon else f"{here:%H:%M}")
+
+
+def utc_time(at: datetime, now: datetime) -> str:
+    """`clock_time` for messages, which are read on any machine: 'Tue 2 Dec 06:45 UTC'."""
+    return f"{clock_time(at, now, UTC)} UTC"
 
 
 def count(number: int) -> str:

@@ -298,6 +298,7 @@ class Subscription:
             str(url.copy_with(scheme="wss" if secure else "ws")),
             endpoint.headers,
             await http.tls(endpoint.peer, endpoint.ca_file) if secure else False,
+            http.proxy_url(endpoint.peer),
         )
         try:
             await socket.connect()

@@ -86,12 +86,13 @@ class _Adapter(WebSocketsAdapter):
 class Socket(WebsocketsProtocolTransportBase):
     """One socket for one subscription; nothing that comes over it can kill the reader."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], ssl: SSLContext | bool) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], ssl: SSLContext | bool, proxy: str | None = None) -> None:
         self.adapter = _Adapter(
             url,
             headers=dict(headers),
             ssl=ssl,
             connect_args={
+                "proxy": proxy,
                 "user_agent_header": http.USER_AGENT,
                 "open_timeout": CONNECT_S,
                 "close_timeout": 1,

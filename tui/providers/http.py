@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,18 +32,26 @@ from tui.model.errors import (
 from tui.model.provider import Meter
 from tui.model.skew import Skew
 from tui.model.text import plain
+from tui.model.words import utc_time
+from tui.providers import network
+from tui.providers.body_words import body_words
+from tui.providers.network import ssl_context as ssl_context
+from tui.providers.network import tls as tls
 
 USER_AGENT = f"deckwatch/{__version__}"
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+LARGEST = 64 << 20
+"""Bytes of one answer, unpacked: what is larger would fill the memory before anybody could look at it."""
+
 _MUTATION = re.compile(r"\bmutation\b", re.IGNORECASE)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_SAYS = ("message", "error_description", "error", "errors", "detail", "title")
-_WRAPPED = 4
+_READ_S = "read_s"  # how long it took, among an answer's extensions
+_LOOKED_AT = 20_000  # characters of a body
 _RETRY_S = 60.0  # after a 429 that does not say how long
-_NO_ANSWER = frozenset({408, 499})  # a proxy's words for a request whose answer nobody waited for
+_GAVE_UP = (408, 499)  # a proxy in front of it stopped waiting: what it waited for may have been done
 _POLICY = re.compile(r"\bq=(\d{1,9})\s*;\s*w=3600\b")
+_NUMBERED = re.compile(r"^\[[^\]]*\]\s*|\s*\(_ssl\.c:\d+\)")  # as Python begins and ends a fault of the system
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +80,6 @@ class Peer:
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-@cache
-def ssl_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """The process's one TLS context (with `ca_file` added): building one takes some 16 ms."""
-    context = httpx.create_ssl_context()
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
-
-
-async def tls(peer: Peer, ca_file: Path | None) -> ssl.SSLContext:
-    """`ssl_context` off the event loop. Raises Unreachable when the file cannot be used."""
-    try:
-        return await asyncio.to_thread(ssl_context, ca_file)
-    except OSError as error:  # ssl.SSLError is one too
-        raise Unreachable(
-            f"Account {peer.account}: the ca_file {ca_file} cannot be used: {error.strerror or error}.",
-            remedy="It must be a readable file of PEM certificates.",
-        ) from error
-
-
 Hook = Callable[[httpx.Response], Awaitable[None]]
 Sent = Callable[[httpx.Request], Awaitable[None]]
 
@@ -111,7 +98,8 @@ class Timekeeper:
         """A cache's answer tells when it was first given: it is not asked."""
         said, sent_at = response.headers.get("date"), response.request.extensions.get("sent_at")
         if said and sent_at is not None and "age" not in response.headers and (at := _date(said)) is not None:
-            self._skew.observe(at, sent_at, self._clock.now())
+            read = timedelta(seconds=round(response.extensions.get(_READ_S, 0.0), 1))  # long is not late
+            self._skew.observe(at, sent_at, self._clock.now() - read)
 
 
 async def open_client(
@@ -123,21 +111,50 @@ async def open_client(
     on_response: Sequence[Hook] = (),
     keepalive_s: float = 60.0,
 ) -> httpx.AsyncClient:
-    """One account's client. Redirects are never followed: they could carry the token elsewhere."""
+    """Return one account's client. Redirects are never followed: they could carry the token elsewhere.
+
+    `on_response` gets answers that have been read. Raises Unreachable when the proxy or the certificates that the
+    environment names cannot be used.
+    """
+    proxy = proxy_url(peer)
     secure = urlsplit(peer.url).scheme != "http"
     # A context without certificates costs nothing and would trust nobody: right for a peer that has no TLS.
     verify = await tls(peer, ca_file) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.AsyncClient(
         verify=verify,
+        proxy=proxy,
+        trust_env=False,  # `proxy_url` has read it
         headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
         timeout=TIMEOUT,
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=keepalive_s),
         follow_redirects=False,
         event_hooks={
             "request": [*on_request, _only_reads(peer)] if peer.read_only else list(on_request),
-            "response": list(on_response),
+            "response": [_read_bounded, *on_response],
         },
     )
+
+
+def proxy_url(peer: Peer) -> str | None:
+    """Return the proxy for the account's requests and for its WebSockets. Raises Unreachable."""
+    proxy = network.proxy_of(peer)
+    return None if proxy is None else proxy.url
+
+
+class TooLarge(httpx.HTTPError):
+    """An answer of more than LARGEST bytes: it was not read to its end."""
+
+
+async def _read_bounded(response: httpx.Response) -> None:
+    """Read the whole answer, before anybody else does, as long as it stays small enough."""
+    chunks, size, began = [], 0, monotonic()
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > LARGEST:
+            raise TooLarge("too large")
+        chunks.append(chunk)
+    response._content = b"".join(chunks)  # where httpx keeps what it has read
+    response.extensions[_READ_S] = monotonic() - began
 
 
 def _only_reads(peer: Peer) -> Callable[[httpx.Request], Awaitable[None]]:
@@ -246,7 +263,7 @@ def status_error(
         case 429:
             headers = response.headers if response is not None else {}
             retry_at = moment(headers.get("retry-after"), now) or moment(_rate_limit(headers, "reset"), now)
-            return rate_limited(peer, retry_at or now + timedelta(seconds=_RETRY_S))
+            return rate_limited(peer, retry_at or now + timedelta(seconds=_RETRY_S), now)
         case 401:
             return Unauthorized(f"{account}: {title} does not accept the token ({said}).", remedy=peer.credential)
         case 403 if is_page(response):
@@ -257,7 +274,7 @@ def status_error(
             return Forbidden(f"{account}: {title} does not let this token do that ({said}).", remedy=peer.credential)
         case 404 | 410 if _is_json(response):
             return NotFound(f"{account}: {title} does not know it, or does not any more ({said}).")
-        case _ if status in _NO_ANSWER or status >= 500:
+        case _ if status in _GAVE_UP or status >= 500:
             if mutation:
                 return outcome_unknown(peer, f"{where} answered {said}")
             return Unreachable(f"{account}: {where} has a fault of its own ({said}).", remedy="It is tried again.")
@@ -272,12 +289,22 @@ def status_error(
             return Refused(f"{account}: {title} refused the request ({said}).")
 
 
-def rate_limited(peer: Peer, retry_at: datetime) -> RateLimited:
+def rate_limited(peer: Peer, retry_at: datetime, now: datetime | None = None) -> RateLimited:
+    """`now` None: it is so soon that nobody asks for the day."""
     return RateLimited(
-        f"Account {peer.account}: {peer.title}'s rate limit is used up until {retry_at:%H:%M:%S} UTC.",
+        f"Account {peer.account}: {peer.title}'s rate limit is used up until {utc_time(retry_at, now or retry_at)}.",
         retry_at=retry_at,
         remedy="Other tools with the same token spend from it too.",
     )
+
+
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,  # the proxy would not connect; what it answers to a request of ours is an answer
+)
 
 
 def outcome_unknown(peer: Peer, why: str) -> OutcomeUnknown:
@@ -290,14 +317,34 @@ def outcome_unknown(peer: Peer, why: str) -> OutcomeUnknown:
 def transport_error(error: BaseException, peer: Peer, *, mutation: bool) -> ProviderError:
     """What a request without an answer means. Only a connection that never came to be surely carried nothing."""
     where = f"{peer.title} at {peer.host}"
-    unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol))
-    reason = _reason(peer, error)
-    if mutation and not unsent:
-        return outcome_unknown(peer, f"the connection to {where} broke ({reason})")
+    if isinstance(error, TooLarge):
+        return _too_large(peer, mutation=mutation)
+    why = reason(peer, error)
+    if mutation and not isinstance(error, _UNSENT):
+        return outcome_unknown(peer, f"the connection to {where} broke ({why})")
     remedy = "Check the network, the proxy and the url of the account; it is tried again."
-    if "certificate" in reason.lower():
+    if "certificate" in why.lower():
         remedy = "If a proxy or your own authority signs it, name its certificate as ca_file."
-    return Unreachable(f"Account {peer.account}: {where} cannot be reached ({reason}).", remedy=remedy)
+        if named := network.trusted_by():
+            remedy = f"Only the authorities of {peer.quote(named)} are trusted. {remedy}"
+    elif (proxy := _proxy_name(peer)) is not None:
+        remedy = f"Check the network, the proxy in {proxy} and the url of the account; it is tried again."
+    return Unreachable(f"Account {peer.account}: {where} cannot be reached ({why}).", remedy=remedy)
+
+
+def _proxy_name(peer: Peer) -> str | None:
+    try:
+        proxy = network.proxy_of(peer)
+    except Unreachable:
+        return None
+    return None if proxy is None else proxy.name
+
+
+def _too_large(peer: Peer, *, mutation: bool) -> ProviderError:
+    larger = f"an answer of more than {LARGEST >> 20} MB"
+    if mutation:
+        return outcome_unknown(peer, f"{peer.title} sent {larger}, which is not read")
+    return UnexpectedReply(f"Account {peer.account}: {peer.title} sent {larger}, which is not read.", where=peer.url)
 
 
 def closed(peer: Peer) -> Unreachable:
@@ -315,8 +362,8 @@ def unreadable(peer: Peer, where: str, what: str, *, mutation: bool = False) -> 
     )
 
 
-def _reason(peer: Peer, error: BaseException) -> str:
-    """The words there are, short and harmless."""
+def reason(peer: Peer, error: BaseException) -> str:
+    """Return the words there are, short and harmless, without the names that only programmers know."""
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return "no connection in time"
@@ -325,7 +372,7 @@ def _reason(peer: Peer, error: BaseException) -> str:
         case httpx.ReadTimeout() | TimeoutError():
             return "no answer in time"
     text = str(error) or (str(error.__cause__) if error.__cause__ else "")
-    return peer.quote(text or "without a word").rstrip(".")
+    return peer.quote(_NUMBERED.sub("", text) or "it was cut off").rstrip(".")
 
 
 def is_page(response: httpx.Response | None) -> bool:
@@ -337,27 +384,8 @@ def _is_json(response: httpx.Response | None) -> bool:
 
 
 def words(peer: Peer, response: httpx.Response | None) -> str:
-    """Return what the body says in one short line: a page's title, JSON's own message, the text of anything else."""
+    """What the body says, in one short line."""
     if response is None:
         return ""
-    body = response.text[:20_000]
-    if is_page(response) or body.lstrip()[:1] == "<":
-        title = _TITLE.search(body)
-        return peer.quote(title[1]) if title else "a web page"
-    if body.lstrip()[:1] in ("{", "["):
-        return peer.quote(_message(response.content))
-    return peer.quote(body)
-
-
-def _message(body: bytes) -> str:
-    """Return the sentence for people in a JSON body, however deep its platform wraps it; "" where there is none."""
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return ""
-    for _ in range(_WRAPPED):
-        if isinstance(found, list):
-            found = found[0] if found else ""
-        if isinstance(found, dict):
-            found = next((found[name] for name in _SAYS if found.get(name)), "")
-    return found if isinstance(found, str) else ""
+    said = body_words(response.text[:_LOOKED_AT])
+    return peer.quote("a web page" if is_page(response) and said == response.text else said)

@@ -139,6 +139,7 @@ class Sockets:
                 additional_headers=api.headers,
                 user_agent_header=http.USER_AGENT,
                 ssl=secure,
+                proxy=http.proxy_url(api.peer),
                 open_timeout=_OPEN_S,
                 ping_interval=_PING_S,
                 ping_timeout=_PING_S,
