@@ -75,6 +75,10 @@ class DeckApp(TerminalApp[int]):
         self._notify_failed = False
         self._outside = False  # another program has the terminal
         self._was_painted = False
+        if terminal.ascii_signs:
+            from tui.widgets.signs import ascii_signs
+
+            self.signs = ascii_signs()
         if terminal.color in ("16", "none"):
             self.theme = "ansi-dark"
         elif ui.theme:

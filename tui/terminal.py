@@ -12,6 +12,7 @@ from io import TextIOWrapper
 
 from msgspec import Struct
 
+_TMUX_S = 1.0  # it answers within milliseconds; a server that hangs must not keep the board waiting
 _TRUECOLOR_TERMS = ("ghostty", "alacritty", "kitty", "foot", "wezterm", "contour", "-direct")
 
 
@@ -23,6 +24,7 @@ class Terminal(Struct, frozen=True):
     color: str  # truecolor | 256 | 16 | none
     slow_link: bool  # over SSH, or told so: fewer frames
     frames_per_second: int
+    ascii_signs: bool = False  # a multiplexer in between would show each sign as the same `_`
 
 
 def examine(
@@ -40,6 +42,7 @@ def examine(
         color=_color(environ, term) if color == "auto" else color,
         slow_link=slow,
         frames_per_second=fps or (10 if slow else 15),
+        ascii_signs=_loses_signs(environ),
     )
 
 
@@ -61,6 +64,41 @@ def prepare(terminal: Terminal, environ: MutableMapping[str, str] | None = None)
         environ["NO_COLOR"] = "1"  # Textual's filter for it writes greys with its own themes, nothing with the ansi one
     else:
         environ.pop("NO_COLOR", None)
+
+
+def _loses_signs(environ: MutableMapping[str, str]) -> bool:
+    """Return whether a multiplexer passes on ASCII alone: it does where it was started in another locale.
+
+    A terminal itself shows UTF-8 whatever the locale says. tmux knows whether the one in front of it does; GNU screen
+    goes by the locale that it was started in, which is ours.
+    """
+    if "TMUX" in environ:
+        passes = _tmux_passes_utf8(environ)
+        return not (_locale_is_utf8(environ) if passes is None else passes)
+    return "STY" in environ and not _locale_is_utf8(environ)
+
+
+def _tmux_passes_utf8(environ: MutableMapping[str, str]) -> bool | None:
+    """Ask tmux; None where it does not say."""
+    import subprocess
+
+    try:
+        said = subprocess.run(
+            ["tmux", "display-message", "-p", "#{client_utf8}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=dict(environ),
+            timeout=_TMUX_S,
+            check=False,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return {b"1": True, b"0": False}.get(said)
+
+
+def _locale_is_utf8(environ: MutableMapping[str, str]) -> bool:
+    named = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    return named.lower().replace("-", "").endswith("utf8")
 
 
 def _color(environ: MutableMapping[str, str], term: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,37 @@ def test_the_board_writes_utf8_whatever_the_locale_says(run: Open, world: DemoPr
     board.wait_for("gateway")
     board.wait_for(lambda lines: any("● " in line for line in lines))
     assert "\\u25cf" not in board.text()
+
+
+def in_tmux(folder: Path, *options: str) -> list[str]:
+    """A tmux of its own, which ends with its only window."""
+    (folder / "tmux.conf").write_text(
+        "set -g status off\nset -g destroy-unattached on\nset -g default-terminal tmux-256color\n"
+    )
+    return ["tmux", *options, "-S", str(folder / "tmux"), "-f", str(folder / "tmux.conf"), "new-session"]
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+@pytest.mark.parametrize(("options", "sign"), [((), "* gateway"), (("-u",), "● gateway")])
+def test_in_a_tmux_without_utf8_the_signs_are_ascii(
+    run: Open, world: DemoProcess, tmp_path: Path, options: tuple[str, ...], sign: str
+) -> None:
+    board = run([*in_tmux(tmp_path, *options), *watch(world)], 120, 40, {"LANG": "C", "LC_ALL": "C"})
+
+    lines = board.wait_for(sign)
+    board.wait_for(lambda lines: any("3 Logs" in line for line in lines))
+
+    assert not any("_ gateway" in line or "live_" in line for line in lines)
+    board.press("ctrl+c", "ctrl+c")
+    board.wait_end(20.0)
+
+
+@pytest.mark.parametrize(("locale", "sign"), [("C", "* gateway"), ("C.UTF-8", "● gateway")])
+def test_in_a_gnu_screen_the_locale_it_was_started_in_tells(
+    run: Open, world: DemoProcess, locale: str, sign: str
+) -> None:
+    board = run(watch(world), 120, 40, {"STY": "1.pts", "TERM": "screen", "LANG": locale, "LC_ALL": locale})
+
+    board.wait_for(sign)
+    signs = {sign for line in board.screen() for sign in line if ord(sign) > 0x2000}
+    assert bool(signs) == (locale != "C"), signs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -34,6 +34,7 @@ class PacedDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of any driver
         super().__init__(*arguments, **options)
+        self._signs: Mapping[int, str] | None = getattr(self._app, "signs", None)
         self._unasked = 0  # characters written since the last question, within the last second
         self._counted_from = 0.0
         self._paced = False  # a frame was let through that is to be asked for
@@ -66,7 +67,7 @@ class PacedDriver(LinuxDriver):
         if at - self._counted_from > 1.0:
             self._counted_from, self._unasked = at, 0
         self._unasked += len(data)
-        super().write(data)
+        super().write(data if self._signs is None else data.translate(self._signs))
 
     def flush(self) -> None:
         """A frame ends here."""

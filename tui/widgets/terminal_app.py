@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from rich.console import RenderableType
@@ -17,6 +18,9 @@ Result = TypeVar("Result")
 
 
 class TerminalApp(App[Result]):
+    signs: Mapping[int, str] | None = None
+    """What is written instead of signs that the terminal would not show; None: it shows them all."""
+
     painted: Screen[object] | None = None
     """The screen that the terminal shows, all of it. The one on top of the stack is it only once it was painted."""
 
