@@ -161,6 +161,21 @@ def test_a_file_that_vanishes_or_rots_leaves_a_gap_a_line(folder: Path) -> None:
     assert store.scan(0).text.count("\n") == store.scan(0).end
 
 
+def test_what_somebody_else_wrote_into_a_file_is_no_line_of_the_log(folder: Path) -> None:
+    """It has passed no `model.text`, and may be packed so that it fills the memory."""
+    spool = LogSpool(folder)
+    store = spooled(spool, 1000)
+    (text,) = (path for path in files(folder) if path.suffix == ".gz")
+    before = text.read_bytes()
+    hostile = gzip.compress(b"\x1b]0;owned\x07" * 1000)
+    text.write_bytes(hostile + before[len(hostile) :])
+
+    assert isinstance(store[0], LogGap)
+    assert len(list(store)) == 1000
+    assert not any("\x1b" in line for line in shown(store))
+    spool.close()
+
+
 def test_at_the_end_everything_is_removed(folder: Path) -> None:
     spool = LogSpool(folder)
     store = spooled(spool, 2000)

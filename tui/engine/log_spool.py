@@ -15,9 +15,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 
 from msgspec import Struct
+
+from tui.engine.state_files import open_regular
 
 LIMIT = 1 << 30
 SEGMENTS = 16  # files that the whole of a full spool would be; one goes at a time
@@ -29,13 +32,15 @@ log = logging.getLogger(__name__)
 
 
 class Spooled(Struct, frozen=True):
-    """A sealed block on the disk. Reading it raises OSError when it is not there any more."""
+    """A sealed block on the disk. Reading it raises OSError when it is not there any more as it was written."""
 
     file: Path  # without its ending
     text_at: int
     text_size: int
     columns_at: int
     columns_size: int
+    text_digest: bytes
+    columns_digest: bytes
 
     @property
     def nbytes(self) -> int:
@@ -43,10 +48,10 @@ class Spooled(Struct, frozen=True):
         return 0
 
     def text(self) -> bytes:
-        return _read(_text_file(self.file), self.text_at, self.text_size)
+        return _read(_text_file(self.file), self.text_at, self.text_size, self.text_digest)
 
     def columns(self) -> bytes:
-        return _read(_columns_file(self.file), self.columns_at, self.columns_size)
+        return _read(_columns_file(self.file), self.columns_at, self.columns_size, self.columns_digest)
 
 
 class LogSpool:
@@ -211,7 +216,7 @@ class _Segment:
                 os.lseek(file, size, os.SEEK_SET)
             raise
         self.blocks += 1
-        return Spooled(self.path, before[0], len(text), before[1], len(columns))
+        return Spooled(self.path, before[0], len(text), before[1], len(columns), _digest(text), _digest(columns))
 
     def close(self) -> None:
         for file in self._files:
@@ -260,12 +265,17 @@ def _write(file: int, content: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def _read(path: Path, at: int, size: int) -> bytes:
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _read(path: Path, at: int, size: int, digest: bytes) -> bytes:
+    """What was made harmless before it was written must come back as it was, or not at all."""
+    file = open_regular(path)
     try:
         content = os.pread(file, size, at)
     finally:
         os.close(file)
-    if len(content) != size:
-        raise OSError(f"{path} was cut short")
+    if len(content) != size or _digest(content) != digest:
+        raise OSError(f"{path} was changed by somebody else")
     return content
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()
