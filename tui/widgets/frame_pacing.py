@@ -6,9 +6,8 @@ in between (sshd, TCP), of whose length nothing else tells. In a multiplexer it 
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -34,7 +33,6 @@ class PacedDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of any driver
         super().__init__(*arguments, **options)
-        self._signs: Mapping[int, str] | None = getattr(self._app, "signs", None)
         self._unasked = 0  # characters written since the last question, within the last second
         self._counted_from = 0.0
         self._paced = False  # a frame was let through that is to be asked for
@@ -45,13 +43,6 @@ class PacedDriver(LinuxDriver):
         self._question = 0
         self._nothing_asked = threading.Event()  # for the end, when the loop does not run any more
         self._nothing_asked.set()
-
-    def _get_terminal_size(self) -> tuple[int, int]:
-        """Return the size of the terminal that is drawn on: Textual asks stdout, which may be closed or a file."""
-        try:
-            return os.get_terminal_size(self.fileno)
-        except OSError:
-            return super()._get_terminal_size()
 
     def when_clear(self, then: Callable[[], object]) -> bool:
         """True: what was written before has been shown, write on. False: `then` is called when it has, or when the
@@ -67,7 +58,7 @@ class PacedDriver(LinuxDriver):
         if at - self._counted_from > 1.0:
             self._counted_from, self._unasked = at, 0
         self._unasked += len(data)
-        super().write(data if self._signs is None else data.translate(self._signs))
+        super().write(data)
 
     def flush(self) -> None:
         """A frame ends here."""

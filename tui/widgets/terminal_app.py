@@ -12,7 +12,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
-from tui.widgets.frame_pacing import PacedDriver
+from tui.widgets.board_driver import BoardDriver
 
 Result = TypeVar("Result")
 
@@ -26,7 +26,7 @@ class TerminalApp(App[Result]):
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
-        return PacedDriver if found is LinuxDriver else found
+        return BoardDriver if found is LinuxDriver else found
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, renderable)
