@@ -170,6 +170,11 @@ def test_json_is_quoted_by_its_message_only(body: str, words: str) -> None:
     assert "{" not in error.message
 
 
+def test_the_words_of_a_long_json_answer_are_found_too() -> None:
+    body = json.dumps({"stack": "at x " * 10_000, "message": "no room"})
+    assert "(400: no room)" in http.status_error(PEER, 400, answer(400, body), mutation=False, now=NOW).message
+
+
 def test_an_error_without_words_is_not_called_by_its_class() -> None:
     message = http.transport_error(httpx.ReadError(""), PEER, mutation=False).message
     assert "Error" not in message

@@ -387,5 +387,5 @@ def words(peer: Peer, response: httpx.Response | None) -> str:
     """What the body says, in one short line."""
     if response is None:
         return ""
-    said = body_words(response.text[:_LOOKED_AT])
-    return peer.quote("a web page" if is_page(response) and said == response.text else said)
+    said = body_words(response.text)
+    return peer.quote("a web page" if is_page(response) and said == response.text else said[:_LOOKED_AT])
