@@ -35,7 +35,8 @@ ANSWERS = {
     b"\x1b[?2026$p": b"\x1b[?2026;2$y",  # synchronized output: known, off
     b"\x1b[?2048$p": b"\x1b[?2048;0$y",  # in-band resize: not known
 }
-"""What a real terminal says when it is asked. Questions that are not here are not understood, as in many terminals."""
+"""What a real terminal says when it is asked. Questions that are not here are not understood, as in many terminals.
+Where the cursor is (6n) is answered by its place, if the question follows the sequence that put it there."""
 
 USUAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
@@ -68,7 +69,13 @@ SEQUENCE = re.compile(
 """Any whole escape sequence."""
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?$")
 _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>=][0-9;]*[A-Za-z]|\x1b\[\?[0-9;]*\$p|\x1b[PX^_][^\x1b]*\x1b\\")
-_QUESTION = re.compile(b"|".join(re.escape(question) for question in ANSWERS))
+_POSITION = b"\x1b[6n"
+_QUESTION = re.compile(
+    rb"(?:\x1b\[(?P<row>\d+);(?P<column>\d+)H)?(?P<what>"
+    + b"|".join(re.escape(question) for question in ANSWERS)
+    + b")"
+)
+_LONGEST_QUESTION = 32
 
 
 Cell = tuple[str, str, str, frozenset[str]]
@@ -164,12 +171,13 @@ class Terminal:
         return bool(data)
 
     def _answer(self) -> None:
-        for question in _QUESTION.finditer(self.raw, max(0, self._answered - 16)):
+        for question in _QUESTION.finditer(self.raw, max(0, self._answered - _LONGEST_QUESTION)):
             if question.end() > self._answered:
                 self._answered = question.end()
-                if answer := self._answers.get(question[0]):
-                    self.type(answer)
-        self._answered = max(self._answered, len(self.raw) - 16)
+                if answer := self._answers.get(question["what"]):
+                    asked_at = question["row"] if question["what"] == _POSITION else None
+                    self.type(b"\x1b[%s;%sR" % (asked_at, question["column"]) if asked_at else answer)
+        self._answered = max(self._answered, len(self.raw) - _LONGEST_QUESTION)
 
     def text(self, since: int = 0) -> str:
         """What was written from byte `since` on, without its escape sequences."""
@@ -256,13 +264,19 @@ class Terminal:
             self.pump(left)
         return len(self.raw) - before
 
-    def wait_end(self, timeout_s: float = 3.0) -> int:
-        """Waits until the program ended; returns its exit code, negative for a signal."""
+    def stall(self, for_s: float) -> None:
+        """Read nothing for that long, as a dead line does, or until the program ends."""
+        if select.select([self._exit], [], [], for_s)[0]:
+            self._reap()
+
+    def wait_end(self, timeout_s: float = 3.0, *, reading: bool = True) -> int:
+        """Waits until the program ended; returns its exit code, negative for a signal. `reading`: takes what it
+        writes meanwhile."""
         end = now() + timeout_s
         while self.exit_code is None:
             if now() > end:
                 self._fail(f"still running after {timeout_s} s")
-            self.pump(end - now())
+            self.pump(end - now()) if reading else self.stall(end - now())
         return self.exit_code
 
     def _fail(self, what: str) -> NoReturn:
@@ -316,6 +330,13 @@ class Terminal:
     def rss_mib(self) -> float:
         found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
         return int(found[1]) / 1024 if found else 0.0
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
+
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it, as ctrl+z does."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def children(self) -> list[int]:
         lists = Path(f"/proc/{self.pid}/task").glob("*/children")

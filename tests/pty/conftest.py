@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,9 +32,13 @@ def run(tmp_path: Path) -> Iterator[Open]:
     opened: list[Terminal] = []
 
     def open_terminal(
-        command: Sequence[str], columns: int = 120, rows: int = 40, env: dict[str, str | None] | None = None
+        command: Sequence[str],
+        columns: int = 120,
+        rows: int = 40,
+        env: dict[str, str | None] | None = None,
+        answers: Mapping[bytes, bytes] | None = None,
     ) -> Terminal:
-        opened.append(Terminal(command, columns, rows, {**environment(tmp_path), **(env or {})}))
+        opened.append(Terminal(command, columns, rows, {**environment(tmp_path), **(env or {})}, answers=answers))
         return opened[-1]
 
     try:

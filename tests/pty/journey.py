@@ -6,6 +6,9 @@ import re
 
 from tests.terminal import Terminal
 
+HUP_IGNORED = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
+"""Before a command: it runs as under nohup."""
+
 LOG_LINE = re.compile(r"\d\d:\d\d:\d\d [TDIWEF] \S")
 
 
@@ -22,6 +25,18 @@ def go_to(terminal: Terminal, path: str) -> None:
     terminal.wait_for(path)
     terminal.press("enter")
     terminal.wait_for(f"2 Timeline  {name} {environment.rpartition('/')[2]}")
+
+
+def fill(terminal: Terminal) -> None:
+    """Make it draw far more than fits into the way to the terminal, and read nothing of it."""
+    columns, rows = terminal.columns, terminal.rows
+    for _ in range(40):
+        for width in (columns - 1, columns):
+            terminal.resize(width, rows)
+            terminal.press("?")
+            terminal.stall(0.02)
+            terminal.press("escape")
+            terminal.stall(0.02)
 
 
 def close(terminal: Terminal, title: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def test_on_a_slow_line_only_so_much_is_under_way(far: Far, tmp_path: Path) -> N
         for number in range(1, 6):
             terminal.press("m")
             terminal.wait_written(rf"above {number}\.", since)
-        assert terminal.raw.count(SYNCHRONIZED, since) >= 3, "asked again and again"
+        assert terminal.raw.count(POSITION, since) >= 3, "asked again and again"
         assert terminal.most_waiting < BUFFER / 4, "the line is not filled"
 
 
@@ -90,7 +91,7 @@ def test_leaving_takes_the_answer_along(far: Far, tmp_path: Path) -> None:
         terminal.press("q")
         terminal.wait_end(timeout_s=8)
     terminal.take(0.5)
-    assert b"2026;2$y" not in terminal.raw, "the shell would have taken it for input, and echoed it"
+    assert re.search(rb"\d;\d+R", terminal.raw) is None, "the shell would have taken it for input, and echoed it"
 
 
 @pytest.mark.parametrize("answers", [{}, NOT_KNOWN], ids=["silent", "synchronized output not known"])
@@ -109,7 +110,6 @@ def test_the_log_goes_on_whatever_the_terminal_answers(tmp_path: Path, answers: 
             frames = terminal.text(since).count("drawn ")
         assert frames >= 5
         assert asked == 0 if not answers else asked >= 5
-        assert SYNCHRONIZED not in terminal.raw[100:]
 
 
 def test_nothing_is_asked_for_lines_that_come_one_by_one(tmp_path: Path) -> None:
@@ -122,5 +122,4 @@ def test_nothing_is_asked_for_lines_that_come_one_by_one(tmp_path: Path) -> None
             os.write(fifo, f"line {number}\n".encode())
             terminal.wait_for(f"line {number}")
         os.close(fifo)
-        assert SYNCHRONIZED not in terminal.raw[since:]
         assert POSITION not in terminal.raw[since:]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 import pytest
 
 from tests.demo_process import DECKWATCH
 from tests.pty.conftest import Open
+from tests.pty.journey import HUP_IGNORED
 from tests.terminal import Terminal, wait_gone
 
 MOUSE_MODES = (b"1000", b"1002", b"1003", b"1006", b"1015")
@@ -44,8 +46,8 @@ def test_a_signal_right_after_the_screen_was_taken_gives_it_back(run: Open) -> N
     assert_given_back(terminal)
 
 
-@pytest.mark.parametrize("prefix", [[], ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"]], ids=["hup", "hup ignored"])
-def test_the_end_of_the_terminal_ends_it(run: Open, prefix: list[str]) -> None:
+@pytest.mark.parametrize("prefix", [(), HUP_IGNORED], ids=["hup", "hup ignored"])
+def test_the_end_of_the_terminal_ends_it(run: Open, prefix: Sequence[str]) -> None:
     terminal = run([*prefix, *DECKWATCH, "demo"])
     terminal.wait_for("gateway")
     children = terminal.children()

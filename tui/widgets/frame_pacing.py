@@ -11,11 +11,11 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 from textual.message import Message
-from textual.messages import TerminalSupportsSynchronizedOutput
 from textual.widget import Widget
+
+from tui.widgets.terminal_driver import TerminalDriver
 
 WINDOW = 2048
 """Characters that may be written within a second without a question behind them: line by line there is none."""
@@ -24,30 +24,31 @@ _NEVER_ANSWERED_S = 1.0
 _LATE_S = 10.0  # a terminal that does answer: its line stands still
 _LEAVING_S = 1.0
 
-_SYNCHRONIZED = "\x1b[?2026$p"  # DECRQM, to terminals that are known to answer it
-_POSITION = "\x1b[2;1H\x1b[6n\x1b[%d;%dH"  # in row 2: the answer for row 1 could be a key (F3 with modifiers)
+_POSITION = "\x1b[%d;%dH\x1b[6n\x1b[%d;%dH"
+_COLUMNS, _ROWS = 40, 10  # where questions are asked: each place names one
 
 
-class PacedDriver(LinuxDriver):
-    """Textual's own driver, with `when_clear` for what can wait. Nothing is asked unless something waits for it."""
+class PacedDriver(TerminalDriver):
+    """A driver with `when_clear` for what can wait. Nothing is asked unless something waits for it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of any driver
         super().__init__(*arguments, **options)
         self._unasked = 0  # characters written since the last question, within the last second
         self._counted_from = 0.0
         self._paced = False  # a frame was let through that is to be asked for
-        self._asked = False
-        self._answer: type[Message] = CursorPosition  # what answers the question asked last
+        self._asked_by = 0  # the number of the question that frames wait for; 0: none
         self._answers: bool | None = None  # None: not known yet
         self._then: list[Callable[[], object]] = []
         self._question = 0
+        self._questions: dict[tuple[int, int], Callable[[], object]] = {}
+        """What each answer is waited for by, with the place that it names. The thread that reads takes them out."""
         self._nothing_asked = threading.Event()  # for the end, when the loop does not run any more
         self._nothing_asked.set()
 
     def when_clear(self, then: Callable[[], object]) -> bool:
         """True: what was written before has been shown, write on. False: `then` is called when it has, or when the
         terminal kept silent for too long."""
-        if self._asked and self._answers is not False:
+        if self._owes_frame or (self._asked_by and self._answers is not False):
             self._then.append(then)
             return False
         self._paced = True
@@ -63,50 +64,70 @@ class PacedDriver(LinuxDriver):
     def flush(self) -> None:
         """A frame ends here."""
         super().flush()
-        if self._paced and not self._asked and self._unasked >= WINDOW and self._answers is not False:
-            self._ask()
+        if self._paced and not self._asked_by and self._unasked >= WINDOW and self._answers is not False:
+            self._paced = False
+            wait_s = _LATE_S if self._is_known_to_answer else _NEVER_ANSWERED_S
+            self._asked_by = self._ask(self._go_on)
+            self._loop.call_later(wait_s, self._overdue, self._asked_by)
 
-    def _ask(self) -> None:
-        self._paced = False
-        self._asked = True
+    # Questions
+
+    @property
+    def _is_known_to_answer(self) -> bool:
+        return bool(self._answers or self._app._sync_available)
+
+    def _ask(self, then: Callable[[], object]) -> int:
+        """Ask for the cursor's position, at a place of its own: no answer is taken for another question's."""
+        width, height = self._app.size
+        row, column = divmod(self._question % (_COLUMNS * _ROWS), _COLUMNS)
+        x, y = min(1 + column, width - 1), min(1 + row, height - 1)  # never in the first row: it could be a key (F3)
         self._question += 1
-        if self._app._sync_available:
-            self._answer, question = TerminalSupportsSynchronizedOutput, _SYNCHRONIZED
-        else:
-            column, row = self._app.cursor_position
-            self._answer, question = CursorPosition, _POSITION % (row + 1, column + 1)
         self._nothing_asked.clear()
-        super().write(question)
+        self._questions[x, y] = then
+        cursor_x, cursor_y = self._app.cursor_position
+        self.write(_POSITION % (y + 1, x + 1, cursor_y + 1, cursor_x + 1))
         self._unasked = 0
-        wait_s = _LATE_S if self._answers or self._app._sync_available else _NEVER_ANSWERED_S
-        self._loop.call_later(wait_s, self._overdue, self._question)
+        return self._question
 
     def process_message(self, message: Message) -> None:
         """Called by the thread that reads. Answers that nobody asked for go on to the app."""
-        if not self._nothing_asked.is_set() and isinstance(message, self._answer):
-            self._nothing_asked.set()
-            self._loop.call_soon_threadsafe(self._answered)
+        if isinstance(message, CursorPosition) and (then := self._questions.pop((message.x, message.y), None)):
+            if not self._questions:
+                self._nothing_asked.set()
+            self._loop.call_soon_threadsafe(self._answered, then)
         else:
             super().process_message(message)
 
-    def _answered(self) -> None:
+    def _answered(self, then: Callable[[], object]) -> None:
         self._answers = True
-        self._go_on()
+        then()
 
     def _overdue(self, question: int) -> None:
-        if self._asked and question == self._question:
-            self._answers = self._answers or self._app._sync_available
+        if question == self._asked_by:
+            self._answers = self._is_known_to_answer
             self._go_on()
 
     def _go_on(self) -> None:
-        self._asked = False
+        self._asked_by = 0
         waiting, self._then = self._then, []
         for then in waiting:
             then()
 
+    def _reads_again(self) -> None:
+        super()._reads_again()
+        self._go_on()
+
+    # Its end
+
+    def _lose(self) -> None:
+        super()._lose()
+        self._nothing_asked.set()
+
     def disable_input(self) -> None:
         """What answers after the end would be typed into the shell."""
-        self._nothing_asked.wait(_LEAVING_S)
+        if self._is_known_to_answer and not self._owes_frame and not self._is_gone:
+            self._nothing_asked.wait(_LEAVING_S)
+        self._nothing_asked.set()
         super().disable_input()
 
 

@@ -13,6 +13,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from tui.widgets.board_driver import BoardDriver
+from tui.widgets.terminal_driver import TerminalDriver
 
 Result = TypeVar("Result")
 
@@ -29,8 +30,25 @@ class TerminalApp(App[Result]):
         return BoardDriver if found is LinuxDriver else found
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        driver = self._driver
+        is_frame = renderable is not None and not self._batch_count
+        if is_frame and isinstance(driver, TerminalDriver) and not driver.takes_frame():
+            self.painted = None
+            return
         super()._display(screen, renderable)
-        if isinstance(renderable, LayoutUpdate) and not self._batch_count:
+        if is_frame and isinstance(renderable, LayoutUpdate):
             self.painted = screen
         elif renderable is not None and screen is not self.painted:
             self.painted = None
+
+    def on_terminal_driver_reads_again(self) -> None:
+        self.painted = None
+        if self._screen_stack:
+            self.screen.refresh()
+
+    def on_terminal_driver_gone(self) -> None:
+        self.terminal_gone()
+
+    def terminal_gone(self) -> None:
+        """Leave: nobody is there any more."""
+        self.exit()

@@ -20,6 +20,7 @@ from textual.strip import SGR_STYLES, Strip
 from textual.widget import Widget
 
 from tui.widgets.terminal_app import TerminalApp
+from tui.widgets.terminal_driver import TerminalDriver
 
 _SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 _AT_ONCE = 1024  # what a terminal reads, and so shows, in one piece
@@ -135,6 +136,8 @@ def _bare(widget: Widget) -> Region | None:
         return None
     screen = widget.screen
     if driver.is_headless or driver.is_inline or driver.is_web or app.painted is not screen or app.screen is not screen:
+        return None
+    if isinstance(driver, TerminalDriver) and not driver.takes_frame():
         return None
     compositor = screen._compositor
     if (
