@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import gc
 import os
-import select
 import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,6 +24,7 @@ from textual.widgets import Input
 
 from tui.alarm import Alarm
 from tui.keys import ACTIONS
+from tui.leaving import Leaving
 from tui.screens.board import Board
 from tui.terminal import Terminal
 from tui.widgets.log_text import Stamps
@@ -71,6 +73,7 @@ class DeckApp(TerminalApp[int]):
         self.terminal = terminal
         self.ui = ui
         self.state_dir = state_dir
+        self.leaving: Leaving | None = None
         self.config_path = config_path
         self._notify_failed = False
         self._outside = False  # another program has the terminal
@@ -184,6 +187,12 @@ class DeckApp(TerminalApp[int]):
         if failed is not None:
             raise failed
 
+    def terminal_gone(self) -> None:
+        if self.leaving is None:
+            self.exit(0)
+        else:
+            self.leaving.ask(signal.SIGHUP)
+
     async def _notify(self, command: list[str]) -> None:
         """A program that is not there is said once a session."""
         quiet = asyncio.subprocess.DEVNULL
@@ -227,23 +236,15 @@ async def _run(
 ) -> int:
     async with connect_engine() as engine:
         app = DeckApp(engine, terminal=terminal, ui=ui, keys=keys, state_dir=state_dir, config_path=config_path)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            loop.add_signal_handler(number, app.exit, 0)
-        _watch_for_hangup(loop, lambda: app.exit(0))
+        leaving = Leaving(partial(_call_soon, asyncio.get_running_loop(), partial(app.exit, 0)))
+        app.leaving = leaving
+        leaving.listen()
+        leaving.watch(sys.__stdin__.fileno() if sys.__stdin__ else 0)
         code = await app.run_async(mouse=ui.mouse)
         return app.return_code or code or 0
 
 
-def _watch_for_hangup(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
-    """Leaves when the terminal is gone, also where SIGHUP is ignored: Textual's reader would spin on the end of
-    input for ever. poll() without events reports only the hang-up, and costs nothing until then."""
-
-    def wait() -> None:
-        poll = select.poll()
-        poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
-        poll.poll()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(leave)
-
-    threading.Thread(target=wait, name="hangup", daemon=True).start()
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """From any thread; nothing is left to do once the loop has closed."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
