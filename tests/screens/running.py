@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textual._context import visible_screen_stack
+from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.scripted import engine_of
@@ -16,6 +17,8 @@ from tui.config import UiConfig
 from tui.engine.engine import Account, Engine
 from tui.model.clock import Clock
 from tui.screens.board import Board
+from tui.screens.guarded import GuardedSheet
+from tui.screens.question import Question
 from tui.terminal import Terminal
 
 TRUECOLOR = Terminal("truecolor", slow_link=False, frames_per_second=60)
@@ -49,6 +52,17 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = 
 async def sees(pilot: Pilot[Any], *texts: str, timeout_s: float = 30.0) -> None:
     """Waits until every text is on the screen."""
     await until(pilot, lambda: all(t in screen_text(pilot.app) for t in texts), f"{texts} not seen", timeout_s)
+
+
+def type_ahead(pilot: Pilot[Any], *keys: str) -> None:
+    """Keys that were all pressed by now, whatever the first of them will open."""
+    for key in keys:
+        pilot.app.post_message(Key(key, {"enter": "\r"}.get(key, key)))
+
+
+async def armed(pilot: Pilot[Any], kind: type[GuardedSheet[Any]] = Question) -> None:
+    """Waits until a sheet of that kind is on top and takes keys."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind) and pilot.app.screen.armed, f"an armed {kind}")
 
 
 def screen_text(app: Any) -> str:  # noqa: ANN401 - the pilot's app is of any return type

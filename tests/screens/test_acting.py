@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
-from textual.pilot import Pilot
+from textual.events import Paste
+from textual.widgets import Input
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import running, screen_text, sees, until
+from tests.screens.running import armed, running, screen_text, sees, type_ahead, until
 from tests.scripted import ScriptedProvider, scripted
 from tui.engine.engine import Account
 from tui.model.action import Danger, Verb
@@ -15,13 +14,9 @@ from tui.model.entities import Approval, ApprovalRule
 from tui.model.errors import OutcomeUnknown, Refused
 from tui.model.status import Status
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.options import OptionsSheet
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
-
-
-async def armed(pilot: Pilot[Any]) -> None:
-    """The sheet has opened and takes keys."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.screen.armed)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -56,9 +51,37 @@ async def test_keys_meant_for_the_board_are_not_taken_for_an_answer() -> None:
     account, platform = scripted(service("api", environment="staging"))
     async with running(account) as (_, pilot):
         await sees(pilot, "api")
-        await pilot.press("R", "y", "y", "enter")
+        type_ahead(pilot, "R", "y", "y", "enter")
         await armed(pilot)
         assert platform.performed == []
+
+
+async def test_a_sheet_says_that_keys_do_not_count_yet_and_that_some_did_not() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        type_ahead(pilot, "R", "y")
+        await sees(pilot, "keys count once this is on your screen · esc back")
+        await armed(pilot)
+        await sees(pilot, "too early: press it again", "y does it")
+        assert platform.performed == []
+        await pilot.press("y")
+        await until(pilot, lambda: platform.performed)
+
+
+async def test_a_name_that_was_typed_too_early_is_not_half_there() -> None:
+    account, platform = scripted(service("api"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        type_ahead(pilot, "R", *"api", "enter")
+        pilot.app.post_message(Paste("api"))
+        await armed(pilot)
+        await sees(pilot, "typed too early: type it again")
+        assert pilot.app.screen.query_one("#typed", Input).value == ""
+        await pilot.press("enter")
+        assert platform.performed == []
+        await pilot.press(*"api", "enter")
+        await until(pilot, lambda: platform.performed)
 
 
 @pytest.mark.parametrize(("key", "verb"), [("S", Verb.STOP), ("R", Verb.REDEPLOY), ("T", Verb.RESTART)])
@@ -164,6 +187,22 @@ async def test_when_the_service_goes_while_the_sheet_is_open_nothing_is_done() -
         assert platform.performed == []
 
 
+async def test_a_question_that_can_be_answered_again_is_asked_anew() -> None:
+    account, platform = scripted(service("api"), service("web"))
+    async with running(account) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        services = platform.services
+        platform.services = services[1:]
+        await sees(pilot, "api is gone from prod since this was opened")
+        platform.services = services
+        await sees(pilot, "keys count once this is on your screen")
+        await armed(pilot)
+        await pilot.press(*"api", "enter")
+        await until(pilot, lambda: platform.performed)
+
+
 async def test_a_refusal_is_told_in_the_platforms_words_on_the_board_and_in_the_audit() -> None:
     account, platform = scripted(service("api", environment="staging"))
     platform.reply = Refused("Scripted refused: this job was already re-run.")
@@ -250,6 +289,7 @@ async def test_a_verbs_own_options_are_filled_in_told_and_performed(size: tuple[
         await sees(pilot, "not given: ref, variables", "ctrl+o options")
         await pilot.press("o")
         await sees(pilot, "Options of redeploy api", "the branch to deploy")
+        await armed(pilot, OptionsSheet)
         await pilot.press(*"main", "tab", *"A=1", "enter")
         await armed(pilot)
         await sees(pilot, "ref        main", "variables  A=1", "ref: main, variables: A=1", "[ Keep (esc) ]")
@@ -265,7 +305,9 @@ async def test_what_would_be_done_is_told_while_an_option_is_typed() -> None:
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
-        await pilot.press("o", *"nowher")
+        await pilot.press("o")
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"nowher")
         await sees(pilot, 'redeploy(id: "api-1", ref: nowher)')
         await pilot.press("e")
         await sees(pilot, "Scripted has no branch nowhere. Give another ref.")
@@ -280,7 +322,9 @@ async def test_letters_typed_into_an_option_are_never_an_answer() -> None:
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
-        await pilot.press("o", *"yqy", "enter", "y", "y", "enter")  # ahead of the sheet behind, which waits again
+        await pilot.press("o")
+        await armed(pilot, OptionsSheet)
+        type_ahead(pilot, *"yqy", "enter", "y", "y")  # ahead of the sheet behind, which waits again
         await armed(pilot)
         await sees(pilot, "ref        yqy")
         assert platform.performed == []
@@ -305,13 +349,17 @@ async def test_options_that_the_platform_cannot_make_anything_of_are_asked_for_a
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
-        await pilot.press("ctrl+o", *"nowhere", "enter")
+        await pilot.press("ctrl+o")
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"nowhere", "enter")
         await armed(pilot)
         await sees(pilot, "Scripted has no branch nowhere. Give another ref.", "[ Keep (esc) ]")
         await pilot.press("y")
         await pilot.pause()
         assert platform.performed == []
-        await pilot.press("ctrl+o", "ctrl+u", *"main", "enter")
+        await pilot.press("ctrl+o")
+        await armed(pilot, OptionsSheet)
+        await pilot.press("ctrl+u", *"main", "enter")
         await armed(pilot)
         await sees(pilot, "ref        main")
         await pilot.press("y")
@@ -326,7 +374,9 @@ async def test_in_production_the_name_is_typed_after_the_options() -> None:
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
-        await pilot.press(*"ap", "ctrl+o", *"main", "enter")
+        await pilot.press(*"ap", "ctrl+o")
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"main", "enter")
         await armed(pilot)
         await sees(pilot, "ref        main", "Type api to redeploy it:")
         await pilot.press("i", "enter")
@@ -343,7 +393,9 @@ async def test_leaving_the_options_leaves_them_as_they_were() -> None:
         await sees(pilot, "api")
         await pilot.press("R")
         await armed(pilot)
-        await pilot.press("o", *"main", "escape")
+        await pilot.press("o")
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"main", "escape")
         await sees(pilot, "not given: ref")
         await pilot.press("escape")
         await sees(pilot, "Kept: nothing was done.")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import app_of, running, screen_text, sees, until
+from tests.screens.running import app_of, armed, running, screen_text, sees, until
 from tests.scripted import FrozenClock, ScriptedProvider, engine_of, scripted
 from tui.engine.audit import ActionPhase, AuditEntry
 from tui.engine.engine import Account
@@ -20,13 +20,9 @@ from tui.model.errors import OutcomeUnknown, Refused
 from tui.model.status import Status
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.confirm_many import ConfirmManyScreen
-from tui.screens.question import Question
+from tui.screens.options import OptionsSheet
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
-
-
-async def armed(pilot: Pilot[Any]) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, Question) and pilot.app.screen.armed, "the sheet")
 
 
 def three(environment: str = "staging") -> tuple[Account, ScriptedProvider]:
@@ -49,7 +45,9 @@ async def test_a_reason_is_typed_in_the_question_and_stands_in_the_audit(keys: t
         await sees(pilot, "api")
         await pilot.press("T")
         await armed(pilot)
-        await pilot.press(*keys, *"500s", "enter")
+        await pilot.press(*keys)
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"500s", "enter")
         await armed(pilot)
         await sees(pilot, "reason     500s")
         assert platform.performed == []

@@ -8,12 +8,11 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.entities import deployment, service
-from tests.screens.running import TRUECOLOR, screen_text, sees, until
+from tests.screens.running import TRUECOLOR, armed, screen_text, sees, until
 from tests.scripted import FrozenClock, engine_of, scripted
 from tests.snapshots.showing import SIZES, Compare, Shown, shown, utc
 from tui.config import UiConfig
 from tui.model.status import Status
-from tui.screens.question import Question
 
 __all__ = ["utc"]
 
@@ -21,10 +20,6 @@ __all__ = ["utc"]
 async def _still(pilot: Pilot[Any]) -> None:
     """The logs behind have come to rest."""
     await until(pilot, lambda: "connecting" not in screen_text(pilot.app) and "Opening" not in screen_text(pilot.app))
-
-
-async def _armed(pilot: Pilot[Any]) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, Question) and pilot.app.screen.armed)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -37,7 +32,7 @@ def test_one_question_for_several(size: tuple[int, int], snap_compare: Compare) 
         await sees(pilot, "3 of 3 connecting")
         await pilot.press("*", "s")
         await sees(pilot, "Stop 3 services")
-        await _armed(pilot)
+        await armed(pilot)
 
     assert snap_compare(shown(account), terminal_size=size, run_before=asked)
 
@@ -53,7 +48,7 @@ def test_what_went_live_settles(snap_compare: Compare) -> None:
     async def settling(pilot: Pilot[Any]) -> None:
         await sees(pilot, "api", "web")
         await pilot.press("R")
-        await _armed(pilot)
+        await armed(pilot)
         made = deployment("new", Status.LIVE, ago_s=0)
         platform.history[api.ref] = [made, api.live]  # type: ignore[list-item]
         await pilot.press("y")

@@ -91,7 +91,6 @@ class ConfirmScreen(Question[Intent | None]):
         return text
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_class(self.intent.production, "-production")
 
     def action_options(self) -> None:

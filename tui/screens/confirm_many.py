@@ -137,7 +137,6 @@ class ConfirmManyScreen(Question[tuple[Intent, ...] | None]):
             text.append("  ").append_text(line).append("\n")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_class(any(intent.production for intent, _ in self.asked), "-production")
 
 

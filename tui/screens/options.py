@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
-from tui.screens.sheet import Sheet
+from tui.screens.guarded import GuardedSheet
 
 Given = Mapping[str, str]
 """The options that are given, each by its name."""
 
 
-class OptionsSheet(Sheet[Given | None]):
+class OptionsSheet(GuardedSheet[Given | None]):
     """Returns what was filled in, None when it was left. Nothing is done from here: the sheet behind it asks.
 
     `told` says what would be done with what is typed so far; it stands below the fields at every letter.
@@ -52,7 +52,6 @@ class OptionsSheet(Sheet[Given | None]):
         yield Static(self.told(self.given), id="told")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query(Input).first().focus()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -19,13 +18,20 @@ from tui.model.action import Danger, Effect, Intent
 from tui.model.entities import Deployment
 from tui.model.errors import ProviderError
 from tui.model.text import plain
+from tui.screens.guarded import GuardedSheet
 from tui.screens.options import Given, OptionsSheet
-from tui.screens.sheet import GUARD_S, Result, Sheet
+from tui.screens.sheet import Result
 from tui.widgets.format import status_word
 from tui.widgets.hanging import Hanging
 from tui.widgets.line_widget import LineWidget, Span
 
 _REASON: Mapping[str, str] = {"reason": "why; it stands in the audit"}
+
+
+TOO_EARLY: Mapping[Danger, str] = {
+    Danger.ASK: "too early: press it again",
+    Danger.TYPE: "typed too early: type it again",
+}
 
 
 class Choices(LineWidget, can_focus=True):
@@ -36,27 +42,22 @@ class Choices(LineWidget, can_focus=True):
         self.verb = verb
         self.doing = False
         self.possible = False
+        self.note = ""
 
     def spans(self, y: int) -> tuple[list[Span], str]:
         if y:
             return [], ""
-        keep = "[ Keep (esc) ]"
-        do = f"[ {self.verb} ]"
-        if not self.possible:
-            return [("  ", ""), (keep, "tab-chosen"), ("   ", ""), (do, "dim")], ""
-        return [
-            ("  ", ""),
-            (keep, "tab" if self.doing else "tab-chosen"),
-            ("   ", ""),
-            (do, "tab-chosen" if self.doing else "tab"),
-        ], ""
+        keep = "tab" if self.doing else "tab-chosen"
+        do = "dim" if not self.possible else "tab-chosen" if self.doing else "tab"
+        note = [("   ", ""), (self.note, "approval")] if self.note else []
+        return [("  ", ""), ("[ Keep (esc) ]", keep), ("   ", ""), (f"[ {self.verb} ]", do), *note], ""
 
 
-class Question(Sheet[Result]):
+class Question(GuardedSheet[Result]):
     """Returns `answer` when it is confirmed, None when it is not.
 
-    Keys are ignored for a moment after it opens. If what it tells is not so any more, it says so and can only be
-    closed; that is looked at once more when it is confirmed. Danger decides: a yes, or `word` typed.
+    If what it tells is not so any more, it says so and can only be closed; that is looked at once more when it is
+    confirmed. Danger decides: a yes, or `word` typed.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,7 +82,6 @@ class Question(Sheet[Result]):
         super().__init__()
         self.actions = actions
         self.store = store
-        self.armed = False
         self.problem = ""
         self.reason = ""
         self._unwatch: Callable[[], None] = lambda: None
@@ -128,17 +128,15 @@ class Question(Sheet[Result]):
         yield Choices(self.verb)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._ask_as_danger_wants()
         self.query_one(Choices).focus()
         self._unwatch = self.store.watch(lambda: self.call_later(self.check))
-        self.set_timer(GUARD_S, self.arm)
 
     def on_unmount(self) -> None:
         self._unwatch()
 
     def arm(self) -> None:
-        self.armed = True
+        super().arm()
         if self.danger is Danger.TYPE and not self.problem:
             typed = self.query_one("#typed", Input)
             typed.disabled = False
@@ -148,17 +146,18 @@ class Question(Sheet[Result]):
     def _ask_as_danger_wants(self) -> None:
         for selector in ("#ask", "#typed"):
             self.query_one(selector).display = self.danger is Danger.TYPE
-        self.query_one("#foot", Static).update(Text(self._foot()))
+        self.foot = self._foot()
 
     def asked_anew(self) -> None:
-        """It tells something else than before: its keys wait a moment again, and what was typed counts no more."""
+        """It tells something else than before: that must be seen again, and what was typed counts no more."""
         self.query_one("#body", Static).update(Hanging(self.text()))
-        self.query_one("#typed", Input).value = ""
+        typed = self.query_one("#typed", Input)
+        typed.value = ""
+        typed.disabled = True
         self._ask_as_danger_wants()
         self.query_one(Choices).focus()
-        self.armed = False
+        self.guard()
         self._show_choices()
-        self.set_timer(GUARD_S, self.arm)
 
     def action_scroll_text(self, lines: int) -> None:
         self.query_one("#text").scroll_relative(y=lines, animate=False)
@@ -184,7 +183,9 @@ class Question(Sheet[Result]):
         """What the dialog was opened for must still be so."""
         if not self.is_attached:
             return
-        self.problem = self.changed()
+        before, self.problem = self.problem, self.changed()
+        if before and not self.problem:
+            self.guard()  # on the screen it may still say that it cannot be done
         shown = self.query_one("#problem", Static)
         shown.update(Text(self.problem))
         shown.set_class(bool(self.problem), "-told")
@@ -205,6 +206,7 @@ class Question(Sheet[Result]):
     def _show_choices(self) -> None:
         choices = self.query_one(Choices)
         choices.possible = self.confirmed
+        choices.note = TOO_EARLY[self.danger] if self.armed and self.typed_early else ""
         if not choices.possible:
             choices.doing = False
         choices.redraw_changed()
@@ -215,11 +217,6 @@ class Question(Sheet[Result]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self._do()
-
-    def on_key(self, event: events.Key) -> None:
-        if not self.armed and event.key != "escape":
-            event.stop()
-            event.prevent_default()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.armed or action in ("quit_twice", "keep")

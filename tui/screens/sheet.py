@@ -18,9 +18,6 @@ from tui.widgets.line_widget import PALETTE
 
 Result = TypeVar("Result")
 
-GUARD_S = 0.4
-"""Keys meant for the board behind are not taken for an answer."""
-
 
 class Sheet(ModalScreen[Result], Generic[Result]):
     """Subclasses give `heading()`, `body()`, `answers()` and `foot`. Escape and q go back without doing anything."""

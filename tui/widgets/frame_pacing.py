@@ -6,8 +6,10 @@ in between (sshd, TCP), of whose length nothing else tells. In a multiplexer it 
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -20,6 +22,9 @@ from tui.widgets.terminal_driver import TerminalDriver
 WINDOW = 2048
 """Characters that may be written within a second without a question behind them: line by line there is none."""
 
+LONGEST_ROUND_TRIP_S = 2.0
+"""How far away a terminal may be that cannot be asked whether it has shown something."""
+
 _NEVER_ANSWERED_S = 1.0
 _LATE_S = 10.0  # a terminal that does answer: its line stands still
 _LEAVING_S = 1.0
@@ -27,9 +32,18 @@ _LEAVING_S = 1.0
 _POSITION = "\x1b[%d;%dH\x1b[6n\x1b[%d;%dH"
 _COLUMNS, _ROWS = 40, 10  # where questions are asked: each place names one
 
+_ANSWERING_FOR_IT = ("TMUX", "STY", "ZELLIJ", "NVIM", "VIM_TERMINAL", "NCURSES_NO_UTF8_ACS")  # mosh sets the last one
+
+
+def answers_for_the_terminal(environ: Mapping[str, str]) -> bool:
+    """Return whether a program between the terminal and this one answers what the terminal is asked."""
+    by_term = environ.get("TERM", "").startswith(("screen", "tmux", "dvtm"))
+    return by_term or any(name in environ for name in _ANSWERING_FOR_IT)
+
 
 class PacedDriver(TerminalDriver):
-    """A driver with `when_clear` for what can wait. Nothing is asked unless something waits for it."""
+    """A driver with `when_clear` for what can wait, and `when_seen` for what must have been seen. Nothing is asked
+    unless something waits for it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of any driver
         super().__init__(*arguments, **options)
@@ -44,6 +58,7 @@ class PacedDriver(TerminalDriver):
         """What each answer is waited for by, with the place that it names. The thread that reads takes them out."""
         self._nothing_asked = threading.Event()  # for the end, when the loop does not run any more
         self._nothing_asked.set()
+        self._another_answers = answers_for_the_terminal(os.environ)
 
     def when_clear(self, then: Callable[[], object]) -> bool:
         """True: what was written before has been shown, write on. False: `then` is called when it has, or when the
@@ -53,6 +68,19 @@ class PacedDriver(TerminalDriver):
             return False
         self._paced = True
         return True
+
+    def when_seen(self, then: Callable[[], object]) -> None:
+        """Call `then` when the terminal has answered that it came to what is written now.
+
+        Where another program answers for the terminal, and where nothing ever answered, it is called when a terminal
+        LONGEST_ROUND_TRIP_S away would have. It may be called twice.
+        """
+        if self._another_answers:
+            self._ask(partial(self._loop.call_later, LONGEST_ROUND_TRIP_S, then))
+        else:
+            self._ask(then)
+        if not self._is_known_to_answer:
+            self._loop.call_later(LONGEST_ROUND_TRIP_S, self._unanswered, then)
 
     def write(self, data: str) -> None:
         at = monotonic()
@@ -106,6 +134,14 @@ class PacedDriver(TerminalDriver):
         if question == self._asked_by:
             self._answers = self._is_known_to_answer
             self._go_on()
+
+    def _unanswered(self, then: Callable[[], object]) -> None:
+        if self._is_known_to_answer:
+            return  # the answer comes when it was seen, whenever that is
+        if self._writer is not None and self._writer.waiting:
+            self._loop.call_later(LONGEST_ROUND_TRIP_S, self._unanswered, then)
+        else:
+            then()
 
     def _go_on(self) -> None:
         self._asked_by = 0
