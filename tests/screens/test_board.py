@@ -233,3 +233,12 @@ async def test_leaving_forgotten_takes_away_only_its_own_words() -> None:
 async def test_no_account_shows_how_to_begin() -> None:
     async with running() as (_, pilot):
         await sees(pilot, "deckwatch demo", "RAILWAY_API_TOKEN", "config.toml")
+
+
+async def test_leaving_while_a_sheet_opens_is_no_crash() -> None:
+    account, _ = scripted(service("api"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        app.board.action_help()
+        app.exit(0)
+    assert app.return_code == 0

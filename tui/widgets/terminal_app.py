@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from rich.console import RenderableType
 from textual._compositor import LayoutUpdate
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Key, Paste
@@ -77,6 +78,11 @@ class TerminalApp(App[Result]):
         elif screen.is_current:
             self._unseen.append((screen, then))
             screen.refresh()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual gives no children to a screen that opens while the app leaves: that it misses them is no bug."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def on_terminal_driver_reads_again(self) -> None:
         self.painted = None
