@@ -100,3 +100,10 @@ def test_what_is_copied_of_a_hostile_line_holds_no_escape(board: Open, world: De
     copied = base64.b64decode(sent[1]).decode()
     assert "to copy red" in copied
     assert CONTROL.search(copied) is None
+
+
+def test_bytes_typed_that_are_no_text_do_not_end_it(board: Open) -> None:
+    terminal = board()
+    terminal.type(b"\xff\xfe\xc3")
+    terminal.press("?")
+    terminal.wait_for("─ Keys")
