@@ -9,7 +9,7 @@ import pytest
 from tests.pty.conftest import Open
 from tests.pty.journey import close, go_to, has_log_lines
 from tests.pty.test_leaving import assert_given_back
-from tests.terminal import Terminal
+from tests.terminal import Terminal, now
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def test_it_can_be_suspended_while_the_terminal_does_not_read(still: Terminal) -
         still.resize(columns, 40)
         still.stall(0.02)
     still.signal(signal.SIGTSTP)
+    given_up = now() + 20
     while not still.is_stopped():
+        assert now() < given_up, "it is not suspended"
         still.stall(0.05)
     go_on(still)
     still.wait_for(lambda lines: lines[-1].startswith(" ? help"))
