@@ -269,7 +269,7 @@ class Terminal:
         if select.select([self._exit], [], [], for_s)[0]:
             self._reap()
 
-    def wait_end(self, timeout_s: float = 3.0, *, reading: bool = True) -> int:
+    def wait_end(self, timeout_s: float = 20.0, *, reading: bool = True) -> int:
         """Waits until the program ended; returns its exit code, negative for a signal. `reading`: takes what it
         writes meanwhile."""
         end = now() + timeout_s

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 
 import pytest
 
+from tests.demo_process import DemoProcess, watch
 from tests.pty.conftest import Open
 from tests.pty.journey import close, go_to, has_log_lines
 from tests.pty.test_leaving import assert_given_back
@@ -72,3 +74,27 @@ def test_it_can_be_suspended_while_the_terminal_does_not_read(still: Terminal) -
     still.resize(120, 40)
     still.quiet(0.5)
     assert still.cells() == before
+
+
+@pytest.fixture
+def shell(run: Open, world: DemoProcess) -> Terminal:
+    """A shell with the board as its job, suspended by ctrl+z."""
+    terminal = run(["bash", "--norc", "-i"], env={"PS1": "prompt> ", "TERM": "xterm-256color"})
+    terminal.wait_for("prompt>")
+    terminal.type(shlex.join(watch(world)).encode() + b"\r")
+    terminal.wait_for("gateway")
+    terminal.press("ctrl+z")
+    terminal.wait_for("Stopped")
+    return terminal
+
+
+def test_the_shell_brings_a_suspended_board_back(shell: Terminal) -> None:
+    shell.type(b"fg\r")
+    shell.wait_for(lambda lines: lines[-1].startswith(" ? help") and any("gateway" in line for line in lines))
+    shell.press("?")
+    shell.wait_for("─ Keys")
+
+
+def test_the_shell_ends_a_suspended_board(shell: Terminal) -> None:
+    shell.type(b"kill %1\r")
+    shell.press_until("enter", lambda lines: any("Done" in line for line in lines))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.terminal import now
-from tui.widgets.terminal_writer import GIVE_BACK, TerminalWriter
+from tui.widgets.terminal_writer import CAPACITY, GIVE_BACK, TerminalWriter
 
 TEXT = "".join(f"line {number} of what is written\n" for number in range(5_000))
 
@@ -43,6 +43,16 @@ class Pty:
         self.master = -1
 
 
+def assert_given_back(pty: Pty) -> None:
+    """Ended in time, the terminal not having read; what it then reads is little, and ends in what gives it back."""
+    began = now()
+    pty.writer.stop()
+    assert now() - began < 4
+    shown = pty.read(for_s=0.2)
+    assert shown.endswith(GIVE_BACK.encode())
+    assert len(shown) < len(TEXT) / 4
+
+
 @pytest.fixture
 def pty() -> Iterator[Pty]:
     made = Pty()
@@ -72,6 +82,13 @@ def test_when_nothing_waits_any_more_it_is_told(pty: Pty) -> None:
     assert pty.writer.waiting == 0
 
 
+def test_no_more_waits_than_there_is_room_for(pty: Pty) -> None:
+    pty.writer.write("x" * CAPACITY)
+    pty.writer.write(TEXT)
+    assert pty.writer.waiting == CAPACITY
+    assert_given_back(pty)
+
+
 def test_a_terminal_that_goes_in_mid_write_is_lost_once(pty: Pty) -> None:
     pty.writer.write(TEXT)
     pty.hang_up()
@@ -83,9 +100,4 @@ def test_a_terminal_that_goes_in_mid_write_is_lost_once(pty: Pty) -> None:
 
 def test_a_terminal_that_does_not_read_is_given_back_without_what_it_missed(pty: Pty) -> None:
     pty.writer.write(TEXT)
-    began = now()
-    pty.writer.stop()
-    assert now() - began < 4
-    shown = pty.read(for_s=0.2)
-    assert shown.endswith(GIVE_BACK.encode())
-    assert len(shown) < len(TEXT) / 4
+    assert_given_back(pty)

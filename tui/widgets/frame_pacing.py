@@ -161,7 +161,7 @@ class PacedDriver(TerminalDriver):
 
     def disable_input(self) -> None:
         """What answers after the end would be typed into the shell."""
-        if self._is_known_to_answer and not self._owes_frame and not self._is_gone:
+        if self._is_active and self._is_known_to_answer and not self._owes_frame and not self._is_gone:
             self._nothing_asked.wait(_LEAVING_S)
         self._nothing_asked.set()
         super().disable_input()

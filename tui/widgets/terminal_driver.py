@@ -69,8 +69,9 @@ class TerminalDriver(LinuxDriver):
         self._tell(self.ReadsAgain())
 
     def stop_application_mode(self) -> None:
-        self._is_active = False
-        super().stop_application_mode()
+        if self._is_active:
+            super().stop_application_mode()
+            self._is_active = False
 
     def close(self) -> None:
         super().close()  # ends the thread that would have written
@@ -122,10 +123,21 @@ class TerminalDriver(LinuxDriver):
     # To the shell and back
 
     def _sigcont_application(self, *_: object) -> None:
-        """Take the terminal again: after SIGTSTP, and after a SIGSTOP that nobody could see coming."""
-        if not self._auto_restart or not (self._is_active or self._must_signal_resume):
+        self._loop.call_soon_threadsafe(self._go_on_here)
+
+    def _go_on_here(self) -> None:
+        """Take the terminal again: after SIGTSTP, and after a SIGSTOP that nobody could see coming.
+
+        Not when leaving: a shell that ends a suspended job sends SIGTERM and SIGCONT, and keeps the terminal, so that
+        touching it would stop the process again.
+        """
+        if self._app._exit or not self._auto_restart or not (self._is_active or self._must_signal_resume):
             return
         if self._is_active:
             self.suspend_application_mode()
         self.resume_application_mode()
         self._tell(self.ReadsAgain())
+
+    def disable_input(self) -> None:
+        if self._is_active:
+            super().disable_input()

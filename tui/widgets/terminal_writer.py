@@ -16,6 +16,10 @@ GIVE_BACK = (
 )
 """What undoes all that a board may have set in its terminal."""
 
+CAPACITY = 4 << 20
+"""Bytes that may wait at most, whatever they are: a terminal so far behind is sent nothing more."""
+
+_AT_ONCE = 65_536  # any frame is less
 _STALLED_S = 1.0  # a terminal that took nothing for so long at the end gets only GIVE_BACK
 _TRIES = 25
 _TRY_S = 0.02
@@ -25,14 +29,14 @@ class TerminalWriter:
     """A queue of bytes and the thread that writes them to `descriptor`, in order, until `stop`.
 
     `on_lost` is called once, by the thread, when the terminal can no longer be written to; all further bytes are
-    dropped. The caller bounds the queue: it looks at `waiting` before it writes what can be left out.
+    dropped. Who writes what can be left out looks at `waiting` first.
     """
 
     def __init__(self, descriptor: int, on_lost: Callable[[], object]) -> None:
         self._descriptor = descriptor
         self._on_lost = on_lost
         self._changed = threading.Condition()  # reentrant: the handler of SIGTSTP writes, too
-        self._parts: list[bytes] = []
+        self._pending = bytearray()
         self._then: list[Callable[[], object]] = []
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
@@ -45,8 +49,8 @@ class TerminalWriter:
     def write(self, data: str) -> None:
         encoded = data.encode("utf-8", "replace")
         with self._changed:
-            if not self._closed:
-                self._parts.append(encoded)
+            if not self._closed and self.waiting < CAPACITY:
+                self._pending += encoded
                 self.waiting += len(encoded)
                 self._changed.notify()
 
@@ -78,18 +82,20 @@ class TerminalWriter:
     def _next(self) -> bytes:
         """Wait for bytes to write; none are the end."""
         with self._changed:
-            while not self._parts and not self._closed:
+            while not self._pending and not self._closed:
                 taken, self._then = self._then, []
                 for then in taken:
                     then()
                 self._changed.wait()
-            data, self._parts = b"".join(self._parts), []
+            data = bytes(self._pending[:_AT_ONCE])
+            del self._pending[:_AT_ONCE]
             return data
 
     def _lose(self) -> None:
         with self._changed:
             self._closed = True
-            self._parts, self.waiting = [], 0
+            self._pending.clear()
+            self.waiting = 0
         self._on_lost()
 
     def _give_back_by_force(self) -> None:
@@ -98,7 +104,7 @@ class TerminalWriter:
         A write under way is woken by stopping and starting the output; it refills the buffer until it is through.
         """
         with self._changed:
-            self._parts.clear()
+            self._pending.clear()
         with contextlib.suppress(OSError, termios.error):
             for _ in range(_TRIES):
                 termios.tcflush(self._descriptor, termios.TCOFLUSH)
