@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from tests.demo_process import environment
 from tests.terminal import now
 
 _BLOCKED = """
-import os, sys, threading
+import os, signal, sys, threading
 from tui.leaving import Leaving
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[2]))
 Leaving(lambda: os.write(1, b"asked\\n"), in_order_s=float(sys.argv[1])).listen()
 os.write(1, b"blocked\\n")
 threading.Event().wait()
@@ -24,17 +26,16 @@ threading.Event().wait()
 
 
 @contextmanager
-def blocked(home: Path, *prefix: str, in_order_s: float = 60.0) -> Iterator[subprocess.Popen[str]]:
+def blocked(home: Path, in_order_s: float = 60.0, sighup: str = "SIG_DFL") -> Iterator[subprocess.Popen[str]]:
     """A process that listens and does nothing else, for ever."""
     with subprocess.Popen(
-        [*prefix, sys.executable, "-c", _BLOCKED, str(in_order_s)],
+        [sys.executable, "-c", _BLOCKED, str(in_order_s), sighup],
         env=environment(home),
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "blocked\n"
+            assert said(process) == "blocked"
             yield process
         finally:
             process.kill()
@@ -42,6 +43,7 @@ def blocked(home: Path, *prefix: str, in_order_s: float = 60.0) -> Iterator[subp
 
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 20)[0], "it says nothing"
     return process.stdout.readline().strip()
 
 
@@ -68,7 +70,7 @@ def test_a_second_sigterm_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_sighup_stays_ignored_where_it_was(tmp_path: Path) -> None:
-    with blocked(tmp_path, "sh", "-c", "trap '' HUP; exec \"$@\"", "sh") as process:
+    with blocked(tmp_path, sighup="SIG_IGN") as process:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert said(process) == "asked", "by the second"
