@@ -141,6 +141,12 @@ class DeckApp(TerminalApp[int]):
             text = f"not now: {reason}" if reason else action.help
             yield SystemCommand(action.label.capitalize(), text, lambda act=action: self._act(screen, act.id))
 
+    def action_command_palette(self) -> None:
+        from tui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     async def _act(self, screen: Board, action: str) -> None:
         await self.run_action(action, screen)
 
@@ -159,8 +165,8 @@ class DeckApp(TerminalApp[int]):
         elif not self.engine.accounts:
             self.exit(0)
         else:
-            self.pop_screen()
-            self.board.action_quit_twice()
+            self.screen.dismiss(None)
+            self.call_later(self.board.action_quit_twice)  # after what the screen's leaving says
 
     def copy_text(self, text: str) -> str:
         """To the clipboard of the person's own machine, however many terminals are in between. Says what it did."""

@@ -7,12 +7,11 @@ from collections.abc import Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from tui.model.action import Intent, Verb
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import Refused
 from tui.model.target import acted_upon
+from tui.screens.layer import Layer
 
 if TYPE_CHECKING:
     from tui.engine.action import Action
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from tui.widgets.service_list import ServiceList
 
 
-class ActingScreen(Screen[None]):
+class ActingScreen(Layer[None]):
     """A screen with a selected service, and perhaps one of its deployments."""
 
     engine: Engine
@@ -54,7 +53,7 @@ class ActingScreen(Screen[None]):
                 verb: self.engine.actions.blocked(verb, service, acted_upon(verb, service, deployment)) for verb in Verb
             }
             verbs[Verb.ROLLBACK] = self._no_rollback(service)
-            self.app.push_screen(ActionsSheet(service, verbs, self.engine.clock.now()), self._verb_taken)
+            self.open(ActionsSheet(service, verbs, self.engine.clock.now()), self._verb_taken)
 
     def _verb_taken(self, verb: Hashable | None) -> None:
         if isinstance(verb, Verb):
@@ -94,7 +93,7 @@ class ActingScreen(Screen[None]):
         sheet = ChooseSheet(
             f"Roll back {service.name} to which deployment?", rollback_offers(service, deployments, reasons, now), now
         )
-        self.app.push_screen(sheet, partial(self._rollback_chosen, service))
+        self.open(sheet, partial(self._rollback_chosen, service))
 
     def _rollback_chosen(self, service: Service, key: Hashable | None) -> None:
         if isinstance(key, Ref) and (deployment := self.engine.store.deployment(key)):
@@ -110,7 +109,7 @@ class ActingScreen(Screen[None]):
         intent = actions.intent(verb, service, deployment)
         title = self.engine.store.accounts[service.account].title
         sheet = ConfirmScreen(intent, title, actions, self.engine.store, takes_back=takes_back)
-        self.app.push_screen(sheet, self._confirmed)
+        self.open(sheet, self._confirmed)
 
     def _confirmed(self, intent: Intent | None) -> None:
         if intent is None:
@@ -127,7 +126,7 @@ class ActingScreen(Screen[None]):
         if batch is not None and batch.waiting and not batch.ended:
             from tui.screens.confirm_many import StopRestScreen
 
-            self.app.push_screen(StopRestScreen(batch, self.engine), self._rest_stopped)
+            self.open(StopRestScreen(batch, self.engine), self._rest_stopped)
             return
         action = self._to_cancel()
         if action is None:
@@ -204,7 +203,7 @@ class ActingScreen(Screen[None]):
         for ref in self.merged:
             self.engine.timeline(ref)
         verbs = {verb: [each.reason for each in candidates(self.engine, verb, self.merged)] for verb in Verb}
-        self.app.push_screen(ManyActionsSheet(verbs, self.engine.clock.now(), self._hidden()), self._verb_of_many)
+        self.open(ManyActionsSheet(verbs, self.engine.clock.now(), self._hidden()), self._verb_of_many)
 
     def _hidden(self) -> int:
         """How many of the marked the list does not show."""
@@ -216,9 +215,7 @@ class ActingScreen(Screen[None]):
 
         if isinstance(verb, Verb):
             found = candidates(self.engine, verb, self.merged)
-            self.app.push_screen(
-                ConfirmManyScreen(self.engine, verb, found, hidden=self._hidden()), self._many_confirmed
-            )
+            self.open(ConfirmManyScreen(self.engine, verb, found, hidden=self._hidden()), self._many_confirmed)
 
     def _many_confirmed(self, intents: tuple[Intent, ...] | None) -> None:
         if not intents:

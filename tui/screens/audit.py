@@ -114,7 +114,7 @@ class AuditScreen(TableSheet[Done | None]):
 
     def action_take(self) -> None:
         if life := self.life():
-            self.app.push_screen(LifeSheet(life, self._running_of(life[0].id)))
+            self.open(LifeSheet(life, self._running_of(life[0].id)))
 
     def action_undo(self) -> None:
         if life := self.life():

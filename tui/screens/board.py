@@ -399,14 +399,14 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         if pane is self.services:
             self.set_focus(self.timeline)
         elif pane is self.timeline and self.service and isinstance(self.timeline.selected, Ref):
-            self.app.push_screen(DeploymentScreen(self.engine, self.service, self.timeline.selected))
+            self.open(DeploymentScreen(self.engine, self.service, self.timeline.selected))
         elif pane is self.log_view and (key := self.log_view.cursor) is not None and self.log_view.rows.holds(key):
             source, _ = self.log_view.rows.where(key)
             entry = self.log_view.rows.entry(key)
             if isinstance(entry, LogGap):
                 self.fill_gap(key)
             else:
-                self.app.push_screen(EntrySheet(entry, self.logs.note(), self._label(source)))
+                self.open(EntrySheet(entry, self.logs.note(), self._label(source)))
         elif pane is self.log_view:
             self.log_view.pause()
 
@@ -465,9 +465,9 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
 
         service = self.engine.store.service(self.service) if self.service else None
         verbs = self.engine.actions.verbs(service, self._pinned()) if service else {}
-        self.app.push_screen(HelpSheet(service, verbs))
+        self.open(HelpSheet(service, verbs))
 
     def action_audit(self) -> None:
         from tui.screens.audit import AuditScreen
 
-        self.app.push_screen(AuditScreen(self.engine), self.take_back)
+        self.open(AuditScreen(self.engine), self.take_back)

@@ -22,7 +22,7 @@ class EverythingScreen(InstantScreen):
         from tui.screens.lanes import LanesScreen
 
         screen = LanesScreen(self.engine, service=self.service, at=self.instant)
-        self.app.push_screen(screen, self._back)
+        self.open(screen, self._back)
 
     def _back(self, target: Target | None) -> None:
         """With the service and deployment that were chosen there selected, and its log at the instant."""

@@ -9,11 +9,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.screens.layer import Layer
 
-class FirstRunScreen(Screen[None]):
+
+class FirstRunScreen(Layer[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape,ctrl+c,ctrl+q", "app.quit", "quit")]
 
     def __init__(self, config_path: str, notices: Sequence[str] = ()) -> None:

@@ -65,7 +65,7 @@ class InstantScreen(ReadingScreen):
             else:
                 self._go_to_event(event)
 
-        self.app.push_screen(BeforeSheet(self.engine, at, self.logs), taken)
+        self.open(BeforeSheet(self.engine, at, self.logs), taken)
 
     def _go_to_event(self, event: Event | Undated) -> None:
         service = event.service

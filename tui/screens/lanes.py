@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from tui.model.entities import Ref
 from tui.model.moment import from_microseconds, microseconds, moment
@@ -20,6 +19,7 @@ from tui.model.status import Status
 from tui.screens import lane_words, words
 from tui.screens.lane_index import LaneIndex
 from tui.screens.lane_keys import LANE_ACTIONS, SHARED
+from tui.screens.layer import Layer
 from tui.widgets.bars import Bar as Line
 from tui.widgets.format import plural
 from tui.widgets.lane_cells import Bar
@@ -46,7 +46,7 @@ class Target(Struct, frozen=True):
     pane: int | None = None
 
 
-class LanesScreen(Screen["Target | None"]):
+class LanesScreen(Layer["Target | None"]):
     """`at` None: the cursor stays at now. Returns what the board is to show, None for what it showed before."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*PALETTE, *LANE_PALETTE}
@@ -369,7 +369,7 @@ class LanesScreen(Screen["Target | None"]):
             row, bar = found
             self.engine.history.lend(row.service)
             self.engine.focus(row.service)  # what it brought is told by the timeline
-            self.app.push_screen(DeploymentScreen(self.engine, row.service, bar.deployment.ref))
+            self.open(DeploymentScreen(self.engine, row.service, bar.deployment.ref))
 
     def action_show(self) -> None:
         row = self.lanes.current()
@@ -446,7 +446,7 @@ class LanesScreen(Screen["Target | None"]):
     def action_help(self) -> None:
         from tui.screens.lane_keys import LaneHelp
 
-        self.app.push_screen(LaneHelp())
+        self.open(LaneHelp())
 
     def action_pane(self, number: int) -> None:
         self.dismiss(Target(pane=number))

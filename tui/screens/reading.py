@@ -105,9 +105,9 @@ class ReadingScreen(ActingScreen):
         service = self.engine.store.service(self.service) if self.service else None
         self.logs.read_before(service)
         if self.logs.kind is LogKind.HTTP:
-            self.app.push_screen(RoutesSheet(self.logs, service), self._route_taken)
+            self.open(RoutesSheet(self.logs, service), self._route_taken)
         else:
-            self.app.push_screen(PatternsSheet(self.logs, service), self._pattern_taken)
+            self.open(PatternsSheet(self.logs, service), self._pattern_taken)
 
     def _route_taken(self, filter_: str | None) -> None:
         if filter_:
@@ -137,7 +137,7 @@ class ReadingScreen(ActingScreen):
         from tui.screens.completeness import CompletenessSheet
 
         if self.logs.tails:
-            self.app.push_screen(CompletenessSheet(self.logs))
+            self.open(CompletenessSheet(self.logs))
         else:
             self.say("No log yet.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.screens.layer import Layer
 from tui.widgets.hanging import Hanging
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import PALETTE
@@ -19,7 +20,7 @@ from tui.widgets.line_widget import PALETTE
 Result = TypeVar("Result")
 
 
-class Sheet(ModalScreen[Result], Generic[Result]):
+class Sheet(Layer[Result], ModalScreen[Result]):
     """Subclasses give `heading()`, `body()`, `answers()` and `foot`. Escape and q go back without doing anything."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)

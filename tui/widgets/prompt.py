@@ -51,6 +51,8 @@ class Prompt(Input):
         return bool(self.display)
 
     def _end(self, answer: str | None) -> None:
+        if not self.asking:  # enter arrived twice
+            return
         self.display = False
         self.complain("")
         if answer:
