@@ -16,9 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.actions import ActionParseResult
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Key
+from textual.dom import DOMNode
+from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -147,8 +149,24 @@ class DeckApp(TerminalApp[int]):
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action once the screen on top has its widgets: a key typed ahead may come before them."""
+        await self.screen._mounted_event.wait()
+        return await super().run_action(action, default_namespace, namespaces)
+
     async def _act(self, screen: Board, action: str) -> None:
         await self.run_action(action, screen)
+
+    async def on_event(self, event: Event) -> None:
+        """Drop what is typed while it leaves: there may be no screen any more that could take it."""
+        leaving = self._exit or not self.is_running
+        if not (leaving and isinstance(event, InputEvent)):
+            await super().on_event(event)
 
     def on_key(self, event: Key) -> None:
         """A key typed ahead was sent to what had the focus then: what is printable belongs to the field that has it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.command import CommandList
 from textual.pilot import Pilot
 
 from tests.entities import service
@@ -85,3 +86,58 @@ async def test_ctrl_c_on_the_timeline_of_everything_gives_the_engine_back_the_se
         await sees(pilot, "Press it again to leave.")
         assert app.screen is app.board
         assert app.engine._focus._service == app.board.service
+
+
+async def test_tab_in_the_line_at_the_bottom_leaves_it_for_the_next_pane() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        await pilot.press("&", *"level", "tab")
+        await until(pilot, lambda: not app.board.prompt.display, "the prompt's end")
+        assert app.focused is app.board.timeline
+        assert app.board.notice_bar.display
+
+
+async def test_a_page_key_in_a_palette_whose_list_is_not_laid_out_does_nothing() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        await pilot.press("colon", *"log")
+        await sees(pilot, "log tab to the right")
+        listed = app.screen.query_one(CommandList)
+        await until(pilot, lambda: listed.highlighted is not None)
+        listed.styles.width = 0
+        await until(pilot, lambda: not listed.scrollable_content_region)
+        await pilot.press("pagedown", "pageup", "escape", "escape")
+        await until(pilot, lambda: app.screen is app.board)
+
+
+async def test_keys_typed_while_it_leaves_are_dropped() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        type_ahead(app, "q", "q", *"jk?a4R" * 20)
+        await pilot.pause()
+        type_ahead(app, *"jk?a4R" * 20)
+    assert app.return_code == 0
+
+
+async def test_a_sheet_that_is_removed_before_it_has_its_widgets_is_never_mounted() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        app.board.action_help()
+        app.board.action_act("redeploy")
+        app.screen.remove()
+        app.exit(0)
+        await pilot.pause()
+    assert app.return_code == 0
+
+
+async def test_an_action_waits_until_the_sheet_on_top_has_its_widgets() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        app.board.action_help()
+        await app.run_action("edge(1)", app.screen)
+        assert app.screen.query_one("#text").is_attached

@@ -90,7 +90,6 @@ class AuditScreen(TableSheet[Done | None]):
         return "Audit: what was done from here"
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
         self.call_after_refresh(self.reread)
 

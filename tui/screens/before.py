@@ -150,7 +150,6 @@ class BeforeSheet(TableSheet[Event | Undated]):
         yield self.table
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._read_on()
 
     def _read_on(self) -> None:

@@ -60,7 +60,6 @@ class ChooseSheet(TableSheet[Hashable]):
         yield self.table
 
     def on_mount(self) -> None:
-        super().on_mount()
         table = self.table
         table.styles.height = max(1, min(len(self.offers), self.app.size.height - 9))
         table.show(self.offers, self.now, ("there is nothing to choose from",))

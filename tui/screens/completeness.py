@@ -30,7 +30,6 @@ class CompletenessSheet(ReadSheet):
         return f"Completeness of the {self.logs.kind} log"
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(_AGAIN_S, self.reread)
 
     def text(self) -> Text:

@@ -51,7 +51,6 @@ class DeploymentScreen(ReadSheet):
         return f"Deployment of {service.name}" if service else "Deployment"
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
         self.set_interval(1.0, self._tick)
         self._ask()

@@ -44,7 +44,6 @@ class DigestSheet(TableSheet[Result]):
         yield self.table
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._read_on()
 
     def _read_on(self) -> None:

@@ -431,7 +431,8 @@ class LanesScreen(Layer["Target | None"]):
 
         def answered(answer: str | None) -> None:
             self.keys_bar.display = True
-            self.set_focus(self.lanes)
+            if self.focused in (None, self.prompt):
+                self.set_focus(self.lanes)
             done(answer)
 
         self.prompt.ask(question, answered, value=value)

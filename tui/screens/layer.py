@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from textual.await_complete import AwaitComplete
+from textual.events import Event, Mount
 from textual.screen import Screen, ScreenResultType
 
 Opened = TypeVar("Opened")
@@ -17,6 +18,11 @@ class Layer(Screen[ScreenResultType]):
     Textual's `dismiss` removes whatever screen is on top, so a second answer to a sheet (keys that arrived together)
     would take the board away. Only the top screen can leave or open another one.
     """
+
+    async def on_event(self, event: Event) -> None:
+        """Ignore the mounting of a screen that was removed before it had its widgets."""
+        if not isinstance(event, Mount) or self.children:
+            await super().on_event(event)
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Leave with `result`. Ignored once it has left, and while another screen lies over it."""

@@ -204,7 +204,8 @@ class ReadingScreen(ActingScreen):
 
         def answered(answer: str | None) -> None:
             self.notice_bar.display = True
-            self.set_focus(asked_from)
+            if self.focused in (None, self.prompt):
+                self.set_focus(asked_from)
             done(answer)
 
         self.prompt.ask(question, answered, typed=typed, value=value)

@@ -21,7 +21,10 @@ Result = TypeVar("Result")
 
 
 class Sheet(Layer[Result], ModalScreen[Result]):
-    """Subclasses give `heading()`, `body()`, `answers()` and `foot`. Escape and q go back without doing anything."""
+    """Subclasses give `heading()`, `body()`, `answers()` and `foot`. Escape and q go back without doing anything.
+
+    Textual calls the `on_mount` of every class of a sheet, the subclass's first: none calls its base's.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "keep", show=False)]
@@ -69,7 +72,6 @@ class TableSheet(Sheet[Result]):
         yield self.table
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.table.focus()
 
     def action_move(self, rows: int) -> None:

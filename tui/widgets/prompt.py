@@ -65,6 +65,11 @@ class Prompt(Input):
     def action_leave(self) -> None:
         self._end(None)
 
+    def on_blur(self) -> None:
+        """Leave when the focus moved to another widget; a terminal that lost its own focus leaves nothing."""
+        if self.screen.focused not in (None, self):
+            self._end(None)
+
     def action_earlier(self, step: int) -> None:
         earlier = self._earlier.get(self._question, [])
         self._back = max(0, min(self._back + step, len(earlier)))
