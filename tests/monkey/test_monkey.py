@@ -115,7 +115,7 @@ async def test_no_key_crashes_it_and_no_key_acts_without_a_confirmed_sheet(
     while rest:
         world.faults.clear()
         async with sailing(world, size=size, haste=1, state_dir=tmp_path / "state") as voyage:
-            await voyage.until(lambda: voyage.app.engine.store.services(), "services")
+            await voyage.until(lambda: voyage.app.board.service is not None, "a selected service")
             monkey.takes(voyage.app, voyage.pilot)
             while rest and not monkey.gone:
                 name = rest.pop()

@@ -13,6 +13,7 @@ from tests.screens.keyboard import type_ahead
 from tests.screens.running import running, sees, until
 from tests.scripted import scripted
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.help import HelpSheet
 
 
 async def settled(pilot: Pilot[Any]) -> None:
@@ -141,3 +142,21 @@ async def test_an_action_waits_until_the_sheet_on_top_has_its_widgets() -> None:
         app.board.action_help()
         await app.run_action("edge(1)", app.screen)
         assert app.screen.query_one("#text").is_attached
+
+
+async def test_a_sheet_that_is_being_removed_is_called_back_no_more() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account) as (app, pilot):
+        await sees(pilot, "api")
+        await pilot.press("?")
+        sheet = app.screen
+        assert isinstance(sheet, HelpSheet)
+        await sheet.query_one("#sheet").remove()  # what a removal does first
+        sheet._pruning = True
+        sheet.set_timer(0.01, sheet.reread)
+        sheet.set_interval(0.01, sheet.reread)
+        sheet.call_later(sheet.reread)
+        await pilot.pause(0.1)
+        sheet.dismiss(None)
+        await settled(pilot)
+        assert app.screen is app.board
