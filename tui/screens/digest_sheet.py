@@ -44,7 +44,7 @@ class DigestSheet(TableSheet[Result]):
         yield self.table
 
     def on_mount(self) -> None:
-        self._read_on()
+        self.call_after_refresh(self._read_on)  # the heads are those of the table's width
 
     def _read_on(self) -> None:
         self.logs.take_before()

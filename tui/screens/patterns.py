@@ -36,6 +36,8 @@ class Place(Struct, frozen=True):
 
 
 class Patterns(LineTable[PatternChange]):
+    starts_at_top: ClassVar[bool] = True
+
     def key(self, item: PatternChange) -> Hashable | None:
         return id(item.pattern)
 

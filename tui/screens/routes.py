@@ -27,6 +27,8 @@ class RouteRow(Struct, frozen=True):
 
 
 class Routes(LineTable[RouteRow]):
+    starts_at_top: ClassVar[bool] = True
+
     def key(self, item: RouteRow) -> Hashable | None:
         return item.route
 
