@@ -28,6 +28,9 @@ class GivenPast:
     def since(self, service: Ref) -> datetime | None:
         return self.read_since.get(service, EPOCH)
 
+    def odd(self, service: Ref) -> tuple[str, ...]:
+        return ()
+
     def want(self, since: datetime) -> None:
         self.wanted = since if self.wanted is None else min(since, self.wanted)
 

@@ -59,6 +59,7 @@ class ScriptedProvider(Provider):
         self.clock = clock
         self.services: list[Service] = []
         self.history: dict[Ref, list[Deployment]] = {}
+        self.odd_rows: tuple[str, ...] = ()  # of every timeline
         self.taken: dict[Ref, tuple[Step, ...]] = {}
         self.steps_asked: list[str] = []  # ids of deployments
         self.brought: dict[Ref, Changes] = {}  # what a deployment not named here brought is the port's own answer
@@ -109,7 +110,8 @@ class ScriptedProvider(Provider):
             await self.history_gate.wait()
         if self.history_error is not None:
             raise self.history_error
-        return Page(tuple(self.history.get(service.ref, [d for d in (service.latest,) if d is not None])))
+        items = self.history.get(service.ref, [d for d in (service.latest,) if d is not None])
+        return Page(tuple(items), problems=self.odd_rows)
 
     async def deployment(self, ref: Ref, service: Service) -> Deployment:
         known: list[Deployment | None] = [*self.history.get(service.ref, ()), service.latest, service.live]

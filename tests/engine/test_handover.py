@@ -10,14 +10,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from msgspec.structs import replace
 
-from tests.entities import NOW, deployment, service
+from tests.entities import NOW, deployment, ref, service
 from tests.scripted import FrozenClock, engine_of, scripted
 from tui.engine.audit import ActionPhase, AuditEntry, LifeStep
 from tui.engine.handover import FAILED, TIMELINE, document
 from tui.engine.http_figures import Summary
 from tui.engine.notes import Acknowledgement, Notes, kept_text
 from tui.engine.shift import Action, Open, Past, Shift, Traffic, past_of, shift
-from tui.model.entities import Deployment, Revision
+from tui.model.entities import Deployment, Kind, Revision
 from tui.model.errors import Unreachable
 from tui.model.log import LogKind
 from tui.model.status import Status
@@ -72,6 +72,47 @@ def test_a_quiet_shift_says_of_every_part_that_there_was_nothing() -> None:
     for title in ("Open now", "Pinned lines", "Actions", "Figures", "Timeline, newest first", "Acknowledged"):
         assert section(text, title).startswith(("No", "Nothing")), title
     assert "None" not in section(text, "Open now")
+
+
+def test_where_something_was_not_read_nothing_is_only_nothing_of_what_was_read() -> None:
+    text = document(shift_of(unread=("gitlab (GitLab): it was not read yet.",)), UTC)
+
+    assert "**nothing fails in what was read**" in text
+    assert "everything was read" not in text
+    assert section(text, "Open now").startswith("Nothing in what was read: no service fails")
+    assert section(text, "Figures") == "No deployments, no requests in what was read."
+    assert section(text, "Timeline, newest first") == "No deployments in what was read."
+
+
+async def test_each_gap_of_an_account_is_listed_as_not_read() -> None:
+    clock = FrozenClock()
+    whole, _ = scripted(service("api", account="whole"), account="whole", clock=clock)
+    partial, platform = scripted(service("api", account="partial"), account="partial", clock=clock)
+    platform.unread = (ref(Kind.ENVIRONMENT, "staging", "partial"),)
+    old, _ = scripted(service("api", account="old"), account="old", clock=clock)
+    async with engine_of(whole, partial, old, clock=clock) as engine:
+        await engine.snapshot("old")
+        clock.advance(300)
+        await engine.snapshot("whole")
+        await engine.snapshot("partial")
+        one = await shift(engine, SINCE, NOW, Past(()), told=lambda _: None)
+
+    assert [each for each in one.unread if "Scripted" in each] == [
+        "partial (Scripted): 1 environment did not answer.",
+        "old (Scripted): Its services are as they were 5m00s before.",
+    ]
+
+
+async def test_a_service_in_doubt_is_open_and_unknown() -> None:
+    account, _ = scripted(replace(service("api"), doubt="A newer deployment of api could not be read."))
+    async with engine_of(account) as engine:
+        await engine.snapshot("prod")
+        one = await shift(engine, SINCE, NOW, Past(()), told=lambda _: None)
+
+    assert [(each.state, each.path, each.what) for each in one.open] == [
+        ("unknown", API, "A newer deployment of api could not be read.")
+    ]
+    assert "**nothing fails** · **1 unknown** · 0 deployments" in document(one, UTC)
 
 
 async def test_what_is_open_at_the_end_stands_first_with_its_reason() -> None:

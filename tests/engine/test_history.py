@@ -284,6 +284,33 @@ async def test_a_service_that_is_gone_keeps_its_deployments_under_its_last_name(
         assert engine.history.progress == (1, 1)
 
 
+async def test_a_service_that_an_incomplete_picture_lacks_is_not_called_gone() -> None:
+    world = World()
+    world.platform.services = [service("api"), service("web")]
+    world.platform.put(*past("web", 2))
+    async with world.engine as engine:
+        await started(world)
+        world.platform.services = world.platform.services[:1]
+        world.platform.problems = ("1 row of the services could not be read.",)
+        await world.clock.until(lambda: engine.store.service(WEB) is None)
+        assert not engine.history.gone(WEB)
+        world.platform.problems = ()
+        await world.clock.until(lambda: engine.history.gone(WEB))
+
+
+async def test_rows_that_could_not_be_read_are_told_of_their_service() -> None:
+    world = World()
+    world.platform.services = [service("api"), service("web")]
+    world.platform.put(*past("api", 3))
+    world.platform.odd_rows = ("1 row of the deployments could not be read.",)
+    async with world.engine as engine:
+        await started(world)
+        assert engine.history.odd(API) == ()
+        engine.history.want(EVER)
+        await world.clock.until(lambda: engine.history.since(API) == EVER)
+        assert engine.history.odd(API) == world.platform.odd_rows
+
+
 async def test_half_of_the_window_is_read_at_once_and_the_rest_as_slowly_as_polls() -> None:
     world = World()
     world.platform.hourly = 400

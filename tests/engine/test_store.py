@@ -166,6 +166,26 @@ def test_older_pages_are_added_and_the_newest_page_read_again_keeps_them() -> No
     assert timeline.next == "4"
 
 
+def test_rows_that_could_not_be_read_are_kept_with_the_pages_they_belong_to() -> None:
+    shown = store()
+    shown.put(snapshot(service()))
+    everything = many(6)
+
+    def problems() -> tuple[str, ...]:
+        timeline = shown.timeline(API)
+        assert timeline is not None
+        return timeline.problems
+
+    assert problems() == ()
+    shown.put_page(API, Page(tuple(everything[:2]), "2", ("1 row is odd.",)), before=None, at=START)
+    assert problems() == ("1 row is odd.",)
+    shown.put_page(API, Page(tuple(everything[:2]), "2"), before=None, at=START)
+    assert problems() == (), "the newest page replaces what it said before"
+    shown.put_page(API, Page(tuple(everything[2:4]), "4", ("2 rows are odd.",)), before="2", at=START)
+    shown.put_page(API, Page(tuple(everything[:2]), "2"), before=None, at=START)
+    assert problems() == ("2 rows are odd.",), "the older page is shown still"
+
+
 def test_what_the_platform_no_longer_lists_goes() -> None:
     shown = store()
     shown.put(snapshot(service()))

@@ -151,6 +151,8 @@ class Platform(Provider):
         self.watches: list[Stream] = []
         self.can_watch = False
         self.page_size = 50
+        self.problems: tuple[str, ...] = ()  # of a snapshot
+        self.odd_rows: tuple[str, ...] = ()  # of every page
         self.snapshot_cost = 1
         self.hourly: int | None = None  # its rate limit, told after every request as platforms do in headers
         self.left_at_worst = 0
@@ -207,7 +209,7 @@ class Platform(Provider):
     async def snapshot(self) -> Snapshot:
         for _ in range(self.snapshot_cost):
             await self._request("snapshot")
-        return Snapshot(self.account, self.clock.now(), services=tuple(self.services))
+        return Snapshot(self.account, self.clock.now(), services=tuple(self.services), problems=self.problems)
 
     async def deployments(self, service: Service, before: str | None = None, limit: int = 50) -> Page[Deployment]:
         await self._request("deployments")
@@ -215,7 +217,8 @@ class Platform(Provider):
         begin = int(before or 0)
         everything = self.lists[service.ref]
         more = begin + size < len(everything)
-        return Page(tuple(everything[begin : begin + size]), str(begin + size) if more else None)
+        following = str(begin + size) if more else None
+        return Page(tuple(everything[begin : begin + size]), following, self.odd_rows)
 
     async def deployment(self, ref: Ref, service: Service) -> Deployment:
         await self._request("deployment")

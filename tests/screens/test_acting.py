@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 from textual.events import Paste
@@ -153,9 +155,14 @@ async def test_rollback_asks_which_and_offers_the_last_good_one_first() -> None:
 
 
 async def test_with_nothing_to_go_back_to_a_rollback_says_so() -> None:
-    account, _ = scripted(service("api"))
+    account, platform = scripted(service("api"))
+    platform.history_gate = asyncio.Event()
     async with running(account) as (_, pilot):
-        await sees(pilot, "api")
+        await sees(pilot, "api", "reading …")
+        await pilot.press("B")
+        await sees(pilot, "No rollback of api: its deployments are being read")
+        platform.history_gate.set()
+        await until(pilot, lambda: "reading …" not in screen_text(pilot.app))
         await pilot.press("B")
         await sees(pilot, "No rollback of api: there is no earlier deployment to go back to")
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from tui.engine.audit import ActionPhase
 from tui.engine.http_figures import percent
 from tui.engine.notes import FENCE, kept_text, lines
-from tui.engine.shift import NEEDS_APPROVAL, Action, Shift, Tally, Traffic, began, tally
+from tui.engine.shift import NEEDS_APPROVAL, UNKNOWN, Action, Shift, Tally, Traffic, began, tally
 from tui.model.entities import Deployment
 from tui.model.markdown import NOTHING, cell, code, table
 from tui.model.words import duration, plural
@@ -66,6 +66,11 @@ class _Writer:
     def _since(self, at: datetime | None) -> str:
         return NOTHING if at is None else f"{self._time(at)} ({span((self.shift.written - at).total_seconds())})"
 
+    @property
+    def _in_what_was_read(self) -> str:
+        """Behind a word that calls something absent, where not all could be read."""
+        return " in what was read" if self.shift.unread else ""
+
     # Sections
 
     def _head(self) -> Iterable[str]:
@@ -76,10 +81,12 @@ class _Writer:
         yield f"# Hand-over: {begin:%Y-%m-%d %H:%M} to {to} ({long})"
         failing = sum(each.bad for each in shift.open)
         waiting = sum(each.state == NEEDS_APPROVAL for each in shift.open)
+        unknown = sum(each.state == UNKNOWN for each in shift.open)
         counts = [
-            f"**{failing} failing**" if failing else "**nothing fails**",
+            f"**{failing} failing**" if failing else f"**nothing fails{self._in_what_was_read}**",
+            *([f"**{unknown} unknown**"] if unknown else []),
             *([f"{waiting} to approve"] if waiting else []),
-            *([f"{left} under way"] if (left := len(shift.open) - failing - waiting) else []),
+            *([f"{left} under way"] if (left := len(shift.open) - failing - waiting - unknown) else []),
             f"{plural(len(shift.deployments), 'deployment')}, {shift.failed:,} failed",
             plural(len(shift.actions), "action"),
             plural(len(shift.marks), "pinned line"),
@@ -94,7 +101,10 @@ class _Writer:
     def _open(self) -> Iterable[str]:
         shift = self.shift
         if not shift.open:
-            yield "Nothing: no service fails, nothing waits for approval or is under way, no action is unfinished."
+            yield (
+                f"Nothing{self._in_what_was_read}: no service fails, nothing waits for approval or is under way, "
+                "no action is unfinished."
+            )
             return
         rows = [
             (
@@ -157,7 +167,7 @@ class _Writer:
         shift = self.shift
         by_service = shift.by_service()
         if not by_service:
-            yield "No deployments, no requests."
+            yield f"No deployments, no requests{self._in_what_was_read}."
             return
         header = ("service", "deployments", "failed", "median", "requests", "5xx", "p50", "p95", "p99", "over")
         rows = [self._figure(path, one, shift.traffic.get(path)) for path, one in list(by_service.items())[:FIGURES]]
@@ -197,7 +207,7 @@ class _Writer:
         """All, where they are not too many; else those that failed and the newest."""
         deployments = self.shift.deployments
         if not deployments:
-            yield "No deployments."
+            yield f"No deployments{self._in_what_was_read}."
             return
         shown = set(range(len(deployments)))
         if len(deployments) > TIMELINE:

@@ -48,6 +48,7 @@ class _Past(Struct, eq=False):
     pages: int = 0
     shown: _Shown = (None, None)  # when the newest page was read
     problem: ProviderError | None = None
+    odd: tuple[str, ...] = ()  # sentences about rows that could not be read
     failed_at_s: float = 0.0
 
 
@@ -161,6 +162,11 @@ class History:
     def problems(self) -> Mapping[Ref, ProviderError]:
         return {ref: past.problem for ref, past in self._past.items() if past.problem is not None and not past.gone}
 
+    def odd(self, service: Ref) -> tuple[str, ...]:
+        """Return sentences about deployments of it that could not be read."""
+        past = self._past.get(service)
+        return () if past is None else past.odd
+
     # Wanting
 
     def want(self, since: datetime) -> None:
@@ -193,7 +199,9 @@ class History:
         known = {each.ref for each in timeline.deployments}
         more = tuple(each for each in past.listed if each.ref not in known)
         if more and (timeline.next is not None or timeline.observed_at is None):
-            self._store.put_page(service, Page(more, past.cursor), before=past.cursor or "", at=self._clock.now())
+            self._store.put_page(
+                service, Page(more, past.cursor, past.odd), before=past.cursor or "", at=self._clock.now()
+            )
 
     # Reading
 
@@ -259,6 +267,7 @@ class History:
             return False
         if (self._clock.now() - timeline.observed_at).total_seconds() > AGAIN_S:
             return False
+        past.odd = timeline.problems
         self._put(past, timeline.deployments, timeline.next, pages=1)
         return True
 
@@ -280,6 +289,7 @@ class History:
             timeline = self._store.timeline(service.ref)
             if timeline is not None and timeline.observed_at is not None:
                 self._store.put_page(service.ref, page, before=None, at=self._clock.now())
+        past.odd = tuple(dict.fromkeys((*(() if anew else past.odd), *page.problems)))
         self._put(past, listed, cursor, pages=1 if anew else past.pages + (not first))
 
     def _failed(self, past: _Past, reader: _Reader, error: ProviderError) -> None:
@@ -333,7 +343,7 @@ class History:
             self._names[service.path] = service.ref
             if told:
                 self.deployments(service.ref)  # what the next picture replaces is kept
-        gone = [ref for ref in self._past if ref not in there]
+        gone = [ref for ref in self._past if ref not in there and self._is_whole(ref.account)]
         for ref in gone:
             self._past[ref].gone = True
         for ref in gone[:-GONE]:
@@ -341,6 +351,11 @@ class History:
         if self.wanted is not None:
             for reader in self._readers.values():
                 reader.bell.ring()
+
+    def _is_whole(self, account: str) -> bool:
+        """What its picture does not have is gone, and not only unread."""
+        snapshot = self._store.accounts[account].snapshot
+        return snapshot is not None and snapshot.is_complete
 
     def _join(self, past: _Past) -> None:
         """The store's word goes before that of the pages, and that before what was seen in passing."""

@@ -19,12 +19,14 @@ from tui.engine.attention import Alert
 from tui.engine.audit import ActionPhase, AuditEntry
 from tui.engine.http_figures import HttpBook, Summary
 from tui.engine.notes import Acknowledgement, Mark
+from tui.engine.store import Phase
 from tui.model.entities import Deployment, Service
 from tui.model.errors import ProviderError, Refused
 from tui.model.log import HttpRequest, LogKind, LogSource
 from tui.model.moment import from_microseconds, microseconds
 from tui.model.provider import PRIORITY, Priority
 from tui.model.status import Status
+from tui.model.words import duration, plural
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -51,6 +53,7 @@ class Traffic(Struct, frozen=True):
 
 
 NEEDS_APPROVAL = "needs approval"
+UNKNOWN = "unknown"
 
 
 class Open(Struct, frozen=True):
@@ -196,15 +199,20 @@ def began(deployment: Deployment) -> datetime | None:
 
 
 def _unread_accounts(engine: Engine) -> Iterable[str]:
+    now = engine.clock.now()
     for state in engine.store.accounts.values():
         if state.snapshot is None:
             yield f"{state.name} ({state.title}): {state.error or 'it was not read yet.'}"
             continue
+        whose = f"{state.name} ({state.title})"
         if state.error is not None:
-            age_s = state.age_s(engine.clock.now()) or 0.0
-            yield f"{state.name} ({state.title}): {state.error} Its services are as they were {age_s:.0f} s before."
+            yield f"{whose}: {state.error}"
+        if state.phase(now) is Phase.STALE:
+            yield f"{whose}: Its services are as they were {duration(state.age_s(now))} before."
         for problem in state.snapshot.problems:
-            yield f"{state.name} ({state.title}): {problem}"
+            yield f"{whose}: {problem}"
+        if state.snapshot.unread and not state.snapshot.problems:
+            yield f"{whose}: {plural(len(state.snapshot.unread), 'environment')} did not answer."
 
 
 def _actions(entries: Iterable[AuditEntry], accounts: set[str]) -> tuple[Action, ...]:
@@ -219,6 +227,8 @@ def _actions(entries: Iterable[AuditEntry], accounts: set[str]) -> tuple[Action,
 def _of_services(services: Iterable[Service]) -> Iterable[Open]:
     for service in services:
         latest = service.latest
+        if service.state is Status.UNKNOWN:
+            yield Open(UNKNOWN, service.path, None, service.doubt or f"the platform says {service.status_raw}")
         since = (latest.finished_at or latest.started_at or latest.created_at) if latest else None
         if service.status.bad:
             yield Open(str(service.status), service.path, since, _words(latest), bad=True)
@@ -378,6 +388,7 @@ async def past_of(engine: Engine, since: datetime, until: datetime, *, within_s:
     found: list[tuple[str, Deployment]] = []
     unread = [f"{history.path(ref)}: {error}" for ref, error in history.problems.items()]
     for ref in history.services():
+        unread += [f"{history.path(ref)}: {problem}" for problem in history.odd(ref)]
         found += [(history.path(ref), each) for each in history.deployments(ref) if holds(each, since, until)]
         back_to = history.since(ref)
         if not history.gone(ref) and ref not in history.problems and (back_to is None or back_to > since):

@@ -67,6 +67,7 @@ class Timeline(Struct, frozen=True):
     loading: bool = False
     error: ProviderError | None = None
     steps: Mapping[Ref, tuple[Step, ...]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()  # sentences about rows that could not be read: there are more than these
 
 
 class Store:
@@ -197,6 +198,7 @@ class Store:
         timeline = self._own_timeline(service)
         deep = service in self._deep
         deployments, following = joined(timeline.deployments, timeline.next, page, first=before is None, deep=deep)
+        kept = timeline.problems if before is not None or (deep and following != page.next) else ()
         if before is not None:
             self._deep.add(service)
         elif deep and following == page.next:
@@ -209,6 +211,7 @@ class Store:
                 timeline,
                 deployments=deployments,
                 next=following,
+                problems=tuple(dict.fromkeys((*kept, *page.problems))),
                 observed_at=at if before is None else timeline.observed_at,
                 error=None,
             )

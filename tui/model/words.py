@@ -46,3 +46,20 @@ def count(number: int) -> str:
 
 def plural(number: int, word: str) -> str:
     return f"{count(number)} {word}" if number == 1 else f"{count(number)} {word}s"
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """Coarse on purpose: '42s' moves in tens, '3m' by minutes, then hours and days. '' when unknown.
+
+    A finer figure would redraw a quiet screen.
+    """
+    if at is None:
+        return ""
+    seconds = max(0, int((now - at).total_seconds()))
+    if seconds < 60:
+        return "now" if seconds < 10 else f"{seconds // 10 * 10}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600}h"
+    return f"{seconds // 86400}d"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tui.engine.evidence import caveat
 from tui.model.action import Intent, Verb
 from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import Refused
 from tui.model.target import acted_upon
 from tui.screens.layer import Layer
+from tui.screens.words import absent
 
 if TYPE_CHECKING:
     from tui.engine.action import Action
@@ -32,6 +34,15 @@ class ActingScreen(Layer[None]):
     @abstractmethod
     def say(self, text: str, style: str = "notice") -> None:
         """One line at the bottom."""
+
+    def caveat(self, accounts: Collection[str] | None = None) -> str:
+        """Return why nothing can be called absent from these accounts, or all; "" where it can."""
+        now = self.engine.clock.now()
+        return caveat(self.engine.store, now, accounts)
+
+    def gone(self, path: str, account: str) -> str:
+        """Return what there is to say of a service that the picture does not have."""
+        return absent(f"{path} is not there any more.", f"{path} is not in what was read", self.caveat([account]))
 
     @abstractmethod
     def chosen_deployment(self) -> Deployment | None:
@@ -78,7 +89,16 @@ class ActingScreen(Layer[None]):
         reasons = [self.engine.actions.blocked(Verb.ROLLBACK, service, d) for d in older]
         if any(reason is None for reason in reasons):
             return None
-        return reasons[0] if reasons else "there is no earlier deployment to go back to"
+        if reasons:
+            return reasons[0]
+        if timeline is None or timeline.observed_at is None:
+            return (
+                "its deployments could not be read" if timeline and timeline.error else "its deployments are being read"
+            )
+        whole = "there is no earlier deployment to go back to"
+        return absent(
+            whole, "no earlier deployment in what was read", self.caveat([service.account]), *timeline.problems
+        )
 
     def _choose_rollback(self, service: Service) -> None:
         from tui.screens.choose import ChooseSheet, rollback_offers
@@ -134,7 +154,7 @@ class ActingScreen(Layer[None]):
                 self._confirm(Verb.CANCEL, chosen[0], acted_upon(Verb.CANCEL, *chosen))
             return
         if (service := self.engine.store.service(action.intent.service.ref)) is None:
-            self.say(f"{action.intent.service.path} is not there any more.", "alert")
+            self.say(self.gone(action.intent.service.path, action.intent.service.account), "alert")
         elif action.deployment is None:
             self.say(
                 f"No cancel of {service.name}: the deployment that its {action.intent.verb} makes is not seen yet."

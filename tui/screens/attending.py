@@ -6,7 +6,9 @@ from datetime import datetime
 from time import monotonic
 
 from tui.engine.attention import Alert
+from tui.model.status import Status
 from tui.screens.reading import ReadingScreen
+from tui.screens.words import absent
 from tui.widgets.attention_strip import AttentionStrip, lines_at_most
 from tui.widgets.format import age
 
@@ -30,11 +32,17 @@ class AttendingScreen(ReadingScreen):
         """To the next service that wants attention, in the strip's order, round the end."""
         places = [each.service for each in self.engine.attention.alerts()]
         if not places:
-            self.say("No service fails or waits for approval.")
+            self.say(self._nothing_to_attend())
             return
         here = next((number for number, each in enumerate(places) if each == self.services.selected), None)
         place = here + step if here is not None else min(step, 0)
         self.services.select(places[place % len(places)])
+
+    def _nothing_to_attend(self) -> str:
+        unknown = [each.name for each in self.engine.store.services() if each.state is Status.UNKNOWN]
+        whole = "No service fails or waits for approval."
+        read = "No service that was read fails or waits for approval"
+        return absent(whole, read, self.caveat(), f"not known: {', '.join(unknown)}" if unknown else "")
 
     def action_acknowledge(self) -> None:
         """The alert of the selected service; where it has none, the first of the strip."""
@@ -42,7 +50,7 @@ class AttendingScreen(ReadingScreen):
         own = next((each for each in alerts if each.service == self.services.selected), None)
         alert = own or next((each for each in alerts if each.acknowledged is None), None)
         if alert is None:
-            self.say("Nothing to acknowledge." if not alerts else f"Nothing new: {len(alerts)} acknowledged.")
+            self.say(self._nothing_to_attend() if not alerts else f"Nothing new: {len(alerts)} acknowledged.")
         elif alert.acknowledged is not None:
             self.say(_known(alert, self.engine.clock.now()))
         else:

@@ -12,13 +12,14 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from tui.engine.events import Event, EventKind, Undated
+from tui.engine.evidence import caveat
 from tui.engine.judge import new_errors
 from tui.model.entities import Deployment
 from tui.model.log import LogKind
 from tui.model.text import plain
 from tui.screens.log_pane import LogPane
 from tui.screens.sheet import TableSheet
-from tui.screens.words import clock
+from tui.screens.words import absent, clock
 from tui.widgets.format import LOOKS, count, duration, fit, plural, status_word
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
@@ -175,15 +176,16 @@ class BeforeSheet(TableSheet[Event | Undated]):
     def reread(self) -> None:
         events, history = self.engine.events, self.engine.history
         found, undated = events.before(self.at, self._shown), events.undated()
-        told = (found, undated, history.progress, history.reading, dict(history.problems))
+        now = self.engine.clock.now()
+        problems = self._problems(now)
+        told = (found, undated, history.progress, history.reading, problems)
         if told == self._drawn:
             return
         self._drawn = told
-        now = self.engine.clock.now()
         rows: list[BeforeRow] = [*found]
         if undated:
             rows += [f"time unknown: {plural(len(undated), 'deployment')}", *undated]
-        self.query_one("#told", Static).update("\n".join([self._summary(found, now), *self._problems()]))
+        self.query_one("#told", Static).update("\n".join([self._summary(found, now), *problems]))
         self.table.show(rows, now, (f"Nothing is known to have happened before {clock(self.at, now)}.",))
 
     def _summary(self, found: Sequence[Event], now: datetime) -> str:
@@ -199,14 +201,20 @@ class BeforeSheet(TableSheet[Event | Undated]):
         if len(found) >= self._shown:
             shown = f"the nearest {shown}"
         done, services = history.progress
-        whose = f"all {services} services" if done == services else f"{done} of {plural(services, 'service')}"
+        known = plural(services, "known service" if caveat(self.engine.store, now) else "service")
+        whose = f"all {known}" if done == services else f"{done} of {known}"
         reading = " …" if history.reading else ""
         full = f"; {plural(history.kept, 'deployment')} are held, no more are read" if history.full else ""
         back_to = clock(history.wanted or self.at, now)
         return f"{shown}; read back to {back_to} for {whose}{reading}{full}"
 
-    def _problems(self) -> list[str]:
-        said = Counter(f"{ref.account}: {error}" for ref, error in self.engine.history.problems.items())
+    def _problems(self, now: datetime) -> list[str]:
+        """What may be missing: of accounts, then of services."""
+        history = self.engine.history
+        said = Counter(f"{ref.account}: {error}" for ref, error in history.problems.items())
+        said.update(f"{history.path(ref)}: {problem}" for ref in history.services() for problem in history.odd(ref))
+        if told := caveat(self.engine.store, now):
+            said[told] = 1
         lines = [
             f"! {sentence}" + (f" ({services} services)" if services > 1 else "")
             for sentence, services in said.most_common(_PROBLEMS)
@@ -251,6 +259,12 @@ class BeforeSheet(TableSheet[Event | Undated]):
         if not isinstance(taken, Event | Undated):
             return
         if taken.service is None or self.engine.store.service(taken.service) is None:
-            self.query_one("#foot", Static).update(Text(f"{taken.path} is not there any more."))
+            self.query_one("#foot", Static).update(Text(self._gone(taken)))
             return
         self.dismiss(taken)
+
+    def _gone(self, taken: Event | Undated) -> str:
+        now = self.engine.clock.now()
+        accounts = None if taken.service is None else [taken.service.account]
+        whole = f"{taken.path} is not there any more."
+        return absent(whole, f"{taken.path} is not in what was read", caveat(self.engine.store, now, accounts))

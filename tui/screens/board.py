@@ -166,12 +166,16 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
             self.timeline.show((), now, textwrap.wrap("Choose a service to see its deployments.", width))
             return
         rows = with_steps(
-            timeline.deployments, timeline.steps, more=timeline.next is not None, loading=timeline.loading
+            timeline.deployments,
+            timeline.steps,
+            more=timeline.next is not None,
+            loading=timeline.loading,
+            problems=timeline.problems,
         )
         if self.at_newest and timeline.deployments:
             self.timeline.selected = timeline.deployments[0].ref
         self.timeline.reviews = {each.deployment: each.looks for each in self.engine.reviews.all()}
-        message = words.no_deployments(timeline, service)
+        message = words.no_deployments(timeline, service, self.caveat([service.account]))
         self.timeline.show(rows, now, [line for part in message for line in textwrap.wrap(part, width)])
 
     def _draw_log(self) -> None:
@@ -193,7 +197,7 @@ class Board(AttendingScreen, EverythingScreen, HandingOver):
         timeline = store.timeline(self.service) if self.service else None
         service = store.service(self.service) if self.service else None
         self.services_head.show(
-            *words.services_head(len(store.services()), focused=focused is self.services),
+            *words.services_head(len(store.services()), focused=focused is self.services, more=bool(self.caveat())),
             base="head-focused" if focused is self.services else "",
         )
         self.timeline_head.show(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
+from tui.engine.evidence import caveat
 from tui.engine.failing_log import Excerpt, FailingLog, failing_kind
 from tui.engine.log_tail import LogTail, TailPhase
 from tui.engine.usual import Usual, usual
@@ -19,6 +20,7 @@ from tui.model.target import has_served
 from tui.screens import deployment_text as words
 from tui.screens.review_words import review_line, review_text
 from tui.screens.sheet import ReadSheet, field
+from tui.screens.words import absent
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -128,10 +130,14 @@ class DeploymentScreen(ReadSheet):
         store = self.engine.store
         service, deployment = store.service(self.service), store.deployment(self.deployment)
         if service is None or deployment is None:
-            return Text("This deployment is not in the picture any more: it or its service is gone.")
+            account, here = self.service.account, self.engine.clock.now()
+            whole = "This deployment is not in the picture any more: it or its service is gone."
+            return Text(absent(whole, "This deployment is not in what was read", caveat(store, here, [account])))
         now = self.engine.now(self.service.account)
         text = Text()
         words.state_text(text, deployment, self._usual(deployment), now)
+        if deployment.ref in (service.latest and service.latest.ref, service.live and service.live.ref):
+            field(text, "in doubt", service.doubt, "bold")
         review = self.engine.reviews.of(deployment.ref)
         if review is not None or has_served(deployment):
             field(text, "compared", review_line(review))

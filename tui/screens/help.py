@@ -29,7 +29,8 @@ _SIGNS = {
     "services": "● live  ▸ building  ▹ deploying  · queued or waiting  ? wants approval, or unknown"
     "  ✗ failed or crashed  ■ stopped  ◌ sleeping  ○ replaced  - cancelled, skipped, removed",
     "alerts": "✗ C crashed  ✗ F failed  ▼ W worse than the deployment before it  ? A wants approval",
-    "accounts": "● fresh (older than the figure behind < it cannot be)  ◐ old  ✗ failed  ◌ loading",
+    "accounts": "● fresh (older than the figure behind < it cannot be)  ●◐ fresh, but some of it could not be read"
+    "  ◐ old  ✗ failed  ◌ loading",
 }
 
 

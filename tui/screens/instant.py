@@ -72,7 +72,7 @@ class InstantScreen(ReadingScreen):
         if service is None:
             return
         if not self.services.select(service):
-            self.say(f"{event.path} is not in the list.", "alert")
+            self.say(self.gone(event.path, service.account), "alert")
             return
         deployment = None if event.deployment is None else event.deployment.ref
         at = getattr(event, "at", None)

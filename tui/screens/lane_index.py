@@ -157,7 +157,8 @@ class LaneIndex:
         told_until = _EVER  # a fresh picture holds until now, an old one until it was read
         if old and account.snapshot is not None:
             told_until = microseconds(service.observed_at or account.snapshot.observed_at)
-        problem = ref in past.problems or bool(timeline and timeline.error)
+        odd = past.odd(ref) or (timeline.problems if timeline else ())
+        problem = ref in past.problems or bool(odd) or bool(timeline and timeline.error)
         made_of = (deployments, steps, marks, since, told_until, service, problem)
         kept = self._rows_of.get(ref)
         if kept is not None and all(map(_is_same, kept[0], made_of)):

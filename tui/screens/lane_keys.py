@@ -60,7 +60,7 @@ _SIGNS = (
     (f"2 … 9 {MANY}", "so many deployments ended in this column, in the colour of the worst; reversed: one failed"),
     (f"{Part.UNREAD}", "not read (yet): nobody knows what happened there"),
     (f"{AHEAD}", "later than now, by its platform's clock: it stands at now"),
-    ("!", "before a name: its past could not be read"),
+    ("!", "before a name: its past, or a row of it, could not be read"),
     ("+2 undated", "behind a name: deployments of which the platform tells no time"),
 )
 

@@ -57,7 +57,7 @@ def bottom(
 ) -> list[Spans]:
     """Two lines: the deployment, and what there is to say of it besides. `here` are those of the cursor's column."""
     if bar is None:
-        read = "No deployment of it is known." if row.lane.since_us is not None else "Its deployments are not read yet."
+        read = "No deployment of it in what was read." if row.lane.since_us is not None else "Not read yet."
         return [[(f" {row.path}: {read}", "dim")], _besides(row, None, (), marks, now)]
     deployment = bar.deployment
     look = LOOKS[deployment.status]
@@ -123,7 +123,7 @@ def _besides(row: LaneRow, bar: Bar | None, here: Sequence[Bar], marks: Sequence
     if row.lane.undated:
         spans.append((f" {plural(len(row.lane.undated), 'deployment')} without a time", "alert"))
     if row.problem:
-        spans.append((" its past could not be read ", "alert"))
+        spans.append((" not all of its past could be read ", "alert"))
     return spans
 
 

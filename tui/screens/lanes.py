@@ -13,6 +13,7 @@ from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tui.engine.evidence import caveat
 from tui.model.entities import Ref
 from tui.model.moment import from_microseconds, microseconds, moment
 from tui.model.status import Status
@@ -159,8 +160,13 @@ class LanesScreen(Layer["Target | None"]):
         if not self.index.lanes:
             return words.no_services(self.engine.store, now)
         if not self.index.found:
-            return [f"No service has {' '.join(self.index.words)!r} in its path: / and an empty word shows all."]
+            has = f"has {' '.join(self.index.words)!r} in its path"
+            whole = f"No service {has}: / and an empty word shows all."
+            return [words.absent(whole, f"No service that was read {has}", self._caveat(now))]
         return ["Nothing that was read happened in this window: w shows all lanes, - a longer stretch of time."]
+
+    def _caveat(self, now: datetime) -> str:
+        return caveat(self.engine.store, now)
 
     def _look(self) -> None:
         """A key's whole answer, at once: another window, another instant."""
@@ -188,7 +194,7 @@ class LanesScreen(Layer["Target | None"]):
         shown = sum(isinstance(row, LaneRow) for row in index.rows)
         of = f"{shown} of {plural(len(index.lanes), 'service')}" if filters else plural(shown, "service")
         unread = sum(row.lane.since_us is None or row.lane.since_us > axis.begin_us for row in index.found)
-        told = f"{of}, {plural(index.deployments, 'deployment')}"
+        told = " · ".join(filter(None, (f"{of}, {plural(index.deployments, 'deployment')}", self._caveat(now))))
         left, right = lane_words.head(
             axis, self.at_us, now, filters=filters, progress=self.engine.history.progress, unread=unread, told=told
         )

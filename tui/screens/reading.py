@@ -15,6 +15,7 @@ from tui.model.log import LogKind
 from tui.screens import take_away
 from tui.screens.acting import ActingScreen
 from tui.screens.log_pane import LogPane
+from tui.screens.words import absent
 from tui.widgets.bars import Bar
 from tui.widgets.format import plural
 from tui.widgets.log_text import as_plain
@@ -176,7 +177,8 @@ class ReadingScreen(ActingScreen):
                 if each.latest and _began(each.latest) > now(each.account) - _RECENT
             ]
             if not changed:
-                self.say("No service changed in the last hour.")
+                whole = "No service changed in the last hour."
+                self.say(absent(whole, "No service that was read changed in the last hour", self.caveat()))
             self._merge(tuple(each.ref for each in changed))
 
     def _noted(self, note: str | None) -> None:

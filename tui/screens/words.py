@@ -11,12 +11,23 @@ from rich.cells import cell_len
 from tui.engine.actions import Action, ActionPhase, ActionService
 from tui.engine.audit import AuditEntry
 from tui.engine.batch import Batch
+from tui.engine.evidence import caveat
 from tui.engine.store import AccountState, Phase, Store, Timeline
 from tui.engine.undo import Done, undo_of
 from tui.keys import Action as KeyAction
 from tui.model.entities import Ref, Service
-from tui.model.errors import ProviderError, RateLimited, Unauthorized
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
 from tui.model.skew import SAID_S
+from tui.model.words import clock_time
 from tui.widgets.bars import freshness, side_by_side, tally
 from tui.widgets.format import age, count, duration, status_word
 from tui.widgets.line_widget import Span
@@ -43,10 +54,28 @@ def _and_now(error: ProviderError, next_try_at: datetime | None, now: datetime) 
     if isinstance(error, Unauthorized):
         return f"{error} Not tried again until ctrl+r."
     if isinstance(error, RateLimited):
-        return f"{error} Tried again in {duration((error.retry_at - now).total_seconds() // 10 * 10 + 10)}."
+        return f"{error} Tried again at {clock_time(error.retry_at, now)}."
     if next_try_at is not None and next_try_at > now:
         return f"{error} Tried again by itself; ctrl+r tries now."
     return f"{error} ctrl+r tries again."
+
+
+_WHY: Mapping[type[ProviderError], str] = {
+    Unauthorized: "access refused",
+    Forbidden: "not allowed",
+    NotFound: "not found",
+    Refused: "refused",
+    UnexpectedReply: "unreadable answer",
+    Unreachable: "no answer",
+}
+
+
+def why(error: ProviderError, now: datetime) -> str:
+    """A few words for a head: what is wrong, and that it is tried again."""
+    if isinstance(error, RateLimited):
+        return f"rate limited, retrying at {clock_time(error.retry_at, now)}"
+    found = next((words for kind, words in _WHY.items() if isinstance(error, kind)), "a fault inside deckwatch")
+    return f"{found}, retrying"
 
 
 def troubles(store: Store, now: datetime) -> list[str]:
@@ -99,6 +128,13 @@ def _clock(engine: Engine, account: str) -> Spans:
     return [(f" clock {'+' if seconds > 0 else '-'}{duration(round(abs(seconds)))}", "alert")]
 
 
+def absent(whole: str, read: str, *caveats: str) -> str:
+    """Return `whole`, which calls something absent, where there are no caveats; else `read`, which says so only of what
+    was read, and the caveats."""
+    told = [each for each in caveats if each]
+    return f"{read} · {' · '.join(told)}." if told else whole
+
+
 def no_services(store: Store, now: datetime) -> list[str]:
     """What stands in the services pane while it has no rows."""
     lines = []
@@ -109,19 +145,25 @@ def no_services(store: Store, now: datetime) -> list[str]:
             case Phase.FAILED if account.error is not None:
                 lines.append(f"{account.name}: {_and_now(account.error, account.next_try_at, now)}")
             case _:
-                lines.append(
+                whole = (
                     f"{account.name} has no services that this token sees. Deploy one on {account.title}, "
                     "or look at `projects` in the configuration; `deckwatch check` tells what the token sees."
                 )
+                read = f"No service of {account.name} in what was read"
+                lines.append(absent(whole, read, caveat(store, now, [account.name])))
     return lines
 
 
-def no_deployments(timeline: Timeline, service: Service) -> list[str]:
+def no_deployments(timeline: Timeline, service: Service, caveat_: str) -> list[str]:
+    """What stands in the timeline while it has no rows; `caveat_` is its account's."""
     if timeline.error is not None:
         return [f"The deployments of {service.name} could not be read: {timeline.error} ctrl+r tries again."]
     if timeline.loading or timeline.observed_at is None:
         return [f"Reading the deployments of {service.name} …"]
-    return [f"{service.name} was never deployed. a d deploys it."]
+    if unread := [*timeline.problems, *([service.doubt] if service.doubt else [])]:
+        return [f"No deployment of {service.name} could be read.", *unread]
+    whole = f"{service.name} was never deployed. a d deploys it."
+    return [absent(whole, f"No deployment of {service.name} in what was read", caveat_)]
 
 
 def busy(actions: ActionService, now: datetime) -> Mapping[Ref, str]:
@@ -228,7 +270,7 @@ def status_bar(engine: Engine, now: datetime, width: int) -> tuple[Spans, Spans]
     """Left what wants attention, right each account's freshness and budget, shorter where there is no room."""
     store = engine.store
     acknowledged = sum(each.acknowledged is not None for each in engine.attention.alerts())
-    left = [(" ", ""), *tally(store.services(), acknowledged)]
+    left = [(" ", ""), *tally(store.services(), acknowledged, caveat(store, now))]
     full: Spans = []
     for account in store.accounts.values():
         clock_ = _clock(engine, account.name)
@@ -248,8 +290,10 @@ def _head(number: int, title: str, *, focused: bool) -> Spans:
     return [(f"{'▌' if focused else ' '}{number} {title} ", "tab-chosen" if focused else "heading")]
 
 
-def services_head(services: int, *, focused: bool) -> tuple[Spans, Spans]:
-    return _head(1, "Services", focused=focused), [(f"{count(services)} ", "dim")]
+def services_head(services: int, *, focused: bool, more: bool) -> tuple[Spans, Spans]:
+    """`more`: there may be others than those that were read."""
+    number = "" if more and not services else f"{count(services)}{'+' if more else ''} "
+    return _head(1, "Services", focused=focused), [(number, "dim")]
 
 
 def timeline_head(
@@ -262,13 +306,16 @@ def timeline_head(
     right: Spans = []
     if timeline is not None:
         if timeline.error is not None and timeline.deployments:
-            right = [(f"not read: {type(timeline.error).__name__} ", "alert")]
+            right = [(f"not read: {why(timeline.error, now)} ", "alert")]
         elif timeline.loading and timeline.observed_at is None:
             right = [("reading … ", "dim")]
         elif timeline.observed_at and (now - timeline.observed_at).total_seconds() > 600:
             right = [(f"read {age(timeline.observed_at, now)} ago ", "alert")]
         else:
-            right = [(f"{count(len(timeline.deployments))}{'+' if timeline.next else ''} ", "dim")]
+            more = "+" if timeline.next or timeline.problems else ""
+            right = [(f"{count(len(timeline.deployments))}{more} ", "dim")]
+            if timeline.problems:
+                right.insert(0, ("some not read ", "alert"))
     if instant is not None:
         right = [(f"at {clock(instant, now)}, f: now ", "notice"), *right]
     return left, right

@@ -62,19 +62,22 @@ def freshness(state: AccountState, budget: BudgetView, now: datetime) -> list[Sp
     """
     phase = state.phase(now)
     old = age(state.snapshot.observed_at, now) if state.snapshot else ""
+    partial = state.snapshot is not None and not state.snapshot.is_complete
     name = state.name
     spans: list[Span]
     match phase:
         case Phase.LOADING:
             spans = [("◌ ", "waiting"), (name, ""), (" loading", "dim")]
         case Phase.FRESH:
-            spans = [("● ", "live"), (name, ""), (f" <{duration(_bound(state))}", "dim")]
+            sign = ("●◐ ", "alert") if partial else ("● ", "live")
+            spans = [sign, (name, ""), (f" <{duration(_bound(state))}", "dim")]
         case Phase.STALE:
             word = "last session's" if state.from_cache else "STALE"
             spans = [("◐ ", "alert"), (name, ""), (f" {word} {old}", "alert")]
         case Phase.FAILED:
             spans = [("✗ ", "bad"), (name, ""), (" failed", "bad")]
-    return [*spans, *_budget(budget, now)]
+    in_part = [(" in part", "alert")] if partial else []
+    return [*spans, *in_part, *_budget(budget, now)]
 
 
 def _bound(state: AccountState) -> float:
@@ -94,20 +97,29 @@ def _budget(budget: BudgetView, now: datetime) -> list[Span]:
     return []
 
 
-def tally(services: Sequence[Service], acknowledged: int = 0) -> list[Span]:
-    """How many want attention, by name while there are few, and nobody knows of them."""
+def tally(services: Sequence[Service], acknowledged: int = 0, caveat: str = "") -> list[Span]:
+    """How many want attention, by name while there are few, and nobody knows of them.
+
+    `caveat` says why there may be more than was read. It goes before the calm words, which a narrow bar cuts.
+    """
+    more = "+" if caveat else ""
+    unknown = [s.name for s in services if s.state is Status.UNKNOWN]
     bad = [s.name for s in services if (state := s.trouble) is not None and state is not Status.NEEDS_APPROVAL]
     asking = [s.name for s in services if s.trouble is Status.NEEDS_APPROVAL]
     spans: list[Span] = []
     if bad:
-        spans += [(f"✗ {len(bad)} failing ", "bad"), (_named(bad, 0 if acknowledged else 4), "strong")]
+        spans += [(f"✗ {len(bad)}{more} failing ", "bad"), (_named(bad, 0 if acknowledged else 4), "strong")]
     if asking:
-        spans += [(f"? {len(asking)} to approve ", "approval"), (_named(asking, 0 if acknowledged else 2), "")]
+        spans += [(f"? {len(asking)}{more} to approve ", "approval"), (_named(asking, 0 if acknowledged else 2), "")]
     if acknowledged:
         spans.append((f"{acknowledged} acknowledged  ", "dim"))
-    if not spans and services:
-        spans.append(("✓ nothing failing  ", "live"))
-    return spans
+    if unknown:
+        spans += [(f"? {len(unknown)} unknown ", "approval"), (_named(unknown, 0 if spans else 2), "")]
+    if spans or not services:
+        return spans
+    if caveat:
+        return [(f"◐ {caveat} ", "alert"), ("· nothing failing in what was read  ", "dim")]
+    return [("✓ nothing failing  ", "live")]
 
 
 def _named(names: Sequence[str], most: int) -> str:

@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from tui.model.entities import Deployment, Instance, Service
 from tui.model.status import Status
+from tui.model.words import age as age
 from tui.model.words import count as count
 from tui.model.words import duration as duration
 from tui.model.words import plural as plural
@@ -73,27 +74,12 @@ def instances_up(instances: Sequence[Instance]) -> str:
     return f"{sum(each.status.up for each in instances)}/{len(instances)} up" if instances else ""
 
 
-def age(at: datetime | None, now: datetime) -> str:
-    """Coarse on purpose: '42s' moves in tens, '3m' by minutes, then hours and days. '' when unknown.
-
-    A finer figure would redraw a quiet screen.
-    """
-    if at is None:
-        return ""
-    seconds = max(0, int((now - at).total_seconds()))
-    if seconds < 60:
-        return "now" if seconds < 10 else f"{seconds // 10 * 10}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600}h"
-    return f"{seconds // 86400}d"
-
-
 def service_state(service: Service) -> tuple[Status, str]:
     """What its row says: its state, and a rollout on top of what serves ('live, building')."""
     word = status_word(service.status, service.status_raw)
     latest, state = service.latest, service.state
+    if service.doubt and state is Status.UNKNOWN:
+        return state, LOOKS[state].word
     if latest is None or state is service.status:
         return state, word
     return state, f"{word}›{status_word(latest.status, latest.status_raw)}"

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
+from rich.cells import cell_len
 
 from tui.model.entities import Ref, Service
 from tui.widgets.format import LOOKS, age, fit, instances_up, service_state, when
@@ -13,6 +14,7 @@ from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
 _NONE = timedelta(0)
+_LEAST_DOUBT = 12  # cells that say something of it
 
 
 class Heading(Struct, frozen=True):
@@ -99,7 +101,7 @@ class ServiceList(LineTable[ServiceRow]):
         spans: list[Span] = [
             ("◆" if item.ref in self.marked else " ", "mark"),
             (f"{look.sign} ", style),
-            (fit(item.name, name_width), "strong" if item.trouble else ""),
+            *_name(item, name_width),
             (" " + fit(word, word_width), style),
             *extra,
             (f"{aged:>4} ", "dim"),
@@ -113,6 +115,15 @@ def heading(item: Heading) -> list[Span]:
     if item.stale:
         spans.append((" stale", "alert"))
     return spans
+
+
+def _name(service: Service, width: int) -> list[Span]:
+    """Its name, and what is in doubt of it where there is room for a part of that."""
+    style = "strong" if service.trouble else ""
+    room = width - cell_len(service.name) - 2
+    if not service.doubt or room < _LEAST_DOUBT:
+        return [(fit(service.name, width), style)]
+    return [(service.name, style), ("  " + fit(service.doubt, room), "approval")]
 
 
 def _extra(service: Service, width: int) -> list[Span]:

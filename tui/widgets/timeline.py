@@ -26,19 +26,33 @@ class NoteRow(Struct, frozen=True):
     bad: bool
 
 
+class ProblemRow(Struct, frozen=True):
+    """What of the timeline could not be read."""
+
+    text: str
+
+
 class MoreRow(Struct, frozen=True):
     """The last row, while older deployments exist."""
 
     loading: bool
 
 
-TimelineRow = Deployment | StepRow | NoteRow | MoreRow
+TimelineRow = Deployment | StepRow | NoteRow | ProblemRow | MoreRow
 
 
 def with_steps(
-    deployments: Sequence[Deployment], steps: Mapping[Ref, tuple[Step, ...]], *, more: bool, loading: bool
+    deployments: Sequence[Deployment],
+    steps: Mapping[Ref, tuple[Step, ...]],
+    *,
+    more: bool,
+    loading: bool,
+    problems: Sequence[str] = (),
 ) -> list[TimelineRow]:
-    """Deployments in their order; below one in flight its steps, below one that failed the step that did."""
+    """Deployments in their order; below one in flight its steps, below one that failed the step that did.
+
+    `problems` are sentences about rows that could not be read. They come last: nobody knows where those rows were.
+    """
     rows: list[TimelineRow] = []
     for deployment in deployments:
         rows.append(deployment)
@@ -49,6 +63,8 @@ def with_steps(
             rows.extend(StepRow(step, True) for step in taken if step.status is Status.FAILED)
         if note := _note(deployment):
             rows.append(NoteRow(note, deployment.status.bad))
+    if rows:
+        rows.extend(ProblemRow(each) for each in problems)
     if more:
         rows.append(MoreRow(loading))
     return rows
@@ -90,6 +106,8 @@ class Timeline(LineTable[TimelineRow]):
                 return self._step(item), ""
             case NoteRow():
                 return [("     └ " + item.text, "bad" if item.bad else "approval")], ""
+            case ProblemRow():
+                return [(" ! ", "alert"), (item.text, "approval")], ""
             case MoreRow():
                 return [("   … reading older ones" if item.loading else "   … older ones: G or page down", "dim")], ""
 
