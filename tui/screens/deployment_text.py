@@ -16,7 +16,18 @@ from tui.model.log import HttpRequest, Level, LogLine, searchable
 from tui.model.status import Status
 from tui.model.text import without_sgr
 from tui.screens.sheet import field
-from tui.widgets.format import LOOKS, age, approvals, duration, instances_up, plural, status_word, step_look
+from tui.widgets.format import (
+    LOOKS,
+    age,
+    approvals,
+    duration,
+    instances_up,
+    plural,
+    status_word,
+    step_look,
+    step_s,
+    took,
+)
 
 _UP_SHOWN = 20  # instances that are up, of each page
 _LINE = 400  # characters of a log line
@@ -34,10 +45,10 @@ def state_text(text: Text, deployment: Deployment, usually: Usual, now: datetime
 
 
 def took_words(deployment: Deployment, usually: Usual, now: datetime) -> str:
-    """'4m10s, 2.3x slower than usual (1m48s, of 20)'; '' where it tells no times."""
+    """'4m10s, 2.3x slower than usual (1m48s, of 20)'; 'not known' where it tells no times."""
     took = deployment.duration_s(now)
     if took is None:
-        return ""
+        return "not known" if deployment.started_at or deployment.starts_at_creation else "no time: it never started"
     state = deployment.status
     told = duration(took)
     if state.in_flight:
@@ -113,21 +124,14 @@ def steps_text(text: Text, steps: Sequence[Step], now: datetime) -> None:
     if not steps:
         return
     text.append("\nSteps\n", "bold")
-    times = [_step_s(step, now) for step in steps]
+    times = [step_s(step, now) for step in steps]
     total = sum(each for each in times if each is not None)
     for step, seconds in zip(steps, times, strict=True):
         share = f"{seconds / total:>5.0%}" if seconds is not None and total >= 1 else ""
-        text.append(f"  {step_look(step.status)[0]} {step.name.lower().replace('_', ' '):<24}{duration(seconds):>7}")
+        text.append(f"  {step_look(step.status)[0]} {step.name.lower().replace('_', ' '):<24}{took(seconds):>7}")
         text.append(f"{share:<6}", "dim")
         told = step.error or step.detail
         text.append(f"  {told}\n" if told else "\n", "bold" if step.error else "dim")
-
-
-def _step_s(step: Step, now: datetime) -> float | None:
-    end = step.finished_at or (now if step.status is Status.BUILDING else None)
-    if step.started_at is None or end is None:
-        return None
-    return max(0.0, (end - step.started_at).total_seconds())
 
 
 def has_the_place(deployment: Deployment, service: Service) -> bool:

@@ -9,7 +9,7 @@ from tui.model.moment import from_microseconds
 from tui.model.status import Status
 from tui.screens.words import Spans, clock
 from tui.widgets.format import LOOKS, age, count, duration, plural, status_word
-from tui.widgets.lane_cells import Bar, Mark, mark_style
+from tui.widgets.lane_cells import Bar, Mark, mark_style, never_started
 from tui.widgets.lanes import LaneRow
 from tui.widgets.time_axis import SECOND_US, Axis, zoom_words
 
@@ -103,7 +103,11 @@ def _took(bar: Bar, now: datetime) -> str:
     if bar.end_us is None:
         since = span(max(0.0, (now - from_microseconds(bar.begin_us)).total_seconds()))
         return f"{'waits' if status in (Status.NEEDS_APPROVAL, Status.QUEUED, Status.WAITING) else 'runs'} {since} "
-    return f"took {span((bar.end_us - bar.begin_us) / SECOND_US)} " if bar.end_us > bar.begin_us else ""
+    if never_started(bar.deployment):
+        return "never started "
+    return (
+        f"took {span((bar.end_us - bar.begin_us) / SECOND_US)} " if bar.end_us > bar.begin_us else "duration unknown "
+    )
 
 
 def _besides(row: LaneRow, bar: Bar | None, here: Sequence[Bar], marks: Sequence[Mark], now: datetime) -> Spans:

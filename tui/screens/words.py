@@ -29,7 +29,7 @@ from tui.model.errors import (
 from tui.model.skew import SAID_S
 from tui.model.words import clock_time
 from tui.widgets.bars import freshness, side_by_side, tally
-from tui.widgets.format import age, count, duration, status_word
+from tui.widgets.format import age, count, duration, revisions, status_word
 from tui.widgets.line_widget import Span
 
 if TYPE_CHECKING:
@@ -303,6 +303,9 @@ def timeline_head(
     if service is None:
         return left, []
     left += [(f" {service.name}", "strong"), (f" {service.environment_name}", "dim")]
+    live, newest = revisions(service)
+    if service.live is not None and newest:
+        left.append((f"  live {live or 'not known'}, newest {newest}", "dim"))
     right: Spans = []
     if timeline is not None:
         if timeline.error is not None and timeline.deployments:

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 
-from tui.model.entities import Deployment, Instance, Service
+from tui.model.entities import Deployment, Instance, Service, Step
 from tui.model.status import Status
 from tui.model.words import age as age
 from tui.model.words import count as count
@@ -62,6 +62,20 @@ def status_word(status: Status, raw: str) -> str:
     return raw.lower() if status is Status.UNKNOWN and raw else LOOKS[status].word
 
 
+UNKNOWN = "–"
+
+
+def took(seconds: float | None) -> str:
+    """How long something took; a sign where that is not known."""
+    return UNKNOWN if seconds is None else duration(seconds)
+
+
+def step_s(step: Step, now: datetime | None) -> float | None:
+    """How long a step took, or has taken so far; None where that is not known."""
+    end = step.finished_at or (now if step.status.in_flight else None)
+    return None if step.started_at is None or end is None else max(0.0, (end - step.started_at).total_seconds())
+
+
 def approvals(deployment: Deployment) -> str:
     """'approvals 1/3' over all its rules; '' where it has none."""
     wanted = sum(rule.required for rule in deployment.approvals)
@@ -83,6 +97,15 @@ def service_state(service: Service) -> tuple[Status, str]:
     if latest is None or state is service.status:
         return state, word
     return state, f"{word}›{status_word(latest.status, latest.status_raw)}"
+
+
+def revisions(service: Service) -> tuple[str, str]:
+    """The revision that is live, else the newest one; and the newest where another one is live."""
+    latest = service.latest.revision.short if service.latest and service.latest.revision else ""
+    if service.live is None:
+        return latest, ""
+    live = service.live.revision.short if service.live.revision else ""
+    return live, latest if latest != live else ""
 
 
 def when(deployment: Deployment) -> datetime | None:

@@ -169,9 +169,15 @@ def _part(step: str) -> Part:
     return Part.BUILD if any(word in name for word in _BUILD_WORDS) else Part.RUN
 
 
+def never_started(deployment: Deployment) -> bool:
+    """It is over, and its platform, which reports starts, reports none."""
+    over = not deployment.status.in_flight and deployment.status is not Status.NEEDS_APPROVAL
+    return over and deployment.started_at is None and not deployment.starts_at_creation
+
+
 def _parts_of_times(deployment: Deployment, begin: datetime) -> tuple[tuple[int | None, Part], ...]:
     status, started = deployment.status, deployment.started_at
-    if status in (Status.QUEUED, Status.WAITING, Status.NEEDS_APPROVAL):
+    if status in (Status.QUEUED, Status.WAITING, Status.NEEDS_APPROVAL) or never_started(deployment):
         return ((None, Part.QUEUE),)
     part = _PART_NOW.get(status, Part.RUN)
     return ((microseconds(started), Part.QUEUE), (None, part)) if started and started > begin else ((None, part),)

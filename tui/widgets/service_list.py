@@ -9,11 +9,12 @@ from msgspec import Struct
 from rich.cells import cell_len
 
 from tui.model.entities import Ref, Service
-from tui.widgets.format import LOOKS, age, fit, instances_up, service_state, when
+from tui.widgets.format import LOOKS, age, fit, instances_up, revisions, service_state, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
 
 _NONE = timedelta(0)
+_BOTH = 72  # cells in which the newest revision has a column beside the live one's
 _LEAST_DOUBT = 12  # cells that say something of it
 
 
@@ -127,12 +128,13 @@ def _name(service: Service, width: int) -> list[Span]:
 
 
 def _extra(service: Service, width: int) -> list[Span]:
-    """What a wide pane has room for: revision, then replicas."""
+    """What a wide pane has room for: the live revision, then the newest where it is another, then replicas."""
     if width < 56:
         return []
-    shown = service.live or service.latest
-    revision = shown.revision.short if shown and shown.revision else ""
-    spans: list[Span] = [(" " + fit(revision, 8), "dim")]
+    live, newest = revisions(service)
+    spans: list[Span] = [(" " + fit(live, 8), "dim")]
+    if width >= _BOTH:
+        spans.append((fit(f"›{newest}" if newest else "", 9), "approval"))
     if width >= 72:
         spans.append((f" {'x' + str(service.replicas) if service.replicas else '':<4}", "dim"))
     return spans

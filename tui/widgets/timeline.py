@@ -9,9 +9,11 @@ from msgspec import Struct
 from tui.engine.reviews import Looks
 from tui.model.entities import Deployment, Ref, Step
 from tui.model.status import Status
-from tui.widgets.format import LOOKS, age, approvals, duration, fit, status_word, step_look, when
+from tui.widgets.format import LOOKS, age, approvals, fit, status_word, step_look, step_s, took, when
 from tui.widgets.line_table import LineTable
 from tui.widgets.line_widget import Span
+
+_NO_TIME = (Status.QUEUED, Status.SKIPPED)  # of a step: it has not begun, or never will
 
 
 class StepRow(Struct, frozen=True):
@@ -118,12 +120,11 @@ class Timeline(LineTable[TimelineRow]):
         now = self.now
         revision = item.revision
         who = (revision.author if revision else None) or item.creator or ""
-        taken = duration(item.duration_s(now)) if now and (item.finished_at or item.status.in_flight) else ""
         spans: list[Span] = [
             (f" {look.sign} ", look.style),
             (fit(word + self._reviewed(item, 10 - len(word)), 10), "bad" if worse else look.style),
             (f"{age(when(item), now) if now else '':>4} ", "dim"),
-            (f"{taken:>6} ", ""),
+            (f"{took(item.duration_s(now)) if now else '':>6} ", ""),
             (fit(revision.short if revision else "", 8), "link"),
         ]
         left = width - 33
@@ -147,8 +148,7 @@ class Timeline(LineTable[TimelineRow]):
     def _step(self, item: StepRow) -> list[Span]:
         step = item.step
         sign, style = step_look(step.status)
-        end = step.finished_at or (self.now if step.status.in_flight else None)
-        taken = duration((end - step.started_at).total_seconds()) if end and step.started_at else ""
+        taken = "" if step.status in _NO_TIME else took(step_s(step, self.now))
         told = step.error or step.detail
         spans: list[Span] = [
             (f"     {'└' if item.last else '├'} {sign} ", style),
