@@ -11,9 +11,19 @@ from tests.entities import NOW, deployment, ref, service
 from tests.screens.running import running, screen_text, sees
 from tests.scripted import FrozenClock, scripted
 from tui.model.entities import Kind, Service
-from tui.model.errors import RateLimited, Unreachable
+from tui.model.errors import (
+    Forbidden,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UnexpectedReply,
+    Unreachable,
+)
 from tui.model.status import Status
 from tui.model.words import clock_time
+from tui.screens.words import why
 
 ODD = ("1 row of the services could not be read.",)
 DOUBT = "A newer deployment of api could not be read."
@@ -78,7 +88,7 @@ async def test_what_fails_may_not_be_all_that_fails() -> None:
 async def test_a_service_in_doubt_is_unknown_and_says_why() -> None:
     account, _ = scripted(replace(service("api"), doubt=DOUBT))
     async with running(account, size=(200, 50)) as (app, pilot):
-        await sees(pilot, "? 1 unknown api", "api  A newer deployment of api …", "unknown")
+        await sees(pilot, "? 1 unknown api", "api  A newer dep", "unknown")
         assert "nothing failing" not in screen_text(app)
         assert app.engine.attention.alerts() == ()
         await pilot.press("2", "enter")
@@ -200,3 +210,19 @@ async def test_a_rate_limit_that_ends_another_day_says_which() -> None:
     platform.error = RateLimited("Scripted's limit is used up.", retry_at=NOW + timedelta(hours=30))
     async with running(account) as (_, pilot):
         await sees(pilot, "Scripted's limit is used up. Tried again", f"at {clock_time(platform.error.retry_at, NOW)}.")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Unreachable("Scripted does not answer."), "no answer"),
+        (Unauthorized("Scripted refuses the key."), "access refused"),
+        (Forbidden("The key may not read this."), "not allowed"),
+        (NotFound("It is gone."), "not found"),
+        (Refused("Scripted says no."), "refused"),
+        (UnexpectedReply("Scripted answered HTML."), "unreadable answer"),
+        (ProviderError("prod: a fault inside deckwatch stopped this request."), "a fault inside deckwatch"),
+    ],
+)
+def test_no_error_is_told_by_the_name_of_its_class(error: ProviderError, said: str) -> None:
+    assert why(error, NOW) == f"{said}, retrying"

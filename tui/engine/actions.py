@@ -265,7 +265,7 @@ class ActionService:
         try:
             self._audit.append(self._entry(action, ActionPhase.ASKED))
         except OSError as error:
-            why = error.strerror or type(error).__name__
+            why = error.strerror or str(error) or "the system gave no reason"
             raise Refused(f"Nothing was done: the audit log cannot be written ({why}).") from error
         self._hold(action)
         self._recent.appendleft(action)

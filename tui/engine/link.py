@@ -132,7 +132,7 @@ class Link:
         except Exception as error:
             self._tell(error)
             raise Fault(
-                f"{self.account.name}: a fault inside deckwatch ({type(error).__name__}) stopped this request.",
+                f"{self.account.name}: a fault inside deckwatch stopped this request.",
                 remedy="The diagnostics log has the details.",
             ) from error
 
