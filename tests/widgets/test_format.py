@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from tests.entities import NOW, deployment, service
 from tui.model.status import Status
-from tui.widgets.format import LOOKS, age, duration, fit, service_state, status_word
+from tui.widgets.format import LOOKS, age, duration, fit, service_state, status_word, to_the_second, took
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,15 @@ def test_a_live_service_wants_attention_for_what_its_newest_deployment_became(
 ) -> None:
     row = service(latest=deployment("new", latest, ago_s=10), live=deployment("old"))
     assert row.trouble is expected
+
+
+def test_a_time_of_another_day_carries_its_day() -> None:
+    here = NOW.astimezone()
+    yesterday = here - timedelta(days=1)
+    assert to_the_second(NOW, NOW) == f"{here:%H:%M:%S}"
+    assert to_the_second(yesterday, NOW) == f"{yesterday.day} {yesterday:%b} {here:%H:%M:%S}"
+
+
+def test_an_unknown_duration_is_a_sign_and_not_zero() -> None:
+    assert took(None) == "–"
+    assert took(0) == "0s"

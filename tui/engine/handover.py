@@ -63,6 +63,12 @@ class _Writer:
         same_day = self._within_a_day and local.date() == self._local(self.shift.until).date()
         return f"{local:%H:%M:%S}" if same_day else f"{local:%m-%d %H:%M}"
 
+    def _moment(self, at: datetime) -> str:
+        """To the second, with its day where that is not the last one."""
+        local = self._local(at)
+        is_last_day = local.date() == self._local(self.shift.until).date()
+        return f"{local:%H:%M:%S}" if is_last_day else f"{local:%m-%d %H:%M:%S}"
+
     def _since(self, at: datetime | None) -> str:
         return NOTHING if at is None else f"{self._time(at)} ({span((self.shift.written - at).total_seconds())})"
 
@@ -155,12 +161,12 @@ class _Writer:
         last = action.last
         told = [(each.at, str(each.phase)) for each in action.steps[1:-1]]
         life = [(step.at, step.what) for step in last.steps[1:]] or told
-        rows = [f"{self._local(at):%H:%M:%S} {_cell(what, _TEXT)}" for at, what in life[-STEPS:]]
+        rows = [f"{self._moment(at)} {_cell(what, _TEXT)}" for at, what in life[-STEPS:]]
         words = last.message or last.status or ""
         if len(action.steps) > 1 and not (last.ok and life and words in life[-1][1]):
             good = last.phase is ActionPhase.ACCEPTED or (last.phase is ActionPhase.FINAL and last.ok is not False)
             end = str(last.phase) if good else f"**{last.phase}**"
-            rows.append(f"{self._local(last.at):%H:%M:%S} {end}" + (f": {_cell(words, _TEXT)}" if words else ""))
+            rows.append(f"{self._moment(last.at)} {end}" + (f": {_cell(words, _TEXT)}" if words else ""))
         return "<br>".join(rows) or "**nothing is known**"
 
     def _figures(self) -> Iterable[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rich.text import Text
 
 from tui.engine.completeness import Cut
@@ -37,16 +39,16 @@ class CompletenessSheet(ReadSheet):
         for source, tail in zip(self.logs.rows.sources, self.logs.tails, strict=True):
             if len(text):
                 text.append("\n")
-            _stream(text, source, tail)
+            _stream(text, source, tail, self.logs.engine.clock.now())
         return text
 
 
-def _stream(text: Text, source: Source, tail: LogTail) -> None:
+def _stream(text: Text, source: Source, tail: LogTail, now: datetime) -> None:
     known, store = tail.completeness, source.store
     field(text, "service", source.service.path if source.service else source.label, "bold")
-    field(text, "stream", f"{tail.phase} since {clock(tail.since)}{f': {tail.error}' if tail.error else ''}")
-    field(text, "held", _held(source, tail))
-    field(text, "lag", _lag(tail))
+    field(text, "stream", f"{tail.phase} since {clock(tail.since, now)}{f': {tail.error}' if tail.error else ''}")
+    field(text, "held", _held(source, tail, now))
+    field(text, "lag", _lag(tail, now))
     field(text, "clocks", _clocks(tail))
     field(text, "platform", _platform(tail), "bold" if known.platform_dropped or known.uncounted else "")
     ours = f"{plural(store.dropped, 'line')} dropped here, the oldest first: the memory for logs is full"
@@ -60,27 +62,27 @@ def _stream(text: Text, source: Source, tail: LogTail) -> None:
         text, "cuts", f"{count(tail.reconnects)} times reconnected" if tail.reconnects else "the stream was never cut"
     )
     for cut in [*known.cuts][-_SHOWN:]:
-        text.append(f"· {_cut(cut)}\n")
+        text.append(f"· {_cut(cut, now)}\n")
 
 
-def _held(source: Source, tail: LogTail) -> str:
+def _held(source: Source, tail: LogTail, now: datetime) -> str:
     store = source.store
     numbers = range(store.first, min(store.end, store.first + _SOUGHT))
     first = next((us for number in numbers if (us := store.time_us(number)) is not None), None)
-    since = "" if first is None else f", from {clock(from_microseconds(first))} on"
+    since = "" if first is None else f", from {clock(from_microseconds(first), now)} on"
     return f"{plural(len(store), 'line')}{since}; of the old ones the newest {count(tail.source.tail)} were asked for"
 
 
-def _lag(tail: LogTail) -> str:
+def _lag(tail: LogTail, now: datetime) -> str:
     newest = tail.newest_at
     if newest is None:
         return "unknown: no line has a time"
     if not tail.has_news:
-        return f"unknown: no line since it was opened; the newest is of {clock(newest)}"
+        return f"unknown: no line since it was opened; the newest is of {clock(newest, now)}"
     seconds = tail.lag_s
     if seconds is None:
         return "unknown: the platform does not say what time it is"
-    return f"{lag(seconds)}: so late came the newest line, of {clock(newest)}"
+    return f"{lag(seconds)}: so late came the newest line, of {clock(newest, now)}"
 
 
 def _clocks(tail: LogTail) -> str:
@@ -115,9 +117,9 @@ def _gap(gap: LogGap) -> str:
     return f"{span or 'time unknown'}: {gap.reason.rstrip('.')}{lines}{filled}"
 
 
-def _cut(cut: Cut) -> str:
+def _cut(cut: Cut, now: datetime) -> str:
     if cut.until is None:
-        return f"{clock(cut.at)}, still away: {cut.why}"
+        return f"{clock(cut.at, now)}, still away: {cut.why}"
     away = duration((cut.until - cut.at).total_seconds())
     missing = "lines were missing" if cut.lost else "read on from where it was: nothing is missing"
-    return f"{clock(cut.at)}-{clock(cut.until)} ({away}): {cut.why}; {missing}"
+    return f"{clock(cut.at, now)}-{clock(cut.until, now)} ({away}): {cut.why}; {missing}"

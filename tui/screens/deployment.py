@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -141,8 +142,8 @@ class DeploymentScreen(ReadSheet):
         review = self.engine.reviews.of(deployment.ref)
         if review is not None or has_served(deployment):
             field(text, "compared", review_line(review))
-        self._why(text)
-        text.append(review_text(review))
+        self._why(text, now)
+        text.append(review_text(review, now))
         waits = deployment.status is Status.NEEDS_APPROVAL
         if waits:
             words.approvals_text(text, deployment)
@@ -168,14 +169,14 @@ class DeploymentScreen(ReadSheet):
     def _usual(self, deployment: Deployment) -> Usual:
         return usual(deployment, self.engine.history.deployments(self.service))
 
-    def _why(self, text: Text) -> None:
+    def _why(self, text: Text, now: datetime) -> None:
         """The log of its failing."""
         failing = self.failing
         if failing is None:
             return
         name = "Build log" if failing.kind is LogKind.BUILD else "Runtime log"
         excerpt = failing.excerpt()
-        words.excerpt_text(text, name, excerpt, _missing(failing.tail, excerpt))
+        words.excerpt_text(text, name, excerpt, _missing(failing.tail, excerpt), now)
 
 
 def _missing(tail: LogTail, excerpt: Excerpt) -> str:

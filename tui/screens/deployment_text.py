@@ -26,6 +26,7 @@ from tui.widgets.format import (
     status_word,
     step_look,
     step_s,
+    to_the_second,
     took,
 )
 
@@ -91,7 +92,7 @@ def about_text(text: Text, service: Service, deployment: Deployment, now: dateti
     field(text, "address", deployment.url or "")
 
 
-def excerpt_text(text: Text, name: str, excerpt: Excerpt, missing: str) -> None:
+def excerpt_text(text: Text, name: str, excerpt: Excerpt, missing: str, now: datetime) -> None:
     """The lines around the first error; `missing` says why there are none."""
     what = "first error" if excerpt.error is not None else "no error found in it, its last lines"
     text.append(f"\n{name}", "bold")
@@ -100,13 +101,13 @@ def excerpt_text(text: Text, name: str, excerpt: Excerpt, missing: str) -> None:
         return
     text.append(f"  {what}\n", "dim")
     for place, entry in enumerate(excerpt.entries):
-        _entry(text, entry, first=place == excerpt.error)
+        _entry(text, entry, now, first=place == excerpt.error)
     if missing:
         text.append(f"  {missing}\n", "dim")
 
 
-def _entry(text: Text, entry: LogLine | HttpRequest, *, first: bool) -> None:
-    at = f"{entry.at.astimezone():%H:%M:%S} " if entry.at else ""
+def _entry(text: Text, entry: LogLine | HttpRequest, now: datetime, *, first: bool) -> None:
+    at = f"{to_the_second(entry.at, now)} " if entry.at else ""
     text.append("▶ " if first else "  ", "bold")
     text.append(at, "dim")
     shown = _shown(entry).expandtabs(4)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from rich.text import Text
 
 from tui.engine.reviews import Looks, Review
+from tui.widgets.format import to_the_second
 
 _SIGNS: Mapping[Looks, str] = {Looks.FINE: "✓", Looks.WORSE: "▼", Looks.UNCLEAR: "·"}
 _ERRORS = 5
@@ -25,7 +27,7 @@ def _is_long(review: Review) -> bool:
     return review.looks is Looks.WORSE or bool(review.errors)
 
 
-def review_text(review: Review | None) -> Text:
+def review_text(review: Review | None, now: datetime) -> Text:
     """Of one that is worse, or has new errors: a heading, then a line each for the evidence and the first of them."""
     text = Text()
     if review is None or not _is_long(review):
@@ -39,7 +41,7 @@ def review_text(review: Review | None) -> Text:
     for sentence in review.evidence:
         text.append(f"  {sentence}\n")
     for error in review.errors[:_ERRORS]:
-        at = f"{error.at.astimezone():%H:%M:%S} " if error.at else ""
+        at = f"{to_the_second(error.at, now)} " if error.at else ""
         text.append(f"  {at}x{error.count:<5,} {error.text}\n", "dim")
     if (more := len(review.errors) - _ERRORS) > 0:
         text.append(f"  and {more} more new error pattern{'s' if more > 1 else ''}\n", "dim")

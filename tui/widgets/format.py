@@ -99,6 +99,13 @@ def service_state(service: Service) -> tuple[Status, str]:
     return state, f"{word}›{status_word(latest.status, latest.status_raw)}"
 
 
+def to_the_second(at: datetime, now: datetime) -> str:
+    """'02:14:07', with its day where that is not today: '21 Aug 02:14:07'."""
+    here = at.astimezone()
+    day = "" if here.date() == now.astimezone().date() else f"{here.day} {here:%b} "
+    return f"{day}{here:%H:%M:%S}"
+
+
 def revisions(service: Service) -> tuple[str, str]:
     """The revision that is live, else the newest one; and the newest where another one is live."""
     latest = service.latest.revision.short if service.latest and service.latest.revision else ""
