@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tui.model.entities import Deployment, Kind, Ref, Revision, compare_url
+from tui.model.entities import Approval, ApprovalRule, Deployment, Kind, Ref, Revision, compare_url
 from tui.model.status import Status
 
 NOW = datetime(2026, 8, 22, 2, 14, 7, tzinfo=UTC)
@@ -27,6 +27,16 @@ def test_what_is_no_ref_is_refused() -> None:
 )
 def test_only_a_commit_is_shortened(sha: str, short: str) -> None:
     assert Revision(sha).short == short
+
+
+def test_approvals_beyond_what_one_rule_wants_do_not_count_for_another() -> None:
+    given = tuple(Approval(by, approved=True) for by in ("ann", "bob", "cy"))
+    full, open_ = ApprovalRule("maintainers", 2, given), ApprovalRule("security", 1)
+    assert (full.missing, open_.missing) == (0, 1)
+    waiting = Deployment(
+        Ref("prod", Kind.DEPLOYMENT, "d"), SERVICE, Status.NEEDS_APPROVAL, "blocked", approvals=(full, open_)
+    )
+    assert waiting.awaits == "waits for 1 more: security"
 
 
 def test_a_duration_runs_while_in_flight_and_stands_when_settled() -> None:

@@ -119,3 +119,29 @@ async def test_a_table_that_opens_on_a_row_shows_those_above_it_too() -> None:
         table.show(ROWS, NOW)
         assert at(table, "beet")
         assert lines(table)[0].startswith("# fruit")
+
+
+async def test_a_row_reached_from_below_brings_its_heading_with_it() -> None:
+    table = Names()
+    async with Host(table).run_test(size=(20, 3)):
+        table.show(ROWS, NOW)
+        table.last()
+        assert lines(table) == ["# roots", "beet", "carrot"]
+        table.show([*ROWS, "leek", "onion"], NOW)
+        table.last()
+        assert lines(table) == ["carrot", "leek", "onion"]
+        table.move(-3)
+        assert at(table, "beet")
+        assert lines(table) == ["# roots", "beet", "carrot"]
+
+
+async def test_up_from_the_first_row_brings_all_headings_above_it() -> None:
+    table = Names()
+    async with Host(table).run_test(size=(20, 4)):
+        table.show(["# account", "# project", *ROWS], NOW)
+        table.last()
+        table.first()
+        assert at(table, "apple")
+        assert lines(table) == ["# fruit", "apple", "banana", "cherry"]
+        table.move(-1)
+        assert lines(table) == ["# account", "# project", "# fruit", "apple"]
