@@ -12,7 +12,7 @@ from tests.engine.world import LOST, World, deployment, service
 from tui.engine import history as history_module
 from tui.engine.history import EVER
 from tui.model.entities import Deployment, Kind, Ref
-from tui.model.errors import Forbidden, RateLimited, Unauthorized
+from tui.model.errors import Forbidden, NotFound, RateLimited, Unauthorized
 from tui.model.provider import Priority
 from tui.model.status import Status
 
@@ -296,6 +296,21 @@ async def test_a_service_that_an_incomplete_picture_lacks_is_not_called_gone() -
         assert not engine.history.gone(WEB)
         world.platform.problems = ()
         await world.clock.until(lambda: engine.history.gone(WEB))
+
+
+async def test_a_service_that_an_incomplete_picture_lacks_is_gone_when_the_platform_says_so() -> None:
+    world = World()
+    world.platform.services = [service("api"), service("web")]
+    world.platform.problems = ("vault is left out: the token may not see it.",)
+    async with world.engine as engine:
+        await started(world)
+        world.platform.services = world.platform.services[:1]
+        await world.clock.until(lambda: engine.store.service(WEB) is None)
+        world.platform.errors["deployments"] = [NotFound("There is no service web.")] * 2
+        engine.history.want(EVER)
+        await world.clock.until(lambda: engine.history.gone(WEB))
+        assert WEB not in engine.history.problems
+        assert not engine.history.gone(API)
 
 
 async def test_rows_that_could_not_be_read_are_told_of_their_service() -> None:

@@ -17,7 +17,7 @@ from tui.engine.merge import joined, newest_first
 from tui.engine.store import Store
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Page, Ref, Service
-from tui.model.errors import ProviderError, RateLimited, Unauthorized, Unreachable
+from tui.model.errors import NotFound, ProviderError, RateLimited, Unauthorized, Unreachable
 from tui.model.provider import Priority
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -294,6 +294,10 @@ class History:
 
     def _failed(self, past: _Past, reader: _Reader, error: ProviderError) -> None:
         """Of the account's failures nobody makes one of each of its services."""
+        if isinstance(error, NotFound) and self._store.service(past.service.ref) is None:
+            past.gone = True  # an incomplete picture lacked it, and now the platform does
+            self._tell()
+            return
         now_s = self._clock.monotonic()
         past.problem = error
         past.failed_at_s = now_s
