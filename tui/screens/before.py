@@ -213,9 +213,9 @@ class BeforeSheet(TableSheet[Event | Undated]):
         history = self.engine.history
         said = Counter(f"{ref.account}: {error}" for ref, error in history.problems.items())
         said.update(f"{history.path(ref)}: {problem}" for ref in history.services() for problem in history.odd(ref))
-        if told := caveat(self.engine.store, now):
-            said[told] = 1
-        lines = [
+        told = caveat(self.engine.store, now)
+        lines = [f"! {told}"] if told else []
+        lines += [
             f"! {sentence}" + (f" ({services} services)" if services > 1 else "")
             for sentence, services in said.most_common(_PROBLEMS)
         ]
