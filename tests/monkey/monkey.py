@@ -186,10 +186,8 @@ def intents(screen: Question[Any]) -> set[str]:
 
 
 def place_of(world: World, id_: str) -> str:
-    """The path of the service that an id of the demo's record belongs to."""
+    """The path of the service that an id of the demo's record belongs to: its own, or one of its deployments'."""
     for service in world.services:
-        if id_.partition(":")[0] in (service.id, service.service_id) or any(
-            id_ == each.id for each in service.deployments
-        ):
+        if id_.partition(":")[0] in (service.id, service.service_id) or id_.startswith(service.tag):
             return service.path
     return id_
