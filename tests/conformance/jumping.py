@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from tui.providers import http
 
 
 class Traffic:
-    """Counts what goes over HTTP, by (method, path), and knows what is under way."""
+    """Counts what goes over HTTP, by (method, path), and knows what is under way: until its body was read, or broke."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.requests: list[tuple[str, str]] = []
@@ -24,19 +25,49 @@ class Traffic:
 
         async def open_client(*arguments: Any, **named: Any) -> httpx.AsyncClient:  # noqa: ANN401
             client = await real(*arguments, **named)
-            client.event_hooks["request"].append(self._sent)
-            client.event_hooks["response"].append(self._answered)
+            client._transport = _Watched(client._transport, self)
+            client._mounts = {}
             return client
 
         monkeypatch.setattr(http, "open_client", open_client)
 
-    async def _sent(self, request: httpx.Request) -> None:
-        self.under_way += 1
-        self.requests.append((request.method, request.url.path))
 
-    async def _answered(self, response: httpx.Response) -> None:
-        await response.aread()
-        self.under_way -= 1
+class _Watched(httpx.AsyncBaseTransport):
+    def __init__(self, inner: httpx.AsyncBaseTransport, traffic: Traffic) -> None:
+        self._inner = inner
+        self._traffic = traffic
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._traffic.requests.append((request.method, request.url.path))
+        self._traffic.under_way += 1
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException:
+            self._traffic.under_way -= 1
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, self._traffic)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, traffic: Traffic) -> None:
+        self._inner = inner
+        self._traffic = traffic
+        self._open = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._inner:
+            yield part
+
+    async def aclose(self) -> None:
+        if self._open:
+            self._open = False
+            self._traffic.under_way -= 1
+        await self._inner.aclose()
 
 
 class JumpingClock(FakeClock):

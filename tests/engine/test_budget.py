@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.clocks import START, FakeClock
-from tui.engine.budget import Budget, counted
+from tui.engine.budget import ROLLS_AFTER, Budget, counted
 from tui.model.errors import RateLimited
 from tui.model.provider import PRIORITY, Polling, Priority
 
@@ -57,7 +57,7 @@ async def test_the_last_tenth_is_kept_for_actions(priority: Priority) -> None:
     budget = known(clock, remaining=100, resets_in_s=600)
     with pytest.raises(RateLimited) as refused:
         await spend(budget, priority)
-    assert refused.value.retry_at == START + timedelta(seconds=600)
+    assert refused.value.retry_at == START + timedelta(seconds=600) + ROLLS_AFTER
     assert "100 of 1000" in refused.value.message
     await spend(budget, Priority.ACTION, 50)
     assert budget.view().remaining == 50
@@ -66,7 +66,7 @@ async def test_the_last_tenth_is_kept_for_actions(priority: Priority) -> None:
 async def test_after_the_reset_the_window_is_full_again() -> None:
     clock = FakeClock()
     budget = known(clock, remaining=50, resets_in_s=600)
-    await clock.advance(600)
+    await clock.advance(600 + ROLLS_AFTER.total_seconds())
     await spend(budget, Priority.BACKGROUND)
     assert budget.view().remaining == 999
 
@@ -150,7 +150,7 @@ async def test_somebody_elses_spending_slows_our_polls() -> None:
 
 async def test_below_the_reserve_polling_waits_for_the_reset() -> None:
     budget = known(FakeClock(), remaining=90, resets_in_s=1200)
-    assert budget.interval_s(5, at_least=10) == 1200
+    assert budget.interval_s(5, at_least=10) == 1200 + ROLLS_AFTER.total_seconds()
 
 
 async def test_requests_are_counted_where_they_are_made() -> None:
@@ -167,7 +167,7 @@ async def test_a_reset_without_a_time_is_assumed_an_hour_later() -> None:
     budget = Budget("prod", clock)
     budget.observe(limit=100, remaining=5)
     assert budget.view().resets_at == START + timedelta(hours=1)
-    await clock.advance(3600)
+    await clock.advance(3600 + ROLLS_AFTER.total_seconds())
     assert budget.view().remaining == 100
 
 
@@ -246,3 +246,36 @@ async def test_what_a_platform_says_of_its_limit_takes_the_place_of_what_was_ass
     await spend(budget, Priority.FOCUSED, 5)
     budget.observe(limit=2000, remaining=1700, resets_at=clock.now() + timedelta(seconds=60))
     assert (budget.view().limit, budget.view().remaining) == (2000, 1700)
+
+
+async def test_a_late_answer_about_the_window_before_says_nothing_of_this_one() -> None:
+    clock = FakeClock()
+    budget = known(clock, remaining=120, resets_in_s=60)
+    await clock.advance(61)
+    assert budget.view().remaining == 1000
+    budget.observe(limit=1000, remaining=99, resets_at=START + timedelta(seconds=60))
+    assert budget.view().remaining == 1000
+    await spend(budget, Priority.BACKGROUND)
+
+
+@pytest.mark.parametrize("priority", [Priority.VISIBLE, Priority.FOCUSED])
+async def test_where_a_poller_runs_its_share_of_what_is_left_is_not_spent_on_looking(priority: Priority) -> None:
+    clock = FakeClock()
+    budget = known(clock, remaining=500, resets_in_s=1800)
+    budget.keeps_for_polls = True
+    budget.observe(remaining=323)  # 100 for actions, five ninths of the other 400 for half an hour of polls, and one
+    await spend(budget, priority)
+    budget.observe(remaining=320)
+    with pytest.raises(RateLimited, match="kept for the snapshots") as refused:
+        await spend(budget, priority)
+    assert START < refused.value.retry_at < START + timedelta(seconds=30)
+    await spend(budget, Priority.BACKGROUND, 2)
+    await spend(budget, Priority.ACTION, 2)
+    await clock.advance(60)
+    await spend(budget, priority)
+
+
+async def test_without_a_poller_nothing_is_kept_for_it() -> None:
+    clock = FakeClock()
+    budget = known(clock, remaining=200, resets_in_s=3600)
+    await spend(budget, Priority.FOCUSED, 5)

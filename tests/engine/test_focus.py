@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from tests.engine.world import LOST, World, deployment, line, service
 from tui.engine.store import Timeline
 from tui.model.entities import Deployment, Kind, Ref, Step
-from tui.model.errors import RateLimited
+from tui.model.errors import Forbidden, NotFound, RateLimited
 from tui.model.provider import Priority
 from tui.model.status import Status
 
@@ -251,3 +252,36 @@ async def test_each_account_is_told_which_of_its_services_is_looked_at() -> None
         await world.clock.advance(1)
     assert world.platforms["prod"].focused == [None, API, None]
     assert world.platforms["other"].focused == [None]
+
+
+async def test_steps_that_cannot_be_read_are_not_asked_for_in_a_storm() -> None:
+    world = World()
+    async with world.engine as engine:
+        world.platform.errors["steps"] = [NotFound("There is no such pipeline.") for _ in range(50)]
+        await focused(world, deployment("d2", Status.FAILED, minutes_ago=1), LIVE)
+        await world.clock.advance(600)
+        assert 1 <= world.platform.count("steps") <= 3
+        engine.refresh()
+        await world.clock.advance(20)
+        assert world.platform.count("steps") <= 4, "somebody asked for it now"
+
+
+@pytest.mark.parametrize("what", ["steps", "deployment", "deployments"])
+async def test_what_fails_again_and_again_backs_off(what: str) -> None:
+    world = World()
+    async with world.engine:
+        world.platform.errors[what] = [LOST for _ in range(1000)]
+        await focused(world, deployment("d2", Status.BUILDING, minutes_ago=1), LIVE)
+        await world.clock.advance(600)
+        assert 5 <= world.platform.count(what) <= 45
+
+
+async def test_steps_that_cannot_be_read_do_not_hide_what_becomes_of_the_deployment() -> None:
+    world = World()
+    async with world.engine:
+        world.platform.errors["steps"] = [Forbidden("Not with this token.") for _ in range(50)]
+        moving = deployment("d2", Status.BUILDING, minutes_ago=1)
+        await focused(world, moving, LIVE)
+        await world.clock.advance(30)
+        world.platform.put(replace(moving, status=Status.LIVE, is_live=True), LIVE)
+        await world.clock.until(lambda: first(world).status is Status.LIVE, within_s=30)

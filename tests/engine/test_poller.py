@@ -218,3 +218,18 @@ async def test_a_picture_whose_oldest_part_is_as_old_as_planned_is_fresh() -> No
         state = engine.store.accounts["prod"]
         assert state.phase(START + timedelta(seconds=110)) is Phase.FRESH
         assert state.phase(START + timedelta(seconds=130)) is Phase.STALE
+
+
+async def test_a_platform_that_says_in_a_second_each_time_is_not_asked_each_second() -> None:
+    world = World()
+
+    def soon() -> RateLimited:
+        return RateLimited("Too many requests.", retry_at=world.clock.now() + timedelta(seconds=1))
+
+    async with world.engine as engine:
+        world.platform.errors["snapshot"] = [soon()]
+        engine.start()
+        for _ in range(600):
+            await world.clock.advance(1)
+            world.platform.errors["snapshot"] = [soon()]
+    assert 10 <= world.platform.count("snapshot") <= 60

@@ -23,6 +23,7 @@ KNOWN_RATE = 5.0  # where it does: half of the lowest limit per second among the
 WINDOW_S = 3600.0  # assumed until a reset time is seen
 PROBE_S = 300.0  # how often one request asks how much is left, where no answer names the reset
 FOCUSED_HORIZON_S = 1200.0  # looking closely at one deployment seldom lasts longer
+ROLLS_AFTER = timedelta(seconds=1)  # a window's end: two clocks do not agree on it to the moment
 
 
 class BudgetView(Struct, frozen=True):
@@ -72,6 +73,7 @@ class Budget:
 
     def __init__(self, account: str, clock: Clock) -> None:
         self.skew = Skew()
+        self.keeps_for_polls = False  # set where a poller runs: what somebody looks at must not starve the picture
         self._account = account
         self._clock = clock
         self._limit: int | None = None
@@ -83,6 +85,8 @@ class Budget:
         self._retry_at: datetime | None = None
         self._pause = Pause.NONE
         self._window_s = WINDOW_S
+        self._window_began_at = clock.now()  # as far as it was seen
+        self._window_free = 0.0  # what was left then, less the reserve
         self._burst = Polling().burst
         self._tokens = float(self._burst)
         self._filled_at = clock.monotonic()
@@ -141,7 +145,9 @@ class Budget:
             if self._assumed:
                 self._assumed, self._resets_at = False, None
             self._limit = limit
-        if remaining is not None and self._limit is not None:
+        is_over = resets_at is not None and resets_at <= now  # an answer from the last window, which came late
+        is_new = self._resets_at is None
+        if remaining is not None and self._limit is not None and not is_over:
             self._remaining, self._remaining_at = remaining, now
         if resets_at is not None and resets_at > now:
             left_s = (resets_at - now).total_seconds()
@@ -150,6 +156,8 @@ class Budget:
             self._resets_at, self._reset_known = resets_at, True
         elif self._resets_at is None and self._limit is not None:
             self._resets_at = now + timedelta(seconds=self._window_s)
+        if is_new:
+            self._begin_window()
         if retry_at is not None:
             self._put_pause(retry_at, guessed=guessed)
 
@@ -168,6 +176,10 @@ class Budget:
             self._pause = Pause.NONE
         elif self._retry_at is not None and begins:
             self._pause = Pause.MAY_PROBE
+
+    def _begin_window(self) -> None:
+        self._window_began_at = self._clock.now()
+        self._window_free = self._remaining - RESERVE * (self._limit or 0)
 
     def interval_s(self, requests: int, *, at_least: float, priority: Priority = Priority.BACKGROUND) -> float:
         """How often work of that many requests may be done again without the window running dry."""
@@ -212,13 +224,31 @@ class Budget:
             if self._pause is Pause.PROBES:
                 return 0.0
             return self._bearable(self._retry_at, f"{self._account}: the platform asks for a pause.")
-        if self._is_short and (until := self._more_at(now)) > now:
-            left = f"{max(0, self._remaining)} of {self._limit} requests are left"
-            return self._bearable(until, f"{self._account}: {left}, kept for actions.")
+        if self._is_short:
+            if (until := self._more_at(now)) > now:
+                return self._bearable(until, f"{self._account}: {self._left()}, kept for actions.")
+        elif place[0] is not Priority.BACKGROUND and (until := self._polls_until(now)) > now:
+            return self._bearable(until, f"{self._account}: {self._left()}, kept for the snapshots.")
         self._fill()
         ahead = sum(other < place for other in self._queue)
         missing = 1.0 + ahead - self._tokens
         return missing / self._rate if missing > 1e-9 else 0.0
+
+    def _resets(self, now: datetime) -> datetime:
+        return (self._resets_at or now + timedelta(seconds=self._window_s)) + ROLLS_AFTER
+
+    def _left(self) -> str:
+        return f"{max(0, self._remaining)} of {self._limit} requests are left"
+
+    def _polls_until(self, now: datetime) -> datetime:
+        """Return when something beside the polls may go out. Their share shrinks as the window goes by."""
+        if self._limit is None or not self.keeps_for_polls:
+            return now
+        resets_at = self._resets(now)
+        share = BACKGROUND_SHARE / (1.0 - RESERVE)
+        polls_a_s = share * max(1.0, self._window_free) / max(1.0, (resets_at - self._window_began_at).total_seconds())
+        lasts_s = (self._remaining - RESERVE * self._limit) / polls_a_s  # what is left, were it for the polls alone
+        return resets_at - timedelta(seconds=min(lasts_s, 1e9))
 
     def _bearable(self, until: datetime, message: str) -> float:
         wait_s = (until - self._clock.now()).total_seconds()
@@ -233,7 +263,7 @@ class Budget:
 
     def _more_at(self, now: datetime) -> datetime:
         """Return when the window resets, or the time of the next probe if that is earlier and the reset a guess."""
-        resets_at = self._resets_at or now + timedelta(seconds=self._window_s)
+        resets_at = self._resets(now)
         if self._reset_known or self._assumed:
             return resets_at
         return min(resets_at, self._remaining_at + timedelta(seconds=PROBE_S))
@@ -252,6 +282,7 @@ class Budget:
         now = self._clock.now()
         if self._retry_at is not None and self._retry_at <= now:
             self._retry_at, self._pause = None, Pause.NONE
-        if self._limit is not None and self._resets_at is not None and self._resets_at <= now:
+        if self._limit is not None and self._resets_at is not None and self._resets(now) <= now:
             self._remaining = self._limit
             self._resets_at = now + timedelta(seconds=self._window_s)
+            self._begin_window()

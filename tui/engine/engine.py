@@ -29,7 +29,7 @@ from tui.engine.recheck import Recheck
 from tui.engine.reviews import Reviews
 from tui.engine.store import AccountState, Store
 from tui.model.clock import Clock, SystemClock
-from tui.model.entities import Changes, Ref, Snapshot
+from tui.model.entities import Changes, Deployment, Ref, Snapshot
 from tui.model.log import Cursor, LogEntry, LogSource
 from tui.model.provider import Polling, Priority, Provider
 from tui.model.skew import Skew
@@ -138,6 +138,8 @@ class Engine:
         if self._started:
             return
         self._started = True
+        for budget in self.budgets.values():
+            budget.keeps_for_polls = True
         for poller in self._pollers.values():
             self._spawn(poller.run())
         self._spawn(self._focus.run())
@@ -178,7 +180,10 @@ class Engine:
     def steps(self, deployment: Ref) -> None:
         """Load the steps of one deployment into its timeline, once; what is in flight and focused needs no asking."""
         if (known := self.store.deployment(deployment)) is not None:
-            self._spawn(self._focus.load_steps(known))
+            self._spawn(self._load_steps(known))
+
+    async def _load_steps(self, deployment: Deployment) -> None:
+        await self._focus.load_steps(deployment)
 
     def changes(self, deployment: Ref) -> None:
         """Load what one deployment brought, once; what failed is tried again."""

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from math import isinf
 
 from tui.engine.backoff import Backoff
 from tui.engine.bell import Bell
 from tui.engine.link import Link
+from tui.engine.patience import Patience
 from tui.engine.store import Store
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Service
@@ -48,6 +50,7 @@ class Focus:
         self._service: Ref | None = None
         self._turned = Bell(clock)
         self._again = Bell(clock)
+        self._patience = Patience(clock, backoff)  # about services: their timelines; about deployments: their steps
         self._loaded: dict[Ref, _Shown] = {}  # what the snapshot showed when the timeline was loaded
 
     def turn_to(self, service: Ref | None) -> None:
@@ -57,6 +60,7 @@ class Focus:
 
     def refresh(self) -> None:
         """Load the timeline anew, and do not wait out a backoff."""
+        self._patience.forget()
         if self._service is not None:
             self._loaded.pop(self._service, None)
             self._again.ring()
@@ -84,16 +88,19 @@ class Focus:
         if (known := self._store.service(service)) is not None:
             await self._load(known)
 
-    async def load_steps(self, deployment: Deployment) -> None:
-        """The steps of one deployment, once."""
+    async def load_steps(self, deployment: Deployment) -> ProviderError | None:
+        """Read the steps of one deployment once, into the store; return the error, which is in the store too."""
         try:
             steps = await self._link(deployment.service).call(
                 Priority.FOCUSED, lambda provider: provider.steps(deployment)
             )
         except ProviderError as error:
+            self._patience.failed(deployment.ref, error)
             self._store.put_timeline_error(deployment.service, error)
-        else:
-            self._store.put_steps(deployment, steps)
+            return error
+        self._patience.answered(deployment.ref)
+        self._store.put_steps(deployment, steps)
+        return None
 
     async def load_changes(self, deployment: Deployment) -> None:
         """What one deployment brought over what served before it."""
@@ -113,17 +120,16 @@ class Focus:
     async def _keep_timeline(self, ref: Ref) -> None:
         news = Bell(self._clock)
         unwatch = self._store.watch(news.ring)
-        backoff = self._backoff()
         just_turned_to = True
         try:
             while True:
                 service = self._store.service(ref)
                 if service is not None and self._is_due(service, just_turned_to):
-                    error = await self._load(service)
-                    if error is not None:
-                        await self._again.wait(self._wait_s(error, backoff))
+                    if (wait_s := self._patience.wait_s(ref)) > 0:
+                        await self._again.wait(None if isinf(wait_s) else wait_s)
                         continue
-                    backoff.reset()
+                    if await self._load(service) is not None:
+                        continue
                     await self._clock.sleep(BETWEEN_READS_S)
                 just_turned_to = just_turned_to and service is None
                 await news.wait()
@@ -147,10 +153,12 @@ class Focus:
                 Priority.FOCUSED, lambda provider: provider.deployments(service, before)
             )
         except ProviderError as error:
+            self._patience.failed(service.ref, error)
             self._store.put_timeline_error(service.ref, error)
             return error
         finally:
             self._store.put_loading(service.ref, False)
+        self._patience.answered(service.ref)
         if before is None:
             self._loaded[service.ref] = shown
         self._store.put_page(service.ref, page, before=before, at=self._clock.now())
@@ -168,9 +176,11 @@ class Focus:
                 if service is not None and moving is not None:
                     await self._accompany(service, moving)
                     continue
-                if (failed := self._failed_unseen(ref)) is not None:
+                failed, wait_s = self._failed_unseen(ref), None
+                if failed is not None and (wait_s := self._patience.wait_s(failed.ref)) == 0:
                     await self.load_steps(failed)
-                await news.wait()
+                    continue
+                await news.wait(None if wait_s is None or isinf(wait_s) else wait_s)
         finally:
             unwatch()
 
@@ -242,15 +252,15 @@ class Focus:
         bell.ring()  # nobody must wait for it any longer
 
     async def _read(self, service: Service, deployment: Deployment) -> ProviderError | None:
+        """Read it and, unless they failed a moment ago, its steps. Return the error of the deployment's own reading."""
         link = self._link(service.ref)
         try:
             now = await link.call(Priority.FOCUSED, lambda provider: provider.deployment(deployment.ref, service))
-            steps = await link.call(Priority.FOCUSED, lambda provider: provider.steps(now))
         except ProviderError as error:
             self._store.put_timeline_error(service.ref, error)
             return error
-        self._store.put_timeline_error(service.ref, None)
-        self._store.put_steps(now, steps)
+        if self._patience.wait_s(now.ref) == 0 and await self.load_steps(now) is None:
+            self._store.put_timeline_error(service.ref, None)
         self._store.put_deployment(now)
         if not _rolls_out(now):
             self._poke(service.account)

@@ -111,8 +111,9 @@ class Poller:
         match error:
             case Unauthorized():
                 return None
-            case RateLimited():
-                return max(BETWEEN_POLLS_S, (error.retry_at - self._clock.now()).total_seconds())
+            case RateLimited():  # a platform that says "in a second" again and again is not asked each second
+                until_s = (error.retry_at - self._clock.now()).total_seconds()
+                return max(BETWEEN_POLLS_S, until_s, self._backoff.next_s())
             case _:
                 return max(BETWEEN_POLLS_S, self._backoff.next_s())
 
