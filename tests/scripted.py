@@ -76,6 +76,7 @@ class ScriptedProvider(Provider):
         self.gate: asyncio.Event | None = None  # while it is set and not open, no snapshot answers
         self.performed: list[Intent] = []
         self.reply: ProviderError | None = None
+        self.own: set[str] = set()  # ids of the deployments that this token's requests made
         self._more = asyncio.Event()
         self.danger = Danger.ASK  # of every effect
         self.options: dict[Verb, dict[str, str]] = {}
@@ -169,6 +170,10 @@ class ScriptedProvider(Provider):
             does=f"Scripted will {intent.verb} {intent.service.name}.",
             warnings=("What it held in memory is lost.",) if intent.verb is Verb.STOP else (),
         )
+
+    async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
+        found = [each for each in self.history.get(intent.service.ref, ()) if each.id in self.own]
+        return Receipt(intent, Outcome.ACCEPTED, self.clock.now(), deployment=found[0].ref) if found else None
 
     async def _perform(self, intent: Intent) -> Receipt:
         self.performed.append(intent)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.engine.world import LOST, World, deployment, service
 from tui.engine.actions import Action
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog
+from tui.engine.follow import SKEW
 from tui.model.action import Intent, Outcome, Progress, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Ref, Service
 from tui.model.errors import (
@@ -127,8 +128,8 @@ async def test_the_second_action_on_a_service_waits_for_the_first() -> None:
         await ready(world)
         engine.actions.start(intend(world, Verb.STOP))
         await world.clock.advance(12)
-        assert refusal(world, Verb.RESTART) == "stop of api is under way since 12 s."
-        with pytest.raises(Refused, match="under way"):
+        assert refusal(world, Verb.RESTART) == "stop of api has been running for 12 s."
+        with pytest.raises(Refused, match="has been running"):
             await engine.actions.perform(intend(world, Verb.RESTART))
         assert world.platform.count("restart") == 0
 
@@ -141,7 +142,7 @@ async def test_two_actions_at_the_same_moment_do_not_both_go_out() -> None:
         await world.clock.settle()
         assert first.phase is ActionPhase.ACCEPTED
         assert second.phase is ActionPhase.REFUSED
-        assert "under way" in second.message
+        assert "has been running" in second.message
         assert world.platform.count("restart") == 1
 
 
@@ -394,7 +395,7 @@ async def test_an_older_deployment_that_was_not_known_is_not_taken_for_the_new_o
 async def test_a_push_just_before_is_not_taken_for_the_rollback() -> None:
     world = World()
     async with world.engine as engine:
-        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now())
+        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now(), by="jweber")
         await ready(world, pushed, LIVE)
         action = engine.actions.start(intend(world, Verb.ROLLBACK))
         await world.clock.advance(60)
@@ -405,7 +406,7 @@ async def test_a_push_just_after_is_not_taken_for_the_rollback() -> None:
     world = World()
 
     async def answer(intent: Intent) -> Receipt:
-        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now() + timedelta(seconds=1))
+        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now(), by="jweber")
         world.platform.put(pushed, deployment("ours", created_at=world.clock.now()), LIVE)
         return await world.platform.accept(intent)
 
@@ -485,23 +486,62 @@ async def test_a_platform_that_is_lost_meanwhile_does_not_end_the_following() ->
     assert action.ok
 
 
-async def test_what_does_not_end_is_followed_for_half_an_hour() -> None:
+async def overdue(world: World, action: Action) -> Action:
+    await world.clock.until(lambda: action.overdue_at is not None)
+    return action
+
+
+async def test_what_does_not_end_in_half_an_hour_is_not_known_and_followed_on() -> None:
     world = World()
     async with world.engine as engine:
         await ready(world, deployment("d1", Status.BUILDING))
-        action = await ended(world, engine.actions.start(intend(world, Verb.CANCEL)))
-        assert (action.ok, action.message) == (False, "still building after 30 min; not followed any longer")
+        action = await overdue(world, engine.actions.start(intend(world, Verb.APPROVE)))
+        assert (action.ended_at, action.ok, action.message) == (None, None, "still building after 30 min")
         assert 1800 <= world.clock.monotonic() <= 1810
-        assert not engine.actions.running
+        assert not engine.actions.running, "it keeps nobody from acting"
+        assert phases(world) == ["asked", "accepted", "unknown"]
+        before = world.platform.count("deployment")
+        await world.clock.advance(600)
+        assert 10 <= world.platform.count("deployment") - before <= 21, "looked at seldom from then on"
+        world.platform.put(deployment("d1", Status.LIVE, is_live=True))
+        await ended(world, action)
+    assert (action.ok, action.message, action.overdue_at) == (True, "live", None)
+    assert phases(world) == ["asked", "accepted", "unknown", "final"]
 
 
-async def test_an_accepted_rollback_that_makes_nothing_is_told() -> None:
+async def test_what_is_overdue_for_a_day_ends_as_not_known() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world, deployment("d1", Status.BUILDING))
+        action = await overdue(world, engine.actions.start(intend(world, Verb.APPROVE)))
+        await world.clock.until(lambda: action.ended_at is not None, within_s=25 * 3600)
+    assert (action.ok, action.message) == (None, "still building after 1440 min")
+
+
+async def test_an_accepted_rollback_whose_deployment_is_not_seen_is_not_known() -> None:
     world = World()
     async with world.engine as engine:
         await ready(world)
-        action = await ended(world, engine.actions.start(intend(world, Verb.ROLLBACK)))
-    assert action.ok is False
-    assert "no new deployment came" in action.message
+        action = await overdue(world, engine.actions.start(intend(world, Verb.ROLLBACK)))
+        assert action.message == "accepted, but its deployment was not seen within 300 s"
+        world.platform.put(deployment("d2", created_at=world.clock.now(), is_live=True), LIVE)
+        await ended(world, action)
+    assert (action.ok, action.deployment) == (True, Ref("prod", Kind.DEPLOYMENT, "d2"))
+
+
+async def test_a_headless_act_that_is_overdue_is_left_to_the_next_session() -> None:
+    world = World()
+    world.platform.put(deployment("d1", Status.BUILDING))
+    async with world.engine as engine:
+        await engine.snapshot("prod")
+        intent = intend(world, Verb.APPROVE)
+        receipt = await engine.actions.perform(intent)
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(engine.actions.follow(intent, receipt))
+            await world.clock.until(following.done)
+        action = following.result()
+    assert (action.ok, action.ended_at) == (None, None)
+    assert phases(world) == ["asked", "accepted", "unknown"]
 
 
 async def test_recording_is_done_when_it_is_accepted() -> None:
@@ -551,6 +591,43 @@ async def test_a_lost_answer_is_decided_by_the_deployment_that_appears() -> None
         assert world.platform.count("rollback") == 1
 
 
+@pytest.mark.parametrize(("after_s", "creator", "words"), [(8, "jweber", "by jweber"), (3, "", "(sha-push)")])
+async def test_a_strangers_deployment_is_never_taken_for_the_one_whose_answer_was_lost(
+    after_s: float, creator: str, words: str
+) -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["rollback"] = [OutcomeUnknown("The connection broke.")]
+        action = engine.actions.start(intend(world, Verb.ROLLBACK))
+        await world.clock.advance(after_s)
+        pushed = deployment("push", Status.BUILDING, created_at=world.clock.now(), by=creator)
+        world.platform.put(pushed, LIVE)
+        await world.clock.advance(60)
+        world.platform.put(replace(pushed, status=Status.LIVE, is_live=True), LIVE)
+        await ended(world, action)
+    assert (action.ok, action.deployment) == (None, None)
+    assert action.message == (
+        f"no trace of it in 2 min; a deployment {words} began {after_s} s later, it may not be yours; "
+        "check the platform before you try again"
+    )
+
+
+async def test_a_push_from_before_is_not_even_named_where_the_clocks_agree_on_it() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        world.platform.errors["rollback"] = [OutcomeUnknown("The connection broke.")]
+        action = engine.actions.start(intend(world, Verb.ROLLBACK))
+        old = deployment(
+            "old", Status.BUILDING, created_at=world.clock.now() - SKEW - timedelta(seconds=1), by="jweber"
+        )
+        close = deployment("close", Status.LIVE, created_at=world.clock.now() - SKEW + timedelta(seconds=1), by="eva")
+        world.platform.put(close, old, LIVE)
+        await ended(world, action)
+    assert "a deployment by eva began 59 s earlier" in action.message
+
+
 async def test_a_lost_answer_without_a_trace_is_told_as_such() -> None:
     world = World()
     async with world.engine as engine:
@@ -558,7 +635,7 @@ async def test_a_lost_answer_without_a_trace_is_told_as_such() -> None:
         world.platform.errors["stop"] = [OutcomeUnknown("The answer was lost.")]
         action = await ended(world, engine.actions.start(intend(world, Verb.STOP)))
     assert action.ok is None
-    assert action.message == "no trace of it found in 2 min; look at the platform before you try again"
+    assert action.message == "no trace of it in 2 min; check the platform before you try again"
     final = world.engine.audit.read()[-1]
     assert (final.phase, final.ok, final.message) == (ActionPhase.FINAL, None, action.message)
 
@@ -636,7 +713,7 @@ async def test_what_the_provider_finds_of_a_lost_action_is_followed_as_its_answe
     assert "it did arrive: action 7" in heard
     assert phases(world) == ["asked", "unknown", "final"]
     assert since[0] == asked_at - timedelta(seconds=5)
-    assert 5 < len(since) < 10, "asked for now and then, and no more once it is found"
+    assert 5 < len(since) < 12, "asked for now and then, and no more once it is found"
     assert world.platform.count("restart") == 1
 
 

@@ -164,7 +164,7 @@ async def test_what_is_under_way_already_is_refused_by_its_own_lease() -> None:
         await world.clock.advance(1)
         stops(world, *NAMES)
         await ended(world, batch)
-    assert "under way" in batch.failed[0].message
+    assert "has been running" in batch.failed[0].message
     assert world.platform.count("stop") == 1 + len(batch.actions) - 1
 
 

@@ -63,7 +63,7 @@ async def looked_again(world: World, path: Path) -> AuditEntry:
         (entry,) = final()
         assert entry.session == session_name()
         verbs = {request.what for request in world.platform.requests}
-        assert verbs <= {"snapshot", "deployments", "deployment"}, "nothing is asked for"
+        assert verbs <= {"snapshot", "deployments", "deployment", "trace"}, "nothing is asked for"
         return entry
 
 
@@ -124,7 +124,7 @@ async def test_where_nothing_came_of_it_that_is_said_as_not_known(tmp_path: Path
     path = tmp_path / "audit.jsonl"
     entry = await looked_again(world_after(path, ASKED), path)
     assert entry.ok is None
-    assert entry.message.startswith("cannot be told any more: no deployment of")
+    assert entry.message.startswith("not known any more: no deployment since")
 
 
 async def test_a_service_that_is_gone_is_said_so(tmp_path: Path) -> None:
@@ -132,16 +132,16 @@ async def test_a_service_that_is_gone_is_said_so(tmp_path: Path) -> None:
     world = world_after(path, ASKED)
     world.platform.services = [service("web", latest=LIVE)]
     entry = await looked_again(world, path)
-    assert (entry.ok, entry.message) == (None, "cannot be told any more: prod/shop/production/api is not there")
+    assert (entry.ok, entry.message) == (None, "not known any more: prod/shop/production/api is not there")
 
 
 @pytest.mark.parametrize(
     ("verb", "phase", "status", "ok", "told"),
     [
         ("stop", ActionPhase.ACCEPTED, Status.STOPPED, True, "found stopped"),
-        ("stop", ActionPhase.UNKNOWN, Status.LIVE, None, "cannot be told any more: api is live now"),
+        ("stop", ActionPhase.UNKNOWN, Status.LIVE, None, "not known any more: api is live now"),
         ("restart", ActionPhase.ACCEPTED, Status.LIVE, True, "found live"),
-        ("restart", ActionPhase.ASKED, Status.LIVE, None, "cannot be told any more: api is live now"),
+        ("restart", ActionPhase.ASKED, Status.LIVE, None, "not known any more: api is live now"),
         ("start", ActionPhase.ACCEPTED, Status.CRASHED, False, "found crashed"),
         ("cancel", ActionPhase.ACCEPTED, Status.CANCELLED, True, "found cancelled"),
         ("cancel", ActionPhase.ACCEPTED, Status.LIVE, False, "found live"),
@@ -153,7 +153,7 @@ async def test_a_service_that_is_gone_is_said_so(tmp_path: Path) -> None:
         ("approve", ActionPhase.ASKED, Status.NEEDS_APPROVAL, None, "found needs approval"),
         ("approve", ActionPhase.ACCEPTED, Status.NEEDS_APPROVAL, None, "found needs approval"),
         ("set-status", ActionPhase.ACCEPTED, Status.LIVE, True, "accepted"),
-        ("set-status", ActionPhase.UNKNOWN, Status.LIVE, None, "cannot be told any more: api is live now"),
+        ("set-status", ActionPhase.UNKNOWN, Status.LIVE, None, "not known any more: api is live now"),
     ],
 )
 async def test_every_other_action_is_read_off_what_it_was_done_to(

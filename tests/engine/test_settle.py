@@ -214,7 +214,7 @@ async def test_only_its_own_deployment_may_be_cancelled_beside_an_action_and_onl
     async with world.engine as engine:
         await building(world)
         shown = world.platform.services[0]
-        assert "is under way" in (engine.actions.blocked(Verb.CANCEL, shown, LIVE) or "")
-        assert "is under way" in (engine.actions.blocked(Verb.STOP, shown, own(world)) or "")
+        assert "has been running" in (engine.actions.blocked(Verb.CANCEL, shown, LIVE) or "")
+        assert "has been running" in (engine.actions.blocked(Verb.STOP, shown, own(world)) or "")
         engine.actions.start(intend(world, Verb.CANCEL, own(world)))
-        assert "cancel of api is under way" in (engine.actions.blocked(Verb.CANCEL, shown, own(world)) or "")
+        assert "cancel of api has been running" in (engine.actions.blocked(Verb.CANCEL, shown, own(world)) or "")

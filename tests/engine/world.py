@@ -19,12 +19,16 @@ from tui.engine.audit import AuditLog
 from tui.engine.engine import Account, Engine
 from tui.engine.log_spool import LogSpool
 from tui.engine.log_store import LogLimits
+from tui.engine.verdict import MAKES_NEW
 from tui.model.action import Effect, Intent, Outcome, Progress, Receipt, Verb
 from tui.model.entities import Deployment, Instance, Kind, Page, Ref, Revision, Service, Snapshot, Step
 from tui.model.errors import NotFound, Unreachable
 from tui.model.log import Cursor, LogEntry, LogKind, LogLine, LogSource
 from tui.model.provider import PRIORITY, Credential, Handler, Meter, Priority, Provider
 from tui.model.status import Status
+
+US = "us"
+"""The token's own user."""
 
 
 def ref(kind: Kind, id_: str, account: str = "prod") -> Ref:
@@ -41,7 +45,9 @@ def deployment(
     created_at: datetime | None = None,
     is_live: bool = False,
     instances: tuple[str, ...] = (),
+    by: str = US,
 ) -> Deployment:
+    """`by` US: made by a request of this token's own, which Platform.trace recognizes."""
     return Deployment(
         ref(Kind.DEPLOYMENT, id_, account),
         ref(Kind.SERVICE, of, account),
@@ -49,6 +55,7 @@ def deployment(
         status.name,
         created_at=created_at or START - timedelta(minutes=minutes_ago),
         revision=Revision(f"sha-{id_}"),
+        creator=by,
         is_live=is_live,
         instances=tuple(
             Instance(ref(Kind.INSTANCE, each, account), Status.LIVE, "RUNNING", each) for each in instances
@@ -180,10 +187,18 @@ class Platform(Provider):
         return told
 
     async def trace(self, intent: Intent, since: datetime) -> Receipt | None:
-        if self.traced is None:
+        if self.traced is not None:
+            await self._request("trace")
+            return self.traced(intent, since)
+        if intent.verb not in MAKES_NEW:
             return None
         await self._request("trace")
-        return self.traced(intent, since)
+        ours = [
+            each
+            for each in self.lists[intent.service.ref]
+            if each.creator == US and each.created_at is not None and each.created_at >= since
+        ]
+        return None if not ours else replace(await self.accept(intent), deployment=ours[-1].ref)
 
     async def accept(self, intent: Intent) -> Receipt:
         return Receipt(intent, Outcome.ACCEPTED, self.clock.now())

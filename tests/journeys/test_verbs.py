@@ -124,11 +124,11 @@ async def test_what_never_arrived_ends_unknown_and_is_not_called_failed() -> Non
         await confirms(voyage, await opens_the_sheet(voyage, order))
         action = await ended(voyage, step_s=5)
         assert action.ok is None
-        await voyage.sees("? stop status-page: unknown: no trace of it found in 2 min; look at the platform")
+        await voyage.sees("? stop status-page: unknown: no trace of it in 2 min; check the platform")
         assert audited(voyage, action) == [ActionPhase.ASKED, ActionPhase.UNKNOWN, ActionPhase.FINAL]
         await voyage.until(lambda: not voyage.app.engine.actions.running, "the service being free again")
         await voyage.pilot.press("A")
-        await voyage.sees("? final", "no trace of it found")
+        await voyage.sees("? final", "no trace of it in 2 min")
     assert requests.seen == 1
     assert done(world) == before
 

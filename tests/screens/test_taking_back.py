@@ -260,7 +260,7 @@ async def test_what_became_of_an_earlier_sessions_action_is_told_after_the_start
     account, platform = scripted(service("api", environment="staging"))
     api = platform.services[0]
     made = deployment("new", Status.LIVE, ago_s=500)
-    platform.history[api.ref] = [made]
+    platform.history[api.ref], platform.own = [made], {made.id}
     clock = FrozenClock()
     async with engine_of(account, clock=clock) as engine:
         engine.audit.append(_line(ActionPhase.ASKED, service=api.ref))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Set
+from urllib.parse import urlsplit
 
 from tui import providers
 from tui.config import AccountConfig
@@ -15,6 +16,14 @@ from tui.model.provider import Connection, Meter, Provider
 
 TITLES = {"railway": "Railway", "gitlab": "GitLab", "cloud66": "Cloud 66", "dokploy": "Dokploy"}
 """As the platforms write themselves; a class knows its own, but is not imported for the first paint."""
+
+
+HOSTS = {
+    "railway": "backboard.railway.com/graphql/v2",
+    "gitlab": "gitlab.com",
+    "cloud66": "app.cloud66.com/api/3",
+}
+"""Where the platforms are that have an address of their own, for accounts that name none."""
 
 
 class ProviderNames(Set[str]):
@@ -40,7 +49,15 @@ def account(config: AccountConfig, *, read_only: bool = False) -> Account:
         connect=_connector(config, read_only=read_only),
         read_only=config.read_only,
         production=config.production,
+        host=_host(config),
     )
+
+
+def _host(config: AccountConfig) -> str:
+    if config.url is None:
+        return HOSTS.get(config.provider, "")
+    parts = urlsplit(config.url)
+    return f"{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def title(provider: str) -> str:

@@ -25,7 +25,8 @@ class Action(Struct, eq=False):
 
     `life` are its steps so far, from asked on, in their order. `settles_at` is set once it went live and only its
     settling time is waited for. `known` are the service's deployments from before: what is not among them may be this
-    action's doing. `cancels` is the action under way whose deployment this one takes away.
+    action's doing. `cancels` is the action under way whose deployment this one takes away, `cancelled_by` the reverse.
+    `overdue_at` is set when its end was not seen in time: how it ended is not known yet, and it is still followed.
     """
 
     intent: Intent
@@ -40,6 +41,8 @@ class Action(Struct, eq=False):
     life: list[LifeStep] = field(default_factory=list)
     settles_at: datetime | None = None
     cancels: Action | None = None
+    cancelled_by: Action | None = None
+    overdue_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.life:
@@ -95,7 +98,15 @@ class Action(Struct, eq=False):
         self.message = verdict.message
         self.ended_at = at
         self.settles_at = None
+        self.overdue_at = None
         self.lives(f"{ENDS[verdict.ok]}: {verdict.message}", at=at)
+
+    def overrun(self, verdict: Verdict, *, at: datetime) -> None:
+        """Record that its end was not seen in time. It has not ended: it may still become anything."""
+        self.overdue_at = at
+        self.message = verdict.message
+        self.settles_at = None
+        self.lives(f"{ENDS[None]} yet: {verdict.message}", at=at)
 
     def entry(self, phase: ActionPhase, *, at: datetime, user: str, session: str) -> AuditEntry:
         """Its line in the audit."""

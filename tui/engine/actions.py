@@ -15,7 +15,8 @@ from typing import Any
 from tui.engine.action import Action
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, current_user
 from tui.engine.batch import Batch
-from tui.engine.follow import Follower
+from tui.engine.follow import Follower, Overdue
+from tui.engine.lease import Holder, Lease, LeaseHeld, Leases
 from tui.engine.link import Fault, Link
 from tui.engine.sessions import session_name
 from tui.engine.store import Store
@@ -50,10 +51,12 @@ class ActionService:
         poke: Callable[[str], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         follower: Follower,
+        leases: Leases,
         at_once: int = 3,
     ) -> None:
         """`at_once`: of several started together, how many may be under way."""
         self.read_only = read_only
+        self._leases = leases
         self._links = links
         self._store = store
         self._audit = audit
@@ -65,6 +68,7 @@ class ActionService:
         self._user = current_user()
         self.at_once = at_once
         self.batch: Batch | None = None
+        self._held: dict[Action, Lease] = {}
         self._running: dict[Ref, Action] = {}
         self._cancelling: dict[Ref, Action] = {}  # beside the one whose deployment is cancelled
         self._recent: deque[Action] = deque(maxlen=RECENT)
@@ -97,8 +101,7 @@ class ActionService:
         if self._store.is_old(service):
             return f"{service.environment_name} could not be read the last time; wait for fresh data."
         if (held := self._holder(verb, service, deployment)) is not None:
-            since_s = (self._clock.now() - held.asked_at).total_seconds()
-            return f"{held.intent.verb} of {service.name} is under way since {since_s:.0f} s."
+            return f"{held.intent.verb} of {service.name} has been running for {self._since(held.asked_at)}."
         provider = link.connected
         if provider is None:
             return f"{service.account} is not connected yet."
@@ -114,6 +117,9 @@ class ActionService:
         if held is None or not _may_cancel(held, verb, deployment):
             return held
         return None
+
+    def _since(self, at: datetime) -> str:
+        return f"{max(0.0, (self._clock.now() - at).total_seconds()):.0f} s"
 
     def verbs(self, service: Service, deployment: Deployment | None = None) -> Mapping[Verb, str | None]:
         """Every verb with the reason why not now, or None."""
@@ -174,7 +180,7 @@ class ActionService:
         """Performs and follows in the background. Blocked: the action comes back refused."""
         action = self._started(intent)
         if action.ended_at is None:
-            self._spawn(self._see_through(action))
+            self._spawn(self._see_through(action, asyncio.Event()))
         return action
 
     def _started(self, intent: Intent) -> Action:
@@ -192,25 +198,39 @@ class ActionService:
         return action
 
     async def follow(self, intent: Intent, receipt: Receipt, timeout_s: float = FOLLOW_S) -> Action:
-        """Watches until the platform reports a final state, and audits it. A refused one has ended already."""
+        """Watch until the platform reports a final state, and audit it. A refused one has ended already.
+
+        Where no end is seen within `timeout_s` the action comes back overdue, without a final line: the next session
+        takes it up.
+        """
         action = self._known(intent) or self._adopted(intent, receipt)
-        if action.ended_at is None:
-            end = await self._end(action, receipt, timeout_s)
-            if not end.ok and action.status in GONE and self._was_cancelled(action):
-                end = Verdict(False, "cancelled from here")
-            action.end(end, at=self._clock.now())
-            self._write(action, ActionPhase.FINAL)
-            self._release(action)
+        await self._follow(action, receipt, timeout_s, overdue=lambda: False)
         return action
 
-    def take_up(self, receipt: Receipt) -> None:
-        """Follows in the background what an earlier session has asked for; asks for nothing. Not where another holds
-        the lease: the service is busy with something newer."""
-        if receipt.intent.lease not in self._running:
-            self._spawn(self._to_its_end(receipt))
+    async def _follow(self, action: Action, receipt: Receipt, timeout_s: float, overdue: Callable[[], bool]) -> None:
+        """`overdue` is called when its end was not seen in time; True: it is followed on."""
 
-    async def _to_its_end(self, receipt: Receipt) -> None:
-        await self.follow(receipt.intent, receipt)
+        def overrun(verdict: Verdict) -> bool:
+            action.overrun(verdict, at=self._clock.now())
+            self._write(action, ActionPhase.UNKNOWN)
+            self._release(action)
+            return overdue()
+
+        if action.ended_at is not None:
+            return
+        end = await self._end(action, receipt, timeout_s, overrun)
+        if not end.is_final:
+            return
+        if not end.ok and action.status in GONE and _was_cancelled(action):
+            end = Verdict(False, "cancelled from here")
+        action.end(end, at=self._clock.now())
+        self._write(action, ActionPhase.FINAL)
+        self._release(action)
+
+    def take_up(self, receipt: Receipt, lease: Lease) -> None:
+        """Follow in the background what an earlier session asked for; sends nothing. Owns the lease from here on."""
+        action = self._adopted(receipt.intent, receipt, lease)
+        self._spawn(self._follow_on(action, receipt, asyncio.Event()))
 
     def start_many(self, intents: Sequence[Intent]) -> Batch:
         """Each as `start` does, some at once; after the first that fails no other is asked. One batch at a time.
@@ -227,7 +247,9 @@ class ActionService:
         action = self._started(intent)
         arrived(action)
         if action.ended_at is None:
-            await self._see_through(action)
+            decided = asyncio.Event()
+            self._spawn(self._see_through(action, decided))
+            await decided.wait()
         return action
 
     def _left(self, intent: Intent, why: str) -> None:
@@ -235,20 +257,32 @@ class ActionService:
         action = self._refused(intent, f"not asked: {why}")
         self._write(action, ActionPhase.REFUSED)
 
-    def _was_cancelled(self, action: Action) -> bool:
-        return any(each.cancels is action and each.phase is not ActionPhase.REFUSED for each in self._recent)
-
-    async def _end(self, action: Action, receipt: Receipt, timeout_s: float) -> Verdict:
+    async def _end(self, action: Action, receipt: Receipt, timeout_s: float, overdue: Overdue) -> Verdict:
         if action.intent.verb in DONE_WHEN_ACCEPTED and receipt.outcome is Outcome.ACCEPTED:
             return Verdict(True, receipt.message or "done")
-        return await self._follower.follow(action, receipt, timeout_s)
 
-    async def _see_through(self, action: Action) -> None:
-        receipt = await self._call(action)
-        await self.follow(action.intent, receipt)
+        def led_to(deployment: Ref) -> None:
+            if (lease := self._held.get(action)) is not None:
+                lease.led_to(deployment)
+
+        return await self._follower.follow(action, receipt, timeout_s, overdue=overdue, led_to=led_to)
+
+    async def _see_through(self, action: Action, decided: asyncio.Event) -> None:
+        """Perform and follow. `decided` is set when it has ended or is overdue: nobody should wait any longer."""
+        await self._follow_on(action, await self._call(action), decided)
+
+    async def _follow_on(self, action: Action, receipt: Receipt, decided: asyncio.Event) -> None:
+        def overdue() -> bool:
+            decided.set()
+            return True
+
+        try:
+            await self._follow(action, receipt, FOLLOW_S, overdue)
+        finally:
+            decided.set()
 
     def _begin(self, intent: Intent) -> Action:
-        """Checks, leases and audits, without a chance for anything to come between."""
+        """Check, lease and audit, without a chance for anything to come between. Raises Refused."""
         service = self._store.service(intent.service.ref)
         if service is None:
             raise Refused(f"{intent.service.path} is not there any more.")
@@ -262,15 +296,42 @@ class ActionService:
             known=self._known_deployments(service),
             cancels=self._running.get(intent.lease),
         )
+        lease = self._take(action)
         try:
             self._audit.append(self._entry(action, ActionPhase.ASKED))
         except OSError as error:
+            lease.release()
             why = error.strerror or str(error) or "the system gave no reason"
             raise Refused(f"Nothing was done: the audit log cannot be written ({why}).") from error
-        self._hold(action)
+        if action.cancels is not None:
+            action.cancels.cancelled_by = action
+        self._hold(action, lease)
         self._recent.appendleft(action)
         self._store.touch()
         return action
+
+    def _take(self, action: Action) -> Lease:
+        """Raises Refused, naming the holder, while another process acts on the service."""
+        intent = action.intent
+        try:
+            return self.lease(intent, intent.verb, action.asked_at)
+        except LeaseHeld as error:
+            raise Refused(self._held_by(intent, error.holder)) from None
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise Refused(f"Nothing was done: the lease cannot be taken ({why}).") from error
+
+    def lease(self, intent: Intent, verb: str, since: datetime) -> Lease:
+        """Take the lease of the intent's service, over all processes. Raises LeaseHeld, OSError."""
+        account = self._links[intent.service.account].account
+        holder = Holder(self._user, session_name(), verb, since)
+        return self._leases.take(intent, account.host, account.provider, holder)
+
+    def _held_by(self, intent: Intent, holder: Holder | None) -> str:
+        if holder is None:
+            return f"Another deckwatch on this machine acts on {intent.service.name} now: wait for its end."
+        whose = f"{holder.user} ({holder.process})" if holder.process else holder.user
+        return f"{holder.verb} of {intent.service.name} by {whose} has been running for {self._since(holder.since)}."
 
     async def _call(self, action: Action) -> Receipt:
         intent = action.intent
@@ -291,6 +352,11 @@ class ActionService:
             self._store.touch()
         self._poke(intent.service.account)
         return receipt
+
+    def close(self) -> None:
+        """Give back every lease: what is still under way is the next session's to take up."""
+        while self._held:
+            self._held.popitem()[1].release()
 
     def _picture_in_doubt(self, account: str) -> str | None:
         """What is acted upon must be what is seen. A budget that ran dry is no doubt: its rest is kept for actions."""
@@ -315,23 +381,26 @@ class ActionService:
     def _known(self, intent: Intent) -> Action | None:
         return next((action for action in self._recent if action.intent.id == intent.id), None)
 
-    def _adopted(self, intent: Intent, receipt: Receipt) -> Action:
-        """The receipt came from elsewhere, so the action begins here."""
+    def _adopted(self, intent: Intent, receipt: Receipt, lease: Lease | None = None) -> Action:
+        """Begin an action here whose receipt came from elsewhere."""
         action = Action(intent, ActionPhase.ASKED, receipt.at, known=self._known_deployments(intent.service))
         action.take(receipt)
         self._recent.appendleft(action)
-        if action.ended_at is None:
-            self._hold(action)
+        if action.ended_at is None and lease is not None:
+            self._hold(action, lease)
         return action
 
-    def _hold(self, action: Action) -> None:
-        leases = self._running if action.cancels is None else self._cancelling
-        leases[action.intent.lease] = action
+    def _hold(self, action: Action, lease: Lease) -> None:
+        running = self._running if action.cancels is None else self._cancelling
+        running[action.intent.lease] = action
+        self._held[action] = lease
 
     def _release(self, action: Action) -> None:
-        for leases in (self._running, self._cancelling):
-            if leases.get(action.intent.lease) is action:
-                del leases[action.intent.lease]
+        for running in (self._running, self._cancelling):
+            if running.get(action.intent.lease) is action:
+                del running[action.intent.lease]
+        if (lease := self._held.pop(action, None)) is not None:
+            lease.release()
         self._store.touch()
         self._poke(action.intent.service.account)
 
@@ -354,6 +423,11 @@ def _may_cancel(held: Action, verb: Verb, deployment: Deployment | None) -> bool
         and deployment is not None
         and held.deployment == deployment.ref
     )
+
+
+def _was_cancelled(action: Action) -> bool:
+    by = action.cancelled_by
+    return by is not None and by.phase is not ActionPhase.REFUSED
 
 
 def _asked_at(action: Action) -> datetime:

@@ -40,7 +40,7 @@ class Batch:
 
     @property
     def running(self) -> Sequence[Action]:
-        return [each for each in self.actions if each.ended_at is None]
+        return [each for each in self.actions if each.ended_at is None and each.overdue_at is None]
 
     @property
     def waiting(self) -> int:
@@ -83,12 +83,13 @@ def _was_lost(action: Action) -> bool:
 
 
 def _fails(action: Action) -> bool:
-    return _was_lost(action) or (action.ended_at is not None and not action.ok)
+    ended_badly = action.ended_at is not None and not action.ok
+    return _was_lost(action) or ended_badly or action.overdue_at is not None
 
 
 def _word(action: Action) -> str:
     if _was_lost(action):
         return "is unknown: the answer was lost"
-    if action.phase is ActionPhase.FINAL and action.ok is None:
+    if action.overdue_at is not None or (action.phase is ActionPhase.FINAL and action.ok is None):
         return "is unknown"
     return "was refused" if action.phase is ActionPhase.REFUSED else "failed"

@@ -19,6 +19,7 @@ from tui.engine.events import Events
 from tui.engine.focus import Focus
 from tui.engine.follow import Follower
 from tui.engine.history import History
+from tui.engine.lease import Leases
 from tui.engine.link import Account, Link
 from tui.engine.log_store import LogLimits
 from tui.engine.log_tail import Tails
@@ -103,6 +104,7 @@ class Engine:
                 snapshot=self._fresh_snapshot,
                 settle_s=settle_s,
             ),
+            leases=Leases(None if audit.path is None else audit.path.parent / "leases"),
             at_once=at_once,
         )
         self.history = History(self._links, self.store, self.clock, backoff=self._backoff, spawn=self._spawn)
@@ -232,6 +234,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for link in self._links.values():
                 group.create_task(link.aclose())
+        self.actions.close()
         self.tails.release()
         if self._cache is not None:
             self._cache.save()

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class Account(Struct, frozen=True):
     """One configured account. `connect` imports the provider's libraries and builds it; it may raise ProviderError.
 
-    `production`: patterns for the names of the environments that want the typed confirmation.
+    `production`: patterns for the names of the environments that want the typed confirmation. `host`: the platform's
+    address without scheme; with the provider and a service's id it names one service, whatever the account is called.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Account(Struct, frozen=True):
     connect: Callable[[Meter], Awaitable[Provider]]
     read_only: bool = False
     production: tuple[str, ...] = ("production", "prod*")
+    host: str = ""
 
 
 class Fault(ProviderError):

@@ -12,14 +12,15 @@ from msgspec import Struct
 from tui.engine.actions import FOLLOW_S, ActionService
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, LifeStep
 from tui.engine.bell import Bell
-from tui.engine.follow import SKEW
+from tui.engine.follow import SAME_MOMENT
+from tui.engine.lease import Lease, LeaseHeld
 from tui.engine.link import Link
 from tui.engine.sessions import may_be_alive, session_name
 from tui.engine.store import Store
 from tui.engine.verdict import DONE_WHEN_ACCEPTED, GONE, MAKES_NEW, TAKES_AWAY, Verdict
-from tui.model.action import Outcome, Receipt, Verb
+from tui.model.action import Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
-from tui.model.entities import Deployment, Kind, Ref, Service
+from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import NotFound, ProviderError
 from tui.model.provider import Priority
 from tui.model.status import Status
@@ -28,7 +29,8 @@ LOOK_BACK = timedelta(hours=24)
 FOLLOWED = timedelta(seconds=2 * FOLLOW_S)
 """After that no session still follows: one of another host, of which nothing else is known, has ended."""
 _TAKEN_AWAY_SINCE = frozenset({Status.REMOVED, Status.REMOVING, Status.STOPPED, Status.UNKNOWN})
-_WAIT_S = 600.0  # for an account that cannot be read
+_WAIT_S = 600.0  # for an account that cannot be read, or a service that another session acts on
+_LEASE_EVERY_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,8 @@ def _is_left(lines: Sequence[AuditEntry], now: datetime) -> bool:
 class Recheck:
     """Once after the start. `told` has a line for each, for the screen; the audit has it as `final`.
 
-    What is still in flight is followed to its end like an action of this session, and holds its lease meanwhile.
+    What is still in flight is followed to its end like an action of this session, and holds its lease meanwhile. Only
+    the session that holds an action's lease writes its end: of two that start together, the first.
     """
 
     def __init__(
@@ -113,12 +116,56 @@ class Recheck:
             log.info("%s: not read, so that nothing is known of %d open actions", account, len(left))
             return
         for each in left:
+            await self._take_up(each)
+
+    async def _take_up(self, left: Left) -> None:
+        service = self._service(left.asked)
+        if service is None:
+            self._write(left, Verdict(None, f"not known any more: {left.asked.target} is not there"))
+            return
+        try:
+            intent = self._intent(left, service)
+        except ValueError:
+            self._write(left, Verdict(None, f"not known any more: {left.asked.verb} is no action"))
+            return
+        lease = await self._lease(intent, left.asked)
+        if lease is None or self._is_final(left.asked):
+            if lease is not None:
+                lease.release()
+            return
+        try:
+            became = await self._became(left, intent)
+        except ProviderError as error:
+            became = Verdict(None, f"not known any more: {error.message}")
+        if isinstance(became, Receipt):
+            self._actions.take_up(became, lease)
+            return
+        self._write(left, became)
+        lease.release()
+
+    def _intent(self, left: Left, service: Service) -> Intent:
+        """The action as it was asked for, as far as the audit has it. Raises ValueError for an unknown verb."""
+        asked = left.asked
+        deployment = None if asked.deployment is None else self._store.deployment(asked.deployment)
+        return self._actions.intent(Verb(asked.verb), service, deployment, reason=asked.reason, id_=asked.id)
+
+    async def _lease(self, intent: Intent, asked: AuditEntry) -> Lease | None:
+        """Wait while another session acts on the service. None: it did so for too long; the next start looks again."""
+        until = self._clock.monotonic() + _WAIT_S
+        while True:
             try:
-                verdict = await self._became(each)
-            except ProviderError as error:
-                verdict = Verdict(None, f"cannot be told any more: {error.message}")
-            if verdict is not None:
-                self._write(each, verdict)
+                return self._actions.lease(intent, intent.verb, asked.at)
+            except LeaseHeld:
+                if self._clock.monotonic() >= until:
+                    return None
+            except OSError as error:
+                log.info("%s: the lease cannot be taken: %s", asked.target, error)
+                return None
+            await self._clock.sleep(_LEASE_EVERY_S)
+
+    def _is_final(self, asked: AuditEntry) -> bool:
+        """Another session has written its end meanwhile."""
+        return any(line.id == asked.id and line.phase is ActionPhase.FINAL for line in self._audit.read(asked.at))
 
     async def _fresh(self, account: str) -> bool:
         """Waits for a picture of this session. False: none came; the next start looks again."""
@@ -134,25 +181,15 @@ class Recheck:
             unwatch()
         return True
 
-    async def _became(self, left: Left) -> Verdict | None:
-        """None: it is under way still, and followed from here. Raises ProviderError."""
-        service = self._service(left.asked)
-        if service is None:
-            return Verdict(None, f"cannot be told any more: {left.asked.target} is not there")
-        try:
-            verb = Verb(left.asked.verb)
-        except ValueError:
-            return Verdict(None, f"cannot be told any more: {left.asked.verb} is no action")
+    async def _became(self, left: Left, intent: Intent) -> Verdict | Receipt:
+        """Return how it ended; the receipt to follow while it is still under way. Raises ProviderError."""
+        verb, service = intent.verb, intent.service
         if verb in MAKES_NEW:
-            return await self._of_new(verb, left, service)
+            return await self._of_new(left, intent)
         if verb in TAKES_AWAY or verb is Verb.APPROVE:
             return await self._of_named(verb, left, service)
         if verb in DONE_WHEN_ACCEPTED:  # it would have had its end with the answer
-            return (
-                Verdict(True, "accepted")
-                if left.arrived
-                else Verdict(None, f"cannot be told any more: {_now(service)}")
-            )
+            return Verdict(True, "accepted") if left.arrived else Verdict(None, f"not known any more: {_now(service)}")
         return _of_service(verb, left, service)
 
     def _service(self, asked: AuditEntry) -> Service | None:
@@ -161,42 +198,45 @@ class Recheck:
             return self._store.service(asked.service)
         return next((each for each in self._store.services() if each.path == asked.target), None)
 
-    async def _of_new(self, verb: Verb, left: Left, service: Service) -> Verdict | None:
-        made = await self._made(left, service)
+    async def _of_new(self, left: Left, intent: Intent) -> Verdict | Receipt:
+        service = intent.service
+        found = await self._evidence(left, intent)
+        made = None if found is None or found.deployment is None else await self._named(found.deployment, service)
         if made is None:
+            if found is not None and found.operation:
+                return found
             since = f"{left.asked.at.astimezone():%H:%M}"
-            return Verdict(None, f"cannot be told any more: no deployment of {since} is its own; {_now(service)}")
+            return Verdict(None, f"not known any more: no deployment since {since} is surely its own; {_now(service)}")
         if made.status.in_flight or made.status is Status.NEEDS_APPROVAL:
-            self._follow(verb, left, service, made)
-            return None
+            return self._receipt(intent, left, made.ref)
         went_live = made.status.up or made.status is Status.SUPERSEDED
         ok = None if made.status in _TAKEN_AWAY_SINCE else went_live
         return Verdict(ok, f"found {_word(made)}: deployment {made.id}")
 
-    async def _made(self, left: Left, service: Service) -> Deployment | None:
-        """The deployment that its lines name; else the first that came after it was asked for."""
-        link = self._links[service.account]
+    async def _evidence(self, left: Left, intent: Intent) -> Receipt | None:
+        """Return what the action led to, by its own lines or by what the platform shows of this very request."""
         if left.made is not None:
-            named = left.made
-            try:
-                return await link.call(Priority.FOCUSED, lambda provider: provider.deployment(named, service))
-            except NotFound:
-                return None
-        page = await link.call(Priority.FOCUSED, lambda provider: provider.deployments(service))
-        newer = []
-        for each in page.items:
-            if each.ref == left.asked.newest:
-                break
-            if each.created_at is not None and each.created_at >= left.asked.at - SKEW:
-                newer.append(each)
-        return newer[-1] if newer else None
+            return self._receipt(intent, left, left.made)
+        link = self._links[intent.service.account]
+        since = left.asked.at + link.budget.skew.shift - SAME_MOMENT
+        return await link.call(Priority.FOCUSED, lambda provider: provider.trace(intent, since))
+
+    def _receipt(self, intent: Intent, left: Left, made: Ref) -> Receipt:
+        return Receipt(intent, Outcome.ACCEPTED, left.asked.at, message="taken up again", deployment=made)
+
+    async def _named(self, ref: Ref, service: Service) -> Deployment | None:
+        link = self._links[service.account]
+        try:
+            return await link.call(Priority.FOCUSED, lambda provider: provider.deployment(ref, service))
+        except NotFound:
+            return None
 
     async def _of_named(self, verb: Verb, left: Left, service: Service) -> Verdict:
         ref = left.asked.deployment
         if ref is None and service.latest is not None and left.asked.from_ in _names(service.latest):
             ref = service.latest.ref
         if ref is None:
-            return Verdict(None, f"cannot be told any more: which deployment was meant is not written; {_now(service)}")
+            return Verdict(None, f"not known any more: which deployment was meant is not written; {_now(service)}")
         meant = ref
         link = self._links[service.account]
         try:
@@ -215,22 +255,8 @@ class Recheck:
             return Verdict(True if left.arrived else None, word)
         return Verdict(None if found.status.in_flight else False, word)
 
-    def _follow(self, verb: Verb, left: Left, service: Service, made: Deployment) -> None:
-        self._actions.take_up(
-            Receipt(
-                self._actions.intent(verb, service, reason=left.asked.reason, id_=left.asked.id),
-                Outcome.ACCEPTED,
-                left.asked.at,
-                message="taken up again",
-                deployment=Ref(service.account, Kind.DEPLOYMENT, made.id),
-            )
-        )
-
     def _write(self, left: Left, verdict: Verdict) -> None:
-        """Unless another session, started beside this one, has said it meanwhile."""
         asked, now = left.asked, self._clock.now()
-        if any(line.id == asked.id and line.phase is ActionPhase.FINAL for line in self._audit.read(asked.at)):
-            return
         lived = [LifeStep(line.at, str(line.phase)) for line in left.lines]
         entry = AuditEntry(
             at=now,
@@ -269,7 +295,7 @@ def _of_service(verb: Verb, left: Left, service: Service) -> Verdict:
         return Verdict(True, f"found {_word(service)}")
     if service.status.bad and left.arrived and verb is not Verb.STOP:
         return Verdict(False, f"found {_word(service)}")
-    return Verdict(None, f"cannot be told any more: {_now(service)}")
+    return Verdict(None, f"not known any more: {_now(service)}")
 
 
 def _now(service: Service) -> str:

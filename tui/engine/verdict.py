@@ -23,10 +23,11 @@ _WENT_WELL = frozenset({Status.LIVE, Status.SLEEPING, Status.STOPPED, Status.SUP
 
 
 class Verdict(Struct, frozen=True):
-    """`ok` None: how it ended cannot be told."""
+    """How an action ended. `ok` None: not known. Not `is_final`: it has not ended yet, and is followed further."""
 
     ok: bool | None
     message: str
+    is_final: bool = True
 
 
 def verdict(verb: Verb, before: Status | None, now: Status, *, elapsed_s: float, moved: bool) -> Verdict | None:
@@ -50,13 +51,21 @@ def verdict(verb: Verb, before: Status | None, now: Status, *, elapsed_s: float,
 
 
 def is_trace(verb: Verb, before: Status | None, now: Status) -> bool:
-    """The change shows that the action arrived, though its answer was lost.
+    """Return True where the change is the very one that the verb makes, so that the request did arrive.
 
-    What is under way moves on by itself, so for that only its being taken away counts.
+    What is under way moves on by itself, and what runs may crash by itself: neither is a trace.
     """
-    if verb in TAKES_AWAY or (before is not None and before.in_flight):
-        return now in GONE or now is Status.REMOVING
-    return now is not Status.UNKNOWN
+    was_up = before is not None and before.up
+    match verb:
+        case Verb.STOP:
+            return now in (Status.STOPPED, Status.REMOVED) and before is not now
+        case Verb.START:
+            return not was_up and (now.up or now in (Status.QUEUED, Status.DEPLOYING))
+        case Verb.RESTART:
+            return was_up and now is Status.DEPLOYING
+        case Verb.APPROVE:
+            return before is Status.NEEDS_APPROVAL and (now.in_flight or now.up)
+    return verb in TAKES_AWAY and (now in GONE or now is Status.REMOVING)
 
 
 def _taken_away(verb: Verb, before: Status | None, now: Status, moved: bool) -> Verdict | None:

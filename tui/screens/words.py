@@ -213,6 +213,8 @@ def action_line(engine: Engine, now: datetime) -> Spans:
         end = f" {sign} {what}: {unknown}{action.message or action.phase} "
         return [(end, style), *_undo_offer(engine, action)]
     taken = duration((now - action.asked_at).total_seconds())
+    if action.overdue_at is not None:
+        return [(f" ? {what}: not known yet: {action.message}; still followed{more} ", "approval")]
     if action.phase is ActionPhase.UNKNOWN:
         return [(f" ? {what}: unknown: the answer was lost; watching {taken}{more} ", "approval")]
     made = f" {action.deployment.id[:12]}" if action.deployment is not None and action.status is not None else ""

@@ -40,7 +40,8 @@ _ITS_OWN_FAULT = re.compile(
     r"|gateway|econn|\bconnection\b|no response|failed|unable|could not|couldn't|aborted|reset by peer|overload"
 )
 _CLEAR_NO = re.compile(
-    r"\b(not|cannot|can't|only|already|must|invalid|requires?|required|denied|disabled|exceeded|unsupported)\b"
+    r"\b(not|cannot|can't|only|already|must|invalid|requires?|required|denied|disabled|exceeded|unsupported"
+    r"|frozen|locked|paused|suspended|blocked|forbidden|prohibited|limit|quota|until)\b"
 )
 
 
