@@ -134,7 +134,10 @@ class _Pacer:
 
 
 def _means_something(record: logging.LogRecord) -> bool:
-    """uvicorn takes an upgrade that was refused in good order for a mistake of the application's."""
+    """uvicorn takes an upgrade that was refused in good order, and a client that left in the middle of its request, for
+    mistakes of the application's."""
+    if record.exc_info and type(record.exc_info[1]).__name__ == "ClientDisconnect":
+        return False
     return "without completing handshake" not in record.getMessage()
 
 

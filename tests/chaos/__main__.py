@@ -1,0 +1,64 @@
+"""`python -m tests.chaos [--histories N] [--seed S] [--jobs J]`: try many histories, and print what came of them.
+
+The table is written as Markdown. Ends with exit code 1 at the first history in which something that must hold did not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from tests.chaos.histories import Table, generate
+from tests.conformance.profiles import PROFILES
+
+_BATCH = 50
+
+Batch = tuple[str, int, int]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--histories", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
+    given = parser.parse_args()
+    table = Table()
+    with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
+        asked = [pool.submit(generate, *batch) for batch in _batches(given.histories, given.seed)]
+        for each in as_completed(asked):
+            table.add(each.result())
+            sys.stderr.write(f"\r{table.histories:,} histories")
+            sys.stderr.flush()
+    sys.stderr.write("\n")
+    sys.stdout.writelines(f"{line}\n" for line in shown(table, given.histories, given.seed))
+
+
+def _batches(histories: int, seed: int) -> Iterator[Batch]:
+    """Every platform in turn, each batch with a seed of its own."""
+    for number in range(-(-histories // _BATCH)):
+        yield PROFILES[number % len(PROFILES)].name, min(_BATCH, histories - number * _BATCH), seed * 1_000_000 + number
+
+
+def shown(table: Table, histories: int, seed: int) -> Iterator[str]:
+    each = ", ".join(f"{name} {count:,}" for name, count in sorted(table.platforms.items()))
+    yield f"`python -m tests.chaos --histories {histories} --seed {seed}`: {table.histories:,} histories ({each})."
+    yield ""
+    yield "| | |"
+    yield "|---|--:|"
+    yield f"| confirmed intents | {table.intents:,} |"
+    yield f"| effects on the platform | {table.effects:,} |"
+    yield f"| double effects | {table.double_effects:,} |"
+    for end in ("done", "failed", "refused", "unknown"):
+        yield f"| told as {end} | {table.ends[end]:,} |"
+    yield ""
+    yield "| fault | tried | survived |"
+    yield "|---|--:|--:|"
+    for fault, count in sorted(table.faults.items()):
+        yield f"| {fault} | {count:,} | {table.survived[fault]:,} |"
+
+
+if __name__ == "__main__":
+    main()
