@@ -29,7 +29,8 @@ async def test_a_bug_inside_one_account_stays_there_and_the_others_go_on(caplog:
             await world.clock.until(lambda: engine.store.accounts["prod"].error is not None)
         state = engine.store.accounts["prod"]
         assert state.broken
-        assert "KeyError" in str(state.error)
+        assert "inside deckwatch" in str(state.error)
+        assert "KeyError" not in str(state.error)
         assert "secret-looking" not in str(state.error)
         assert state.snapshot is not None
         assert state.phase(world.clock.now()) is Phase.STALE

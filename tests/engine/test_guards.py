@@ -89,4 +89,4 @@ async def test_beside_an_action_only_what_it_made_may_be_cancelled() -> None:
         for not_its_own in (other, LIVE, None):
             held = engine.actions.blocked(Verb.CANCEL, row, not_its_own)
             assert held is not None
-            assert held.startswith("redeploy of api is under way")
+            assert held.startswith("redeploy of api has been running for")

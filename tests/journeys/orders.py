@@ -21,6 +21,7 @@ from tui.model.entities import Deployment as ShownDeployment
 from tui.model.entities import Kind, Ref
 from tui.model.target import acted_upon
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.options import OptionsSheet
 
 GIVEN = [(profile, order) for profile in PROFILES for order in profile.orders]
 each_order = pytest.mark.parametrize(
@@ -105,7 +106,7 @@ async def opens_the_sheet(voyage: Voyage, order: Order, *, menu: bool = False) -
     sheet = await the_sheet(voyage)
     if order.options:
         await voyage.pilot.press("ctrl+o")
-        await voyage.sees("Options of")
+        await voyage.until(lambda: isinstance(voyage.app.screen, OptionsSheet) and voyage.app.screen.armed, "options")
         for option, value in order.options.items():
             await _turns_to(voyage, option)
             voyage.app.post_message(events.Paste(value))

@@ -11,6 +11,7 @@ from tui.demo.story import frozen_world
 from tui.demo.world import World
 from tui.model.log import LogLine
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.options import OptionsSheet
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 
@@ -92,6 +93,7 @@ async def test_a_stack_of_two_services_is_asked_which_of_them_to_stop() -> None:
         await voyage.until(lambda: isinstance(voyage.app.screen, ConfirmScreen) and voyage.app.screen.armed, "keys")
         await voyage.pilot.press("ctrl+o")
         await voyage.sees("Options of stop storefront")
+        await voyage.until(lambda: isinstance(voyage.app.screen, OptionsSheet) and voyage.app.screen.armed, "options")
         next(each for each in voyage.app.screen.query(Input) if each.name == "service").focus()
         await voyage.pilot.press(*"worker", "enter")
         await voyage.sees("service_pause", "worker")

@@ -16,7 +16,7 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_first_screen_names_what_fails_and_shows_all_three_panes(world: World, size: tuple[int, int]) -> None:
     async with sailing(world, size=size) as voyage:
-        await voyage.sees("1 Services", "2 Timeline", "3 Logs", "failing", "emails", "● demo", "production")
+        await voyage.sees("1 Services", "2 Timeline", "3 Logs", "failing", "emails", "◐ demo", "production")
 
 
 async def test_a_redeploy_is_followed_from_the_key_to_its_end(world: World) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from textual._context import visible_screen_stack
-from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.scripted import engine_of
@@ -52,12 +51,6 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = 
 async def sees(pilot: Pilot[Any], *texts: str, timeout_s: float = 30.0) -> None:
     """Waits until every text is on the screen."""
     await until(pilot, lambda: all(t in screen_text(pilot.app) for t in texts), f"{texts} not seen", timeout_s)
-
-
-def type_ahead(pilot: Pilot[Any], *keys: str) -> None:
-    """Keys that were all pressed by now, whatever the first of them will open."""
-    for key in keys:
-        pilot.app.post_message(Key(key, {"enter": "\r"}.get(key, key)))
 
 
 async def armed(pilot: Pilot[Any], kind: type[GuardedSheet[Any]] = Question) -> None:

@@ -8,7 +8,8 @@ from textual.events import Paste
 from textual.widgets import Input
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import armed, running, screen_text, sees, type_ahead, until
+from tests.screens.keyboard import type_ahead
+from tests.screens.running import armed, running, screen_text, sees, until
 from tests.scripted import ScriptedProvider, scripted
 from tui.engine.engine import Account
 from tui.model.action import Danger, Verb
@@ -53,7 +54,7 @@ async def test_keys_meant_for_the_board_are_not_taken_for_an_answer() -> None:
     account, platform = scripted(service("api", environment="staging"))
     async with running(account) as (_, pilot):
         await sees(pilot, "api")
-        type_ahead(pilot, "R", "y", "y", "enter")
+        type_ahead(pilot.app, "R", "y", "y", "enter")
         await armed(pilot)
         assert platform.performed == []
 
@@ -62,7 +63,7 @@ async def test_a_sheet_says_that_keys_do_not_count_yet_and_that_some_did_not() -
     account, platform = scripted(service("api", environment="staging"))
     async with running(account) as (_, pilot):
         await sees(pilot, "api")
-        type_ahead(pilot, "R", "y")
+        type_ahead(pilot.app, "R", "y")
         await sees(pilot, "keys count once this is on your screen · esc back")
         await armed(pilot)
         await sees(pilot, "too early: press it again", "y does it")
@@ -75,7 +76,7 @@ async def test_a_name_that_was_typed_too_early_is_not_half_there() -> None:
     account, platform = scripted(service("api"))
     async with running(account) as (_, pilot):
         await sees(pilot, "api")
-        type_ahead(pilot, "R", *"api", "enter")
+        type_ahead(pilot.app, "R", *"api", "enter")
         pilot.app.post_message(Paste("api"))
         await armed(pilot)
         await sees(pilot, "typed too early: type it again")
@@ -331,7 +332,7 @@ async def test_letters_typed_into_an_option_are_never_an_answer() -> None:
         await armed(pilot)
         await pilot.press("o")
         await armed(pilot, OptionsSheet)
-        type_ahead(pilot, *"yqy", "enter", "y", "y")  # ahead of the sheet behind, which waits again
+        type_ahead(pilot.app, *"yqy", "enter", "y", "y")  # ahead of the sheet behind, which waits again
         await armed(pilot)
         await sees(pilot, "ref        yqy")
         assert platform.performed == []

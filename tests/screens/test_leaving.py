@@ -10,10 +10,11 @@ from textual.pilot import Pilot
 
 from tests.entities import service
 from tests.screens.keyboard import type_ahead
-from tests.screens.running import running, sees, until
+from tests.screens.running import armed, running, sees, until
 from tests.scripted import scripted
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpSheet
+from tui.screens.options import OptionsSheet
 
 
 async def settled(pilot: Pilot[Any]) -> None:
@@ -67,7 +68,9 @@ async def test_a_reason_entered_twice_leaves_the_question_open() -> None:
         await sees(pilot, "api")
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.armed)
-        await pilot.press("ctrl+r", *"why")
+        await pilot.press("ctrl+r")
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"why")
         type_ahead(app, "enter", "enter")
         await settled(pilot)
         assert isinstance(app.screen, ConfirmScreen)

@@ -51,6 +51,7 @@ def test_what_went_live_settles(snap_compare: Compare) -> None:
         await armed(pilot)
         made = deployment("new", Status.LIVE, ago_s=0)
         platform.history[api.ref] = [made, api.live]  # type: ignore[list-item]
+        platform.own.add(made.id)
         await pilot.press("y")
         await sees(pilot, "settling 1:00", timeout_s=20)
         clock.advance(18)

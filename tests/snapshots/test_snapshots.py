@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.entities import NOW, deployment, service
-from tests.screens.running import sees, until
+from tests.screens.running import armed, sees, until
 from tests.scripted import FrozenClock, ScriptedProvider, scripted
 from tests.snapshots.showing import SIZES, Before, Compare, pressed, shown, utc
 from tui.engine.engine import Account
@@ -22,6 +22,7 @@ from tui.model.log import Level, LogEntry, LogGap, LogKind, LogLine
 from tui.model.status import Status
 from tui.model.target import has_served
 from tui.screens.deployment import DeploymentScreen
+from tui.screens.options import OptionsSheet
 
 __all__ = ["utc"]
 
@@ -176,7 +177,10 @@ def _options(platform: ScriptedProvider, clock: FrozenClock) -> Before:
 
     async def before(pilot: Pilot[Any]) -> None:
         await _keys("j", "j", "j", "j", "R", then=("Redeploy cron",))(pilot)
-        await pilot.press("o", *"main")
+        await armed(pilot)
+        await pilot.press("o")
+        await armed(pilot, OptionsSheet)
+        await pilot.press(*"main")
         await sees(pilot, "Options of redeploy cron")
 
     return before
