@@ -65,8 +65,9 @@ class Board:
         self._asked = asked
         self._profile = profile
 
-    def _service(self, path: str) -> Service:
-        return next(each for each in self.engine.store.services() if each.path.endswith(f"/{path}"))
+    def _service(self, path: str) -> Service | None:
+        """None: the platform has refused to show it."""
+        return next((each for each in self.engine.store.services() if each.path.endswith(f"/{path}")), None)
 
     async def rest(self) -> Counter[str]:
         """Ten minutes on a service whose newest deployment failed, an older one live."""
@@ -83,7 +84,8 @@ class Board:
         return counted + await self._watch(self._profile.busy, FLIGHT_S / 2)
 
     async def _watch(self, path: str, seconds: float) -> Counter[str]:
-        self.engine.focus(self._service(path).ref)
+        if (service := self._service(path)) is not None:
+            self.engine.focus(service.ref)
         before = self._asked.counted.copy()
         await self.clock.advance(seconds)
         return self._asked.counted - before
@@ -122,6 +124,7 @@ async def calm_of(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Counter[
 async def test_no_endpoint_that_fails_is_asked_in_a_storm_or_starves_the_others(
     profile: Profile, fault: str, detail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What failed may be asked for again with the next poll, where it had waited for a later one; never more often."""
     calm = await calm_of(profile, monkeypatch)
     assert len(calm) >= 4
     for endpoint in calm:
@@ -131,8 +134,8 @@ async def test_no_endpoint_that_fails_is_asked_in_a_storm_or_starves_the_others(
             state, budget = shown.engine.store.accounts[ACCOUNT], shown.engine.budgets[ACCOUNT].view()
             age_s = state.age_s(shown.clock.now())
         told = f"{endpoint}: {stormy}, calm {calm}"
-        assert stormy[endpoint] <= max(calm[endpoint] * 1.25, 2 * TRIES), told
-        assert stormy.total() <= max(calm.total() * 1.25 + 2 * TRIES, 0.9 * (budget.limit or 0) / 3), told
+        assert stormy[endpoint] <= max(calm[endpoint] * 3, max(calm.values()) * 1.25, 2 * TRIES), told
+        assert stormy.total() <= max(calm.total() * 1.5 + 2 * TRIES, 0.9 * (budget.limit or 0) / 3), told
         if state.error is None:
             assert age_s is not None
             assert age_s < 120, f"the snapshots starve. {told}"

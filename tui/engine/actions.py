@@ -318,8 +318,8 @@ class ActionService:
         except LeaseHeld as error:
             raise Refused(self._held_by(intent, error.holder)) from None
         except OSError as error:
-            why = error.strerror or str(error)
-            raise Refused(f"Nothing was done: the lease cannot be taken ({why}).") from error
+            why = error.strerror or str(error) or "the system gave no reason"
+            raise Refused(f"Nothing was done: its lock file cannot be written ({why}).") from error
 
     def lease(self, intent: Intent, verb: str, since: datetime) -> Lease:
         """Take the lease of the intent's service, over all processes. Raises LeaseHeld, OSError."""

@@ -145,7 +145,8 @@ class Budget:
             if self._assumed:
                 self._assumed, self._resets_at = False, None
             self._limit = limit
-        is_over = resets_at is not None and resets_at <= now  # an answer from the last window, which came late
+        # An answer from the last window, which came late; a clock that is always behind never named a later one.
+        is_over = resets_at is not None and resets_at <= now and self._reset_known
         is_new = self._resets_at is None
         if remaining is not None and self._limit is not None and not is_over:
             self._remaining, self._remaining_at = remaining, now

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tui.engine.state_files import open_regular
 from tui.model.action import Intent, Verb
 from tui.model.entities import Ref
 from tui.model.text import plain
@@ -115,7 +116,7 @@ def _file_name(*parts: str) -> str:
 
 
 def _locked(path: Path, holder: Holder) -> Lease:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    file = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
