@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,10 +113,12 @@ async def sailing(
     user: str = "ann",
     settle_s: float = 10.0,
     ahead_s: float = 0.0,
+    through: Callable[[str], AbstractAsyncContextManager[str]] = nullcontext,
 ) -> AsyncIterator[Voyage]:
     """One account a platform of the world, called after it; the only one is called "demo". What is noted and done is
-    kept in `state_dir`, where there is one."""
-    async with serve(world, rate_limit=1_000_000) as serving:
+    kept in `state_dir`, where there is one. `through` gives another way to a platform's url."""
+    async with serve(world, rate_limit=1_000_000) as serving, AsyncExitStack() as ways:
+        urls = {name: await ways.enter_async_context(through(at.url)) for name, at in serving.addresses.items()}
         clock: Clock = WorldTime(world, haste, ahead_s)
 
         def account(platform: str, place: Address) -> Account:
@@ -124,7 +126,7 @@ async def sailing(
 
             async def connect(meter: Meter) -> Provider:
                 connection = Connection(
-                    name, Secret(token or place.token), place.url, place.projects, live_logs=place.live_logs
+                    name, Secret(token or place.token), urls[platform], place.projects, live_logs=place.live_logs
                 )
                 return providers.load(platform)(connection, meter=meter, clock=clock)
 
