@@ -31,6 +31,7 @@ from tests.conformance.jumping import JumpingClock, Traffic
 from tests.conformance.profiles import ACCOUNT, PROFILES, Order, Profile, made, prepared, served
 from tui.demo.entities import Deployment as WorldDeployment
 from tui.demo.entities import Phase
+from tui.demo.entities import Service as WorldService
 from tui.demo.lifecycle import push
 from tui.demo.serve import Serving
 from tui.demo.world import World
@@ -47,6 +48,9 @@ TIMEOUT_S = 0.3  # of every request: a black hole is found out in this time
 STEPS = 6
 SETTLE_S = 10.0
 TO_THE_END_S = 3 * 3600.0
+
+_SETS = frozenset({Verb.SET_STATUS, Verb.APPROVE, Verb.REJECT})
+"""Asked again for what is so already, they are accepted and change nothing."""
 
 _DEPLOYING = frozenset({Verb.REDEPLOY, Verb.ROLLBACK, Verb.DEPLOY})
 
@@ -106,6 +110,7 @@ class History:
         self._patches.setattr(http, "TIMEOUT", httpx.Timeout(TIMEOUT_S))
         self.world: World
         self.world, self._target = prepared(self.profile, self.order)
+        _leave_alone(self.world.service(self.order.service))
         self._before = self.effects
         self.clock = JumpingClock(self.world, Traffic(self._patches))
         self._serving: Serving = await self._stack.enter_async_context(served(self.profile, self.world))
@@ -121,14 +126,16 @@ class History:
         await stack.enter_async_context(engine)
         engine.start()
         self._sessions.append((engine, stack))
-        await self.clock.until(lambda: self._service(engine) is not None, within_s=600)
+        await self.clock.until(lambda: engine.store.accounts[ACCOUNT].snapshot is not None, within_s=600)
 
     def _engine(self) -> Engine:
         async def connect(meter: Meter) -> Provider:
             return made(self.profile, self._serving, self.world, meter, url=self._url, clock=self.clock)
 
         account = Account(ACCOUNT, self.profile.name, self.profile.name, connect, host="one.example")
-        return Engine([account], audit=AuditLog(self._audit), clock=self.clock, settle_s=SETTLE_S, reviewing=False)
+        return Engine(
+            [account], audit=AuditLog(self._audit), clock=self.clock, settle_s=SETTLE_S, poll_s=60, reviewing=False
+        )
 
     def _left(self) -> None:
         """The first byte of a request that changes something is about to leave."""
@@ -231,7 +238,7 @@ class History:
         assert self.proxy.mutations <= self.confirmed, f"a request was repeated. {told}"
         assert self.unwritten == 0, f"a request left before its audit line was on disk. {told}"
         done = sum(bool(each.ok) for each in self.actions)
-        if self.order.verb is Verb.SET_STATUS:  # asked again for what is so already, it is accepted and changes nothing
+        if self.order.verb in _SETS:
             done = min(done, 1)
         assert done <= effects, f"done without the effect. {told}"
         refused = [each for each in self.actions if each.phase is ActionPhase.REFUSED]
@@ -263,6 +270,15 @@ class History:
         for each in self.actions:
             table.ends[_end(each)] += 1
         return table
+
+
+def _leave_alone(service: WorldService) -> None:
+    """Take out of the world what no history is about: it would only cost time."""
+    environment = service.environment
+    project = environment.project
+    project.environments[:] = [environment]
+    environment.services[:] = [service]
+    project.workspace.projects[:] = [project]
 
 
 def _end(action: Action) -> str:

@@ -31,6 +31,7 @@ def test_what_failed_is_in_flight_or_tells_no_times_does_not_count() -> None:
         deployment("building", Status.BUILDING, ago_s=4100),
         deployment("cancelled", Status.CANCELLED, ago_s=4200, took_s=3),
         replace(deployment("timeless", Status.SUPERSEDED, took_s=3), created_at=None),
+        replace(deployment("queued", Status.SUPERSEDED, took_s=3), started_at=None, starts_at_creation=False),
         replace(deployment("back", Status.SUPERSEDED, ago_s=4300), finished_at=NOW - timedelta(days=9)),
     ]
     new = deployment("new")

@@ -40,7 +40,7 @@ def usual(deployment: Deployment, timeline: Iterable[Deployment]) -> Usual:
 
 def _took(deployment: Deployment) -> float | None:
     """None unless it tells both its beginning and its end: a clock that went backwards tells nothing."""
-    begin, end = deployment.started_at or deployment.created_at, deployment.finished_at
+    begin, end = deployment.began_at, deployment.finished_at
     if begin is None or end is None or end < begin:
         return None
     return (end - begin).total_seconds()

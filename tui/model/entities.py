@@ -155,13 +155,18 @@ class Deployment(Struct, frozen=True):
         named = missing[0][0] if len(missing) == 1 else ", ".join(f"{who} {number}" for who, number in missing)
         return f"waits for {sum(number for _, number in missing)} more: {named}"
 
-    def duration_s(self, now: datetime) -> float | None:
-        """Return the time from start to end, or to `now` while in flight; None where it is not known.
+    @property
+    def began_at(self) -> datetime | None:
+        """When it started, None where that is not known or it never did.
 
         The creation stands in for the start while in flight, and where the platform reports no start: what was
         cancelled before it started took no time at all, however long it had waited.
         """
-        begin = self.started_at or (self.created_at if self.status.in_flight or self.starts_at_creation else None)
+        return self.started_at or (self.created_at if self.status.in_flight or self.starts_at_creation else None)
+
+    def duration_s(self, now: datetime) -> float | None:
+        """Return the time from `began_at` to its end, or to `now` while in flight; None where it is not known."""
+        begin = self.began_at
         end = self.finished_at or (now if self.status.in_flight else None)
         if begin is None or end is None:
             return None
