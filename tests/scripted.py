@@ -204,11 +204,12 @@ def engine_of(
     poll_s: float = 0.05,
     settle_s: float = 0.0,
     notes: Notes | None = None,
+    audit: AuditLog | None = None,
 ) -> Engine:
     return Engine(
         accounts,
         clock=clock or FrozenClock(),
-        audit=AuditLog(None),
+        audit=audit or AuditLog(None),
         read_only=read_only,
         poll_s=poll_s,
         settle_s=settle_s,

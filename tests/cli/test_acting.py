@@ -154,4 +154,4 @@ def test_the_audit_can_be_cut_by_time_and_account_and_tells_a_torn_line(prod: De
     assert prod("audit", "--json", "--account", "team").rows() == []
     ended = prod("audit")
     assert ended.out.splitlines()[1].split()[3:6] == ["redeploy", API, "asked"]
-    assert "1 lines of" in ended.err
+    assert "1 line of" in ended.err

@@ -73,7 +73,7 @@ async def failing(response: Response, clock: FakeClock | None = None, meter: Led
     [
         ({}, timedelta(minutes=10), "it does not say until when"),
         ({"Retry-After": "120"}, timedelta(minutes=2), "until 03:02 UTC"),
-        ({"Retry-After": "86400"}, timedelta(days=1), "until 2026-03-15 03:00 UTC"),
+        ({"Retry-After": "86400"}, timedelta(days=1), "until Sun 15 Mar 03:00 UTC"),
     ],
 )
 async def test_a_block_of_the_edge_is_told_as_what_it_is(headers: dict[str, str], wait: timedelta, words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 from tests.entities import NOW, deployment, service
 from tests.screens.running import app_of, armed, running, screen_text, sees, until
 from tests.scripted import FrozenClock, ScriptedProvider, engine_of, scripted
-from tui.engine.audit import ActionPhase, AuditEntry
+from tui.engine.audit import ActionPhase, AuditEntry, AuditLog
 from tui.engine.engine import Account
 from tui.model.action import Danger, Verb
 from tui.model.errors import OutcomeUnknown, Refused
@@ -273,3 +274,19 @@ async def test_what_became_of_an_earlier_sessions_action_is_told_after_the_start
             clock.advance(600)
             await pilot.press("escape", "escape", "f5")
             await until(pilot, lambda: "of before" not in screen_text(app))
+
+
+async def test_an_audit_that_cannot_be_read_is_not_called_empty(tmp_path: Path) -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    audit = tmp_path / "audit.jsonl"
+    audit.mkdir()
+    async with engine_of(account, audit=AuditLog(audit)) as engine, app_of(engine).run_test(size=(200, 40)) as pilot:
+        await sees(pilot, "api")
+        await pilot.press("A")
+        await sees(pilot, "What was done from here is not known.", "cannot be read")
+        assert "Nothing was done" not in screen_text(pilot.app)
+        audit.rmdir()
+        audit.write_text("no line of ours\n")
+        await pilot.press("escape", "A")
+        await sees(pilot, "1 line of", "left out")
+        assert "Nothing was done" not in screen_text(pilot.app)

@@ -23,11 +23,9 @@ def audit(options: Common, *, since: datetime | None, json: bool) -> None:
     """Every action that was asked for from here, and what became of it."""
     log = AuditLog(state_path() / "audit.jsonl")
     entries = [entry for entry in log.read(since) if not options.accounts or entry.account in options.accounts]
-    _print(entries, json=json, is_whole=not (log.problem or log.skipped))
-    if log.problem:
-        tell(f"deckwatch: {log.problem}")
-    if log.skipped:
-        tell(f"deckwatch: {log.skipped} lines of {log.path} cannot be read and were left out.")
+    _print(entries, json=json, is_whole=not log.unread)
+    if log.unread:
+        tell(f"deckwatch: {log.unread}")
     if log.problem:
         sys.exit(Exit.FAULT)
 

@@ -15,6 +15,7 @@ from tui.engine import json_lines, state_files
 from tui.model.clock import Clock
 from tui.model.entities import Ref
 from tui.model.text import plain
+from tui.model.words import plural
 
 READ = 64 << 20  # bytes of the file's end, some 150,000 lines
 _LOOK_S = 0.1
@@ -147,6 +148,14 @@ class AuditLog:
         be read is in `problem`."""
         entries = self._memory if self.path is None else self._parsed(self.path)
         return [entry for entry in entries if since is None or entry.at >= since]
+
+    @property
+    def unread(self) -> str:
+        """A sentence: what of the log the last read left out; '' where it read all of it."""
+        left_out = (
+            f"{plural(self.skipped, 'line')} of {self.path} cannot be read and were left out." if self.skipped else ""
+        )
+        return " ".join(filter(None, (self.problem, left_out)))
 
     def _parsed(self, path: Path) -> list[AuditEntry]:
         self.problem, content = "", b""

@@ -24,6 +24,7 @@ from tui.model.entities import Deployment, Ref, Service
 from tui.model.errors import NotFound, ProviderError
 from tui.model.provider import Priority
 from tui.model.status import Status
+from tui.model.words import clock_time
 
 LOOK_BACK = timedelta(hours=24)
 FOLLOWED = timedelta(seconds=2 * FOLLOW_S)
@@ -205,7 +206,7 @@ class Recheck:
         if made is None:
             if found is not None and found.operation:
                 return found
-            since = f"{left.asked.at.astimezone():%H:%M}"
+            since = clock_time(left.asked.at, self._clock.now())
             return Verdict(None, f"not known any more: no deployment since {since} is surely its own; {_now(service)}")
         if made.status.in_flight or made.status is Status.NEEDS_APPROVAL:
             return self._receipt(intent, left, made.ref)

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from tui.engine.action import Action
 from tui.engine.audit import ActionPhase, AuditEntry
@@ -89,6 +91,9 @@ class AuditScreen(TableSheet[Done | None]):
     def heading(self) -> str:
         return "Audit: what was done from here"
 
+    def answers(self) -> ComposeResult:
+        yield Static(id="unread")
+
     def on_mount(self) -> None:
         self._unwatch = self.engine.store.watch(lambda: self.call_later(self.reread))
         self.call_after_refresh(self.reread)
@@ -98,10 +103,15 @@ class AuditScreen(TableSheet[Done | None]):
 
     def reread(self) -> None:
         self.entries = self.engine.audit.read()
+        unread = self.engine.audit.unread
+        told = self.query_one("#unread", Static)
+        told.update(Text(unread))
+        told.display = bool(unread)
+        empty = "What was done from here is not known." if unread else "Nothing was done from here yet."
         self.table.show(
             list(enumerate(self.entries))[::-1],
             self.engine.clock.now(),
-            ("Nothing was done from here yet.", "R T S B or a, on a service, open an action's sheet."),
+            (empty, "R T S B or a, on a service, open an action's sheet."),
         )
 
     def life(self) -> list[AuditEntry]:

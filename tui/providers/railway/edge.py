@@ -7,12 +7,13 @@ found", say nothing of the token.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
 
 from tui.model.errors import ProviderError, RateLimited, Refused, UnexpectedReply, Unreachable
+from tui.model.words import utc_time
 from tui.providers import http
 from tui.providers.http import Peer
 
@@ -41,7 +42,7 @@ def edge_error(peer: Peer, response: httpx.Response, *, mutation: bool, now: dat
     account = f"Account {peer.account}"
     if status == 429 and is_page and not any("ratelimit-" in name for name in response.headers):
         until = http.moment(response.headers.get("retry-after"), now)
-        end = f"until {_clock(until, now)}" if until else "it does not say until when (a day was seen)"
+        end = f"until {utc_time(until, now)}" if until else "it does not say until when (a day was seen)"
         return RateLimited(
             f"{account}: Railway's edge (Cloudflare) blocks this address, not your token: too many requests; {end}.",
             retry_at=until or now + _NOT_TOLD,
@@ -56,9 +57,3 @@ def edge_error(peer: Peer, response: httpx.Response, *, mutation: bool, now: dat
         remedy = "Check the url of the account."
         return Refused(message, remedy=remedy) if mutation else UnexpectedReply(message, where=peer.url, remedy=remedy)
     return None
-
-
-def _clock(at: datetime, now: datetime) -> str:
-    """Return a time of day, with its day where that is not today."""
-    at, now = at.astimezone(UTC), now.astimezone(UTC)
-    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
