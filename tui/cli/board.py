@@ -45,7 +45,10 @@ def _faults(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.command()
 @click.option("--seed", type=int, metavar="N", help="Another world; the same number gives the same one.")
 @click.option(
-    "--fault", callback=_faults, metavar="LIST", help="Of the platform: 429,5xx,slow,drop,malformed,silent,skew."
+    "--fault",
+    callback=_faults,
+    metavar="LIST",
+    help="Of the platform: 429,5xx,slow,drop,malformed,silent,skew,bad-deploy,dbdown.",
 )
 @click.option("--log-rate", type=click.IntRange(1), metavar="N", help="Runtime lines a second in all.")
 @click.option("--services", type=click.IntRange(1), metavar="N", help="Size of the world.")
