@@ -650,6 +650,20 @@ async def test_a_lost_restart_is_not_taken_for_done_because_all_runs() -> None:
     assert "no trace" in action.message
 
 
+async def test_a_lost_start_is_not_taken_for_done_because_the_deployment_was_live_all_the_time() -> None:
+    """As of a service in maintenance: what is stopped is the service, and its deployment says live."""
+    world = World()
+    async with world.engine as engine:
+        await ready(world)
+        [stopped] = [replace(each, status=Status.STOPPED) for each in world.platform.services if each.ref == API]
+        world.platform.services = [stopped if each.ref == API else each for each in world.platform.services]
+        await world.clock.until(lambda: row(world).status is Status.STOPPED)
+        world.platform.errors["start"] = [OutcomeUnknown("The answer was lost.")]
+        action = await ended(world, engine.actions.start(intend(world, Verb.START)))
+    assert action.ok is None
+    assert "no trace" in action.message
+
+
 async def test_a_lost_stop_that_stopped_it_did_arrive() -> None:
     world = World()
     async with world.engine as engine:

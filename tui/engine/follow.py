@@ -289,10 +289,11 @@ class Follower:
     async def _service_status(self, watch: _Watch) -> Status:
         intent = watch.action.intent
         status = await self._read_service(intent.service)
-        if intent.deployment is None or _ends(intent.verb, status):
+        named = intent.deployment
+        if named is None or _ends(intent.verb, status) or _ends(intent.verb, named.status):
             return status
         try:  # one that does not serve shows its end alone
-            of_deployment = await self._deployment_status(watch, intent.deployment.ref)
+            of_deployment = await self._deployment_status(watch, named.ref)
         except NotFound:
             return status
         return of_deployment if _ends(intent.verb, of_deployment) else status
