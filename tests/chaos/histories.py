@@ -49,7 +49,7 @@ STEPS = 6
 SETTLE_S = 10.0
 TO_THE_END_S = 3 * 3600.0
 
-_SETS = frozenset({Verb.SET_STATUS, Verb.APPROVE, Verb.REJECT})
+_SETS = frozenset({Verb.SET_STATUS, Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.START})
 """Asked again for what is so already, they are accepted and change nothing."""
 
 _DEPLOYING = frozenset({Verb.REDEPLOY, Verb.ROLLBACK, Verb.DEPLOY})
