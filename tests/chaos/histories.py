@@ -52,7 +52,8 @@ TO_THE_END_S = 3 * 3600.0
 _SETS = frozenset({Verb.SET_STATUS, Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.START})
 """Asked again for what is so already, they are accepted and change nothing."""
 
-_DEPLOYING = frozenset({Verb.REDEPLOY, Verb.ROLLBACK, Verb.DEPLOY})
+_STRANGERS_DO_TOO = frozenset({Verb.REDEPLOY, Verb.ROLLBACK, Verb.DEPLOY, Verb.START, Verb.RESTART})
+"""What somebody's push could be taken for."""
 
 GIVEN = [(profile, order) for profile in PROFILES for order in profile.orders]
 
@@ -344,7 +345,7 @@ class Histories(RuleBasedStateMachine):
         self._do(lambda history: history.confirm(session))
 
     @rule()
-    @precondition(lambda self: self.history.order.verb in _DEPLOYING)
+    @precondition(lambda self: self.history.order.verb in _STRANGERS_DO_TOO)
     def somebody_else_deploys(self) -> None:
         self._do(lambda history: history.stranger())
 

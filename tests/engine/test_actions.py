@@ -664,6 +664,20 @@ async def test_a_lost_start_is_not_taken_for_done_because_the_deployment_was_liv
     assert "no trace" in action.message
 
 
+async def test_what_a_strangers_deployment_brought_up_was_not_the_lost_start() -> None:
+    world = World()
+    async with world.engine as engine:
+        await ready(world, replace(LIVE, status=Status.STOPPED, is_live=False))
+        world.platform.errors["start"] = [OutcomeUnknown("The answer was lost.")]
+        action = engine.actions.start(intend(world, Verb.START, None))
+        await world.clock.advance(8)
+        pushed = deployment("d2", Status.LIVE, created_at=world.clock.now(), is_live=True, by="eva")
+        world.platform.put(pushed, replace(LIVE, status=Status.STOPPED, is_live=False))
+        await ended(world, action)
+    assert action.ok is None
+    assert "a deployment by eva began 8 s later, it may not be yours" in action.message
+
+
 async def test_a_lost_stop_that_stopped_it_did_arrive() -> None:
     world = World()
     async with world.engine as engine:

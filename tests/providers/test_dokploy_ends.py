@@ -352,6 +352,20 @@ async def test_what_never_arrived_is_never_said_to_have_arrived(
         assert "no trace" in action.message
 
 
+async def test_containers_that_a_build_replaces_are_no_sign_of_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was under way when the restart was sent, which never arrived."""
+    async with stand(monkeypatch) as (one, world):
+        begins, ends = one.clock.now(), one.clock.now() + timedelta(seconds=40)
+        made = row(70, title="by hand", createdAt=iso(begins), startedAt=iso(begins), finishedAt=iso(ends))
+        world.rows.append((made, begins, ends))
+        world.replace(LATEST, ends)
+        await one.clock.advance(15)
+        world.ignored = True
+        action = await one.do(Verb.RESTART)
+        assert action.ok is None, action.message
+        assert "no trace" in action.message
+
+
 async def test_containers_that_a_crash_loop_replaces_are_no_sign_of_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     async with stand(monkeypatch, looping) as (one, world):
         world.ignored = True

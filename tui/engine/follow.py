@@ -42,6 +42,9 @@ TIMES_NOT_FOUND = 5
 OVERDUE_PACE_S = 30.0
 LONGEST_S = 24 * 3600.0  # as far back as the next session takes up what was left open
 
+_BY_A_DEPLOYMENT_TOO = frozenset({Verb.START, Verb.RESTART})
+"""What they change, somebody's deployment changes as well."""
+
 Overdue = Callable[[Verdict], bool]
 """Called once, when the end was not seen in time. True: follow on, slowly; False: leave it to the next session."""
 LedTo = Callable[[Ref], None]
@@ -206,7 +209,10 @@ class Follower:
         if status is not watch.status_before:
             watch.moved = True
         if not watch.sure and watch.moved and is_trace(action.intent.verb, watch.status_before, status):
-            self._arrived(watch)
+            if action.intent.verb in _BY_A_DEPLOYMENT_TOO:
+                await self._meet_strangers(watch)
+            if watch.stranger is None:
+                self._arrived(watch)
         if status is not action.status:
             action.status = status
             self._say(action, word := status.value.replace("_", " "))
@@ -354,7 +360,7 @@ class Follower:
 
     def _stranger(self, watch: _Watch) -> str:
         """Name the deployment that somebody could take for this action's."""
-        stranger = watch.stranger if watch.looks_for_new else None
+        stranger = watch.stranger if watch.wants_trace else None
         if stranger is None:
             return ""
         creator = f" by {stranger.creator}" if stranger.creator else f" ({revision_name(stranger)})"

@@ -117,7 +117,7 @@ class Acting:
             case "replaced" | "rolled" if sent is not None:
                 message = await self._of_replaced(intent, sent, since)
             case "down" | "up":
-                message = await self._of_service(intent, operation)
+                message = await self._of_service(intent, operation, since)
             case _:
                 message = ""
         return self._arrived(intent, operation, message) if message else None
@@ -144,10 +144,8 @@ class Acting:
         ref = intent.service.ref
         kind, _, what = sent.watch.partition(":")
         await self._picture.read_service(ref)
-        rows = await self._picture.read_rows(ref)
         runs = {slot.best.id for slot in self._picture.slots(ref) if slot.best.phase is Phase.RUNNING}
-        deployed = any((at := moment(row.created_at)) is not None and at >= since for row in rows)
-        if deployed or not sent.before or not runs - sent.before:
+        if not sent.before or not runs - sent.before or await self._was_deployed(intent.service, since):
             return ""
         now, message = self._picture.kept(ref), ""
         if kind == "rolled" and (version := what.partition(":")[0]):
@@ -160,7 +158,17 @@ class Acting:
             self._picture.running.begin_anew(ref, sent.before)
         return message
 
-    async def _of_service(self, intent: Intent, operation: str) -> str:
+    async def _was_deployed(self, service: Service, since: datetime) -> bool:
+        """Return True where a deployment was under way then, or has been since, or may have been."""
+        if service.latest is not None and service.latest.status.in_flight:
+            return True
+        for row in await self._picture.read_rows(service.ref):
+            times = [at for at in (moment(row.created_at), moment(row.finished_at)) if at is not None]
+            if row.status == "running" or not times or max(times) >= since:
+                return True
+        return False
+
+    async def _of_service(self, intent: Intent, operation: str, since: datetime) -> str:
         """It is as was wanted, and was not before."""
         ref, was = intent.service.ref, intent.service.status
         await self._picture.read_service(ref)
@@ -169,7 +177,8 @@ class Acting:
         if operation == "down":
             return "it is stopped" if was is not Status.STOPPED and status == "idle" and not runs else ""
         if intent.verb is Verb.START:
-            return "it is started" if was is Status.STOPPED and status != "idle" else ""
+            came_up = was is Status.STOPPED and status != "idle"
+            return "it is started" if came_up and not await self._was_deployed(intent.service, since) else ""
         return ""
 
 
