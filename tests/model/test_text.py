@@ -129,5 +129,56 @@ def test_a_progress_bar_keeps_what_stood_there_last() -> None:
     assert log_text("10%\r50%\r100%\r\n") == "100%"
 
 
+@pytest.mark.parametrize(
+    ("text", "tail"),
+    [
+        ("payment said “declined”: order 4711 refused".encode().decode("latin-1"), "order 4711 refused"),
+        ("Адрес недоступен code=500".encode().decode("latin-1"), "code=500"),
+        ("✅ done 🚀 deployed id=1".encode().decode("latin-1"), "deployed id=1"),
+        ("deploy \x1b]0;title without an end, ERROR order 4711", "ERROR order 4711"),
+        ("a \x1bX b ERROR c", "ERROR c"),
+    ],
+)
+def test_nothing_printable_is_lost(text: str, tail: str) -> None:
+    assert tail in log_text(text)
+    assert tail in plain(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("uploaded app.tar 100%\r          ", "uploaded app.tar 100%"),
+        ("fetching 80%\r\x1b[K", "fetching 80%"),
+        ("ERROR boom\r".encode("utf-16-le").decode(), "ERROR boom"),
+        ("a\r\u200e", "a"),
+        ("\x1b[32m80%\x1b[m\r\x1b[m", "\x1b[32m80%\x1b[m"),
+        ("Progress: 10%\b\b\b20%\b\b\b30%", "Progress: 30%"),
+        ("all\b\b\b", "all"),
+        ("\b\bok", "ok"),
+        ("first\u2028second", "first second"),
+        ("first\x0bsecond\x0cthird\x85fourth", "first second third fourth"),
+    ],
+)
+def test_what_showed_something_last_stays_of_a_line_that_is_redrawn(text: str, shown: str) -> None:
+    assert log_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[8mcharged twice\x1b[0m shown", "charged twice\x1b[0m shown"),
+        ("\x1b[1;8;31mcharged\x1b[m", "\x1b[1;31mcharged\x1b[m"),
+        ("\x1b[30;40mtwice\x1b[0m", "\x1b[30;49mtwice\x1b[0m"),
+        ("\x1b[40m\x1b[30mtwice", "\x1b[40m\x1b[39mtwice"),
+        ("\x1b[38;5;8;48;5;8mtwice", "\x1b[38;5;8;49mtwice"),
+        ("\x1b[100;90mtwice", "\x1b[100;39mtwice"),
+        ("\x1b[38;5;8mgrey\x1b[48;2;1;2;3mon blue", "\x1b[38;5;8mgrey\x1b[48;2;1;2;3mon blue"),
+        ("\x1b[30;40;0;40mnot here", "\x1b[30;49;0;40mnot here"),
+    ],
+)
+def test_what_colours_would_hide_is_shown(text: str, shown: str) -> None:
+    assert log_text(text) == shown
+
+
 def test_a_message_of_several_lines_becomes_several() -> None:
     assert log_lines("one\n\ntwo\n") == ["one", "", "two"]
