@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGO = re.compile(r"^-?((?:\d+(?:\.\d+)?[smhdw])+)$")
@@ -34,10 +34,8 @@ def moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
             at = now - timedelta(seconds=seconds)
             return Ago.combine(at.date(), at.timetz())
         if clock := _CLOCK.match(text):
-            local = now.astimezone(zone)
             hour, minute, second = (int(part or 0) for part in clock.groups())
-            at = local.replace(hour=hour, minute=minute, second=second, microsecond=0)
-            return (at if at <= local else at - timedelta(days=1)).astimezone(UTC)
+            return _last(time(hour, minute, second), now, zone)
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else _local(at, zone)).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -45,6 +43,17 @@ def moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
             f"{text!r} is not a time. Write how long ago (35m, 24h, 2d), a time of day (02:40), "
             "or a date and time (2026-08-22T02:40:00Z)."
         ) from None
+
+
+def _last(of_day: time, now: datetime, zone: tzinfo | None) -> datetime:
+    """When the wall clock last said that, by the offset of then. An hour that came twice: the later one."""
+    today = now.astimezone(zone).date()
+    for days, fold in ((0, 1), (0, 0), (1, 1)):
+        wall = datetime.combine(today - timedelta(days=days), of_day.replace(fold=fold))
+        at = _local(wall, zone).astimezone(UTC)
+        if at <= now:
+            break
+    return at
 
 
 def _local(at: datetime, zone: tzinfo | None) -> datetime:
