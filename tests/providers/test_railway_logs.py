@@ -422,6 +422,24 @@ async def test_what_railway_says_it_dropped_is_a_gap_after_the_line() -> None:
         await provider.aclose()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "statsd: messages dropped: 0 in the last minute",
+        "consumer lag 5, messages dropped: 12 (by policy)",
+        "Messages dropped: 0",
+        "worker said: Messages dropped: 3",
+    ],
+)
+async def test_what_an_app_says_of_dropped_messages_is_no_gap(text: str) -> None:
+    async with serve(world()) as server:
+        kept(server, [line(1, text)])
+        provider = railway(server)
+        reader = Reader(provider, LogSource(LogKind.RUNTIME, await the_service(provider), follow=False))
+        assert await reader.all() == [text]
+        await provider.aclose()
+
+
 async def test_one_odd_row_is_told_and_the_others_are_shown() -> None:
     async with serve(world()) as server:
         server.answers["EnvironmentLogs"] = lambda _: {"environmentLogs": [line(1), {"message": 7}, None, line(2)]}

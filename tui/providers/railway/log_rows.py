@@ -15,7 +15,10 @@ from tui.providers.stamps import nanoseconds, to_datetime
 
 LEVELS: Mapping[str, Level] = {**LEVEL_NAMES, "information": Level.INFO}
 LEVEL_KEYS = ("level", "lvl", "severity")
-_DROPPED = re.compile(r"\bmessages dropped: (\d{1,18})", re.IGNORECASE)
+_DROPPED = re.compile(
+    r"(?:Railway rate limit of [0-9,]+ logs/sec reached[^\n]{0,200}\. )?Messages dropped: ([1-9]\d{0,17})\.?"
+)
+"""Railway's own line, and nothing else in it: an app may speak of dropped messages, too."""
 _NONE: Mapping[str, str] = {}
 _ODD = (TypeError, AttributeError, KeyError, ValueError, OverflowError, RecursionError)
 _YEAR_2200 = 7_258_118_400_000_000_000  # in nanoseconds; years outside of 1970 to there are placeholders
@@ -164,7 +167,7 @@ def _detail(row: Mapping[str, Any]) -> str:
 
 def _with_gap(entries: tuple[LogEntry, ...], message: str, at: datetime | None) -> tuple[LogEntry, ...]:
     """Railway says so itself when a replica wrote more than it takes (500 lines a second)."""
-    dropped = _DROPPED.search(message)
+    dropped = _DROPPED.fullmatch(message.strip())
     if dropped is None:
         return entries
     return (*entries, LogGap(at, "Railway dropped lines: more came than it takes", int(dropped[1]), GapKind.DROPPED))
