@@ -32,7 +32,10 @@ _BATCH = 64  # requests between two looks at the clock
 
 _SEGMENTS = 12
 _LONG = 24
-_STATIC = re.compile(r"v[0-9]{1,2}|[A-Za-z]{1,6}[0-9]")  # v12, s3, oauth2: a name, not an id
+_STATIC = re.compile(  # v12, v1.2, v2beta1, s3, oauth2, k8s: a name, not an id
+    r"v[0-9]{1,2}(?:\.[0-9]{1,2}|(?:alpha|beta|rc)[0-9]{0,2})?|[A-Za-z]{1,6}[0-9]|k8s|k3s|i18n|l10n|a11y|[a-z]2[a-z]|2fa|3d"
+)
+_METHOD = re.compile(r"(.+)(:[A-Za-z]+)")  # /orders/123:cancel
 _DIGIT = re.compile(r"[0-9]")
 _HEX = re.compile(r"(?<=/)(?:[a-f]{4,}|[a-f]{3,5}[0-9])(?=[/.]|\Z)")  # "face": a word, or one id in fifty
 
@@ -40,18 +43,23 @@ _HEX = re.compile(r"(?<=/)(?:[a-f]{4,}|[a-f]{3,5}[0-9])(?=[/.]|\Z)")  # "face": 
 @lru_cache(maxsize=8192)
 def route(path: str) -> str:
     """'/orders/123/items?page=2' is '/orders/:id/items'. Numbers, hex, UUIDs, slugs with digits and long tokens are
-    ids; a file keeps its extension; the query is dropped, and what is deeper than twelve segments."""
+    ids; a file keeps its extension, and what is done to an id its name. The query, parameters of a segment and a slash
+    at the end are dropped, and what is deeper than twelve segments."""
     path = path.partition("?")[0].partition("#")[0][:1024]
-    if not path.startswith("/"):
-        path = "/" + path
-    segments = path.split("/")[1:]
+    segments = [each.partition(";")[0] for each in path.removeprefix("/").split("/")]
+    if len(segments) > 1 and not segments[-1]:
+        segments.pop()
     shown = [_segment(each) for each in segments[:_SEGMENTS]]
     return "/" + "/".join(shown) + ("/…" if len(segments) > _SEGMENTS else "")
 
 
 def _segment(segment: str) -> str:
+    if _STATIC.fullmatch(segment):
+        return segment
+    if (method := _METHOD.fullmatch(segment)) is not None:
+        return f"{_segment(method[1])}{method[2]}"
     stem, dot, extension = segment.rpartition(".")
-    if not stem or len(extension) > 5 or not extension.isalnum() or not extension[0].isalpha():
+    if "@" in segment or not stem or len(extension) > 5 or not extension.isalnum() or not extension[0].isalpha():
         stem, dot, extension = segment, "", ""
     if _STATIC.fullmatch(stem):
         return segment
