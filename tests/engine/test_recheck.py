@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tests.clocks import START
 from tests.engine.test_actions import API, LIVE
 from tests.engine.world import LOST, World, deployment, service
+from tui.engine.action import Action
 from tui.engine.audit import ActionPhase, AuditEntry, AuditLog
 from tui.engine.recheck import left_open
 from tui.engine.sessions import may_be_alive, session_name
@@ -76,10 +77,19 @@ def world_after(path: Path, *lines: AuditEntry) -> World:
     return world
 
 
+def world_remembering(*lines: AuditEntry, settle_s: float = 0.0) -> World:
+    """As `world_after`, with no file, which would be read in a thread of which the clock knows nothing."""
+    log = AuditLog(None)
+    for each in lines:
+        log.append(each)
+    world = World(audit=log, settle_s=settle_s)
+    world.platform.put(LIVE)
+    return world
+
+
 @pytest.mark.parametrize(
     ("status", "ok", "told"),
     [
-        (Status.LIVE, True, "found live: deployment d2"),
         (Status.FAILED, False, "found failed: deployment d2"),
         (Status.SUPERSEDED, True, "found superseded: deployment d2"),
         (Status.REMOVED, None, "found removed: deployment d2"),
@@ -98,6 +108,80 @@ async def test_a_redeploy_left_open_is_found_by_the_deployment_it_made(
     assert (entry.id, entry.ok, entry.message, entry.reason) == ("0123", ok, told, "500s")
     assert [step.what for step in entry.steps] == ["asked", "accepted", f"looked at again: {told}"]
     assert world.engine.recheck.told == (entry,)
+
+
+async def test_what_has_only_just_come_up_settles_before_it_is_done() -> None:
+    made = deployment("d2", Status.LIVE, created_at=ASKED_AT + timedelta(seconds=2), is_live=True)
+    world = world_remembering(ASKED, replace(ACCEPTED, made=made.ref), settle_s=60.0)
+    world.platform.put(made, LIVE)
+    async with world.engine as engine:
+        action = await taken_up(world)
+        await world.clock.advance(20)
+        world.platform.put(replace(made, status=Status.CRASHED))
+        await world.clock.until(lambda: action.ended_at is not None)
+        assert action.ok is False
+        assert "crashed" in action.message
+        assert engine.recheck.told == ()
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "now", "then", "ok"),
+    [
+        ("redeploy", ActionPhase.UNKNOWN, Status.LIVE, Status.LIVE, None),
+        ("stop", ActionPhase.UNKNOWN, Status.LIVE, Status.STOPPED, True),
+        ("stop", ActionPhase.ASKED, Status.LIVE, Status.LIVE, None),
+        ("restart", ActionPhase.ACCEPTED, Status.DEPLOYING, Status.LIVE, True),
+        ("restart", ActionPhase.ACCEPTED, Status.LIVE, Status.CRASHED, False),
+        ("remove", ActionPhase.ACCEPTED, Status.SUPERSEDED, Status.REMOVED, True),
+        ("cancel", ActionPhase.ACCEPTED, Status.BUILDING, Status.CANCELLED, True),
+    ],
+)
+async def test_what_was_asked_a_moment_ago_may_still_be_on_its_way(
+    verb: str, phase: ActionPhase, now: Status, then: Status, ok: bool | None
+) -> None:
+    a_moment_ago = START - timedelta(seconds=4)
+    lines = [replace(line(each, verb), at=a_moment_ago) for each in (ActionPhase.ASKED, phase)]
+    world = world_remembering(*lines, settle_s=30.0)
+    world.platform.put(replace(LIVE, status=now))
+    async with world.engine:
+        action = await taken_up(world)
+        await world.clock.advance(8)
+        assert action.ended_at is None
+        world.platform.put(replace(LIVE, status=then))
+        await world.clock.until(lambda: action.ended_at is not None)
+    assert action.ok is ok, action.message
+    assert [entry.phase.value for entry in world.engine.audit.read()].count("final") == 1
+
+
+async def test_a_platform_that_fails_once_closes_nothing() -> None:
+    made = deployment("d2", Status.BUILDING, created_at=ASKED_AT + timedelta(seconds=2))
+    world = world_remembering(ASKED, replace(ACCEPTED, made=made.ref))
+    world.platform.put(made, LIVE)
+    world.platform.errors["deployment"] = [LOST, LOST]
+    async with world.engine:
+        assert (await taken_up(world)).deployment == made.ref
+
+
+async def test_a_service_that_may_only_be_unread_is_not_called_gone() -> None:
+    world = world_remembering(replace(ASKED, at=START - timedelta(seconds=4)))
+    api = world.platform.services
+    world.platform.services, world.platform.problems = [service("web", latest=LIVE)], ("Project shop: 502.",)
+    async with world.engine as engine:
+        engine.start()
+        await world.clock.until(lambda: engine.store.services())
+        await world.clock.advance(60)
+        assert [entry.phase.value for entry in world.engine.audit.read()] == ["asked"]
+        world.platform.services, world.platform.problems = api, ()
+        await taken_up(world)
+
+
+async def taken_up(world: World) -> Action:
+    """The action of the session before, followed by this one."""
+    if not world.engine.store.services():
+        world.engine.start()
+    await world.clock.until(lambda: world.engine.actions.running)
+    (action,) = world.engine.actions.running.values()
+    return action
 
 
 async def test_what_is_in_flight_still_is_followed_to_its_end_and_holds_its_lease(tmp_path: Path) -> None:

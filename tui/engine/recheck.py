@@ -17,11 +17,11 @@ from tui.engine.lease import Lease, LeaseHeld
 from tui.engine.link import Link
 from tui.engine.sessions import may_be_alive, session_name
 from tui.engine.store import Store
-from tui.engine.verdict import DONE_WHEN_ACCEPTED, GONE, MAKES_NEW, TAKES_AWAY, Verdict
+from tui.engine.verdict import BRINGS_UP, DONE_WHEN_ACCEPTED, GONE, MAKES_NEW, TAKES_AWAY, Verdict
 from tui.model.action import Intent, Outcome, Receipt, Verb
 from tui.model.clock import Clock
 from tui.model.entities import Deployment, Ref, Service
-from tui.model.errors import NotFound, ProviderError
+from tui.model.errors import Forbidden, NotFound, ProviderError
 from tui.model.provider import Priority
 from tui.model.status import Status
 from tui.model.words import clock_time
@@ -30,8 +30,10 @@ LOOK_BACK = timedelta(hours=24)
 FOLLOWED = timedelta(seconds=2 * FOLLOW_S)
 """After that no session still follows: one of another host, of which nothing else is known, has ended."""
 _TAKEN_AWAY_SINCE = frozenset({Status.REMOVED, Status.REMOVING, Status.STOPPED, Status.UNKNOWN})
-_WAIT_S = 600.0  # for an account that cannot be read, or a service that another session acts on
+_WAIT_S = 600.0  # for what cannot be read, or a service that another session acts on; the next start looks again
 _LEASE_EVERY_S = 5.0
+_AGAIN_S = 10.0  # after what failed
+_YOUNG = timedelta(minutes=5)  # its request may still be on its way, and what it brought up has not settled
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +80,9 @@ def _is_left(lines: Sequence[AuditEntry], now: datetime) -> bool:
 class Recheck:
     """Once after the start. `told` has a line for each, for the screen; the audit has it as `final`.
 
-    What is still in flight is followed to its end like an action of this session, and holds its lease meanwhile. Only
-    the session that holds an action's lease writes its end: of two that start together, the first.
+    What is young or still in flight, and what has only just come up, is followed to its end like an action of this
+    session, and holds its lease meanwhile. Only the session that holds an action's lease writes its end: of two that
+    start together, the first. Of what cannot be read no end is written.
     """
 
     def __init__(
@@ -120,9 +123,10 @@ class Recheck:
             await self._take_up(each)
 
     async def _take_up(self, left: Left) -> None:
-        service = self._service(left.asked)
+        service = await self._present(left.asked)
         if service is None:
-            self._write(left, Verdict(None, f"not known any more: {left.asked.target} is not there"))
+            if self._is_whole(left.asked.account):
+                self._write(left, Verdict(None, f"not known any more: {left.asked.target} is not there"))
             return
         try:
             intent = self._intent(left, service)
@@ -134,15 +138,41 @@ class Recheck:
             if lease is not None:
                 lease.release()
             return
-        try:
-            became = await self._became(left, intent)
-        except ProviderError as error:
-            became = Verdict(None, f"not known any more: {error.message}")
+        became = await self._read(left, intent)
         if isinstance(became, Receipt):
             self._actions.take_up(became, lease)
             return
-        self._write(left, became)
+        if became is not None:
+            self._write(left, became)
         lease.release()
+
+    async def _present(self, asked: AuditEntry) -> Service | None:
+        """Wait for the service, as long as it may only be unread."""
+        until = self._clock.monotonic() + _WAIT_S
+        while (service := self._service(asked)) is None and not self._is_whole(asked.account):
+            if self._clock.monotonic() >= until:
+                log.info("%s: cannot be read, so that nothing is known of what was asked", asked.target)
+                return None
+            await self._clock.sleep(_AGAIN_S)
+        return service
+
+    def _is_whole(self, account: str) -> bool:
+        snapshot = self._store.accounts[account].snapshot
+        return snapshot is not None and snapshot.is_complete
+
+    async def _read(self, left: Left, intent: Intent) -> Verdict | Receipt | None:
+        """Try until the platform answers. None: it did not."""
+        until = self._clock.monotonic() + _WAIT_S
+        while True:
+            try:
+                return await self._became(left, intent)
+            except (Forbidden, NotFound) as error:
+                return Verdict(None, f"not known any more: {error.message}")
+            except ProviderError as error:
+                if self._clock.monotonic() >= until:
+                    log.info("%s: not read, so that nothing is known of it: %s", left.asked.target, error)
+                    return None
+            await self._clock.sleep(_AGAIN_S)
 
     def _intent(self, left: Left, service: Service) -> Intent:
         """The action as it was asked for, as far as the audit has it. Raises ValueError for an unknown verb."""
@@ -185,13 +215,28 @@ class Recheck:
     async def _became(self, left: Left, intent: Intent) -> Verdict | Receipt:
         """Return how it ended; the receipt to follow while it is still under way. Raises ProviderError."""
         verb, service = intent.verb, intent.service
+        if verb in DONE_WHEN_ACCEPTED and left.arrived:  # it would have had its end with the answer
+            return Verdict(True, "accepted")
+        became: Verdict | Receipt
         if verb in MAKES_NEW:
-            return await self._of_new(left, intent)
-        if verb in TAKES_AWAY or verb is Verb.APPROVE:
-            return await self._of_named(verb, left, service)
-        if verb in DONE_WHEN_ACCEPTED:  # it would have had its end with the answer
-            return Verdict(True, "accepted") if left.arrived else Verdict(None, f"not known any more: {_now(service)}")
-        return _of_service(verb, left, service)
+            became = await self._of_new(left, intent)
+        elif verb in TAKES_AWAY or verb is Verb.APPROVE:
+            became = await self._of_named(verb, left, service)
+        elif verb in DONE_WHEN_ACCEPTED:
+            became = Verdict(None, f"not known any more: {_now(service)}")
+        else:
+            became = _of_service(verb, left, service)
+        if isinstance(became, Receipt):
+            return became
+        may_change = self._clock.now() - left.asked.at < _YOUNG and (not became.ok or verb in BRINGS_UP)
+        return await self._followed(left, intent) if may_change or not became.is_final else became
+
+    async def _followed(self, left: Left, intent: Intent) -> Receipt:
+        """Return what an action of this session would be followed by: the platform's word, or that there was none."""
+        if (found := await self._evidence(left, intent)) is not None:
+            return found
+        outcome = Outcome.ACCEPTED if left.arrived else Outcome.UNKNOWN
+        return Receipt(intent, outcome, left.asked.at, message="taken up again")
 
     def _service(self, asked: AuditEntry) -> Service | None:
         """By its reference; a line of an older version has only the path."""
@@ -208,7 +253,8 @@ class Recheck:
                 return found
             since = clock_time(left.asked.at, self._clock.now())
             return Verdict(None, f"not known any more: no deployment since {since} is surely its own; {_now(service)}")
-        if made.status.in_flight or made.status is Status.NEEDS_APPROVAL:
+        has_just_come_up = made.status.up and self._clock.now() - left.asked.at < timedelta(seconds=FOLLOW_S)
+        if made.status.in_flight or made.status is Status.NEEDS_APPROVAL or has_just_come_up:
             return self._receipt(intent, left, made.ref)
         went_live = made.status.up or made.status is Status.SUPERSEDED
         ok = None if made.status in _TAKEN_AWAY_SINCE else went_live
@@ -254,7 +300,8 @@ class Recheck:
             return Verdict(True, word)
         if verb is not Verb.REMOVE and found.status.bad:  # as some platforms call what was cancelled or rejected
             return Verdict(True if left.arrived else None, word)
-        return Verdict(None if found.status.in_flight else False, word)
+        is_under_way = found.status.in_flight or found.status is Status.REMOVING
+        return Verdict(None if is_under_way else False, word, is_final=not (is_under_way and left.arrived))
 
     def _write(self, left: Left, verdict: Verdict) -> None:
         asked, now = left.asked, self._clock.now()
@@ -296,7 +343,8 @@ def _of_service(verb: Verb, left: Left, service: Service) -> Verdict:
         return Verdict(True, f"found {_word(service)}")
     if service.status.bad and left.arrived and verb is not Verb.STOP:
         return Verdict(False, f"found {_word(service)}")
-    return Verdict(None, f"not known any more: {_now(service)}")
+    is_under_way = left.arrived and service.status.in_flight
+    return Verdict(None, f"not known any more: {_now(service)}", is_final=not is_under_way)
 
 
 def _now(service: Service) -> str:
