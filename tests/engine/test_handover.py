@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from tests.entities import NOW, deployment, ref, service
 from tests.scripted import FrozenClock, engine_of, scripted
-from tui.engine.audit import ActionPhase, AuditEntry, LifeStep
+from tui.engine.audit import ActionPhase, AuditEntry, AuditLog, LifeStep
 from tui.engine.handover import FAILED, TIMELINE, document
 from tui.engine.http_figures import Summary
 from tui.engine.notes import Acknowledgement, Notes, kept_text
@@ -82,6 +83,22 @@ def test_where_something_was_not_read_nothing_is_only_nothing_of_what_was_read()
     assert section(text, "Open now").startswith("Nothing in what was read: no service fails")
     assert section(text, "Figures") == "No deployments, no requests in what was read."
     assert section(text, "Timeline, newest first") == "No deployments in what was read."
+
+
+async def test_actions_and_marks_that_could_not_be_read_are_not_called_none(tmp_path: Path) -> None:
+    for name in ("audit.jsonl", "notes.jsonl"):
+        (tmp_path / name).mkdir()
+    clock = FrozenClock()
+    account, _ = scripted(service("api"), clock=clock)
+    notes = Notes(tmp_path / "notes.jsonl", clock, "ann")
+    async with engine_of(account, clock=clock, audit=AuditLog(tmp_path / "audit.jsonl"), notes=notes) as engine:
+        await engine.snapshot("prod")
+        one = await shift(engine, SINCE, NOW, Past(()), told=lambda _: None)
+    text = document(one, UTC)
+
+    assert "**actions not known** · **pinned lines not known**" in text
+    assert section(text, "Actions") == "Not known: the audit could not be read, or not all of it."
+    assert section(text, "Pinned lines") == "Not known: the notes could not be read."
 
 
 async def test_each_gap_of_an_account_is_listed_as_not_read() -> None:

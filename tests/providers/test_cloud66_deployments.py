@@ -18,6 +18,7 @@ from tests.providers.cloud66_server import (
     docker,
     one,
     paged,
+    refusal,
     stack,
     the_service,
     world,
@@ -186,6 +187,15 @@ async def test_one_that_went_live_meanwhile_takes_over_at_once() -> None:
 
 
 # -- what is not listed yet -----------------------------------------------------------------------------
+
+
+async def test_of_a_queued_deployment_whose_list_was_not_read_no_time_is_told() -> None:
+    server = world(stack(status=5), docker(), answers={f"GET stacks/{RAILS}/deployments": refusal(502, "broken")})
+    async with cloud66(server) as provider:
+        service = await the_service(provider)
+    assert service.latest is not None
+    assert (service.latest.created_at, service.latest.status) == (None, Status.QUEUED)
+    assert service.latest.note == "The stack says so; its deployments could not be read."
 
 
 async def test_a_stack_that_is_queued_has_a_provisional_deployment_on_top() -> None:

@@ -48,7 +48,7 @@ def _faults(context: click.Context, parameter: click.Parameter, value: str | Non
     "--fault",
     callback=_faults,
     metavar="LIST",
-    help="Of the platform: 429,5xx,slow,drop,malformed,silent,skew,bad-deploy,dbdown.",
+    help="Of the platform: 429,5xx,slow,drop,malformed,silent,lost-reply,bad-deploy,dbdown,skew and more.",
 )
 @click.option("--log-rate", type=click.IntRange(1), metavar="N", help="Runtime lines a second in all.")
 @click.option("--services", type=click.IntRange(1), metavar="N", help="Size of the world.")

@@ -245,10 +245,16 @@ def _holds_live(service: Service, timeline: Sequence[Deployment]) -> bool:
 
 def _unread(snapshot: Snapshot) -> tuple[str, ...]:
     """Sentences about everything that the picture lacks; providers need not have one for each silent environment."""
-    names = {environment.ref: environment.name for environment in snapshot.environments}
-    silent = [names.get(ref, ref.id) for ref in snapshot.unread]
-    told = [name for name in silent if any(name in problem for problem in snapshot.problems)]
-    return (*snapshot.problems, *(f"{name} could not be read." for name in silent if name not in told))
+    projects = {project.ref: project.name for project in snapshot.projects}
+    environments = {environment.ref: environment for environment in snapshot.environments}
+    sentences = list(snapshot.problems)
+    for ref in snapshot.unread:
+        environment = environments.get(ref)
+        project = "" if environment is None else projects.get(environment.project, "")
+        name = ref.id if environment is None else environment.name
+        if not any(name in problem or (project and project in problem) for problem in snapshot.problems):
+            sentences.append(f"{f'{project}/{name}' if project else name} could not be read.")
+    return tuple(dict.fromkeys(sentences))
 
 
 def _account_of(target: str, accounts: Collection[str]) -> str | None:

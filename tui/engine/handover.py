@@ -94,8 +94,8 @@ class _Writer:
             *([f"{waiting} to approve"] if waiting else []),
             *([f"{left} under way"] if (left := len(shift.open) - failing - waiting - unknown) else []),
             f"{plural(len(shift.deployments), 'deployment')}, {shift.failed:,} failed",
-            plural(len(shift.actions), "action"),
-            plural(len(shift.marks), "pinned line"),
+            _counted(len(shift.actions), "action", lacks=shift.lacks_actions),
+            _counted(len(shift.marks), "pinned line", lacks=shift.lacks_marks),
             f"**{len(shift.unread)} not read**" if shift.unread else "everything was read",
         ]
         yield from ("", " · ".join(counts), "")
@@ -128,7 +128,8 @@ class _Writer:
         """The last ones."""
         marks = self.shift.marks[-MARKS:]
         if not marks:
-            yield "None: `m` on a log line pins it, `M` with a note."
+            none = "None: `m` on a log line pins it, `M` with a note."
+            yield "Not known: the notes could not be read." if self.shift.lacks_marks else none
         yield from _more(len(self.shift.marks) - len(marks), "the notes below")
         for mark in marks:
             note = f"**{_code(mark.note, _LINE)}** " if mark.note else ""
@@ -139,7 +140,8 @@ class _Writer:
     def _actions(self) -> Iterable[str]:
         shift = self.shift
         if not shift.actions:
-            yield "None was asked for from here."
+            none = "None was asked for from here."
+            yield "Not known: the audit could not be read, or not all of it." if shift.lacks_actions else none
             return
         rows = [
             (
@@ -263,6 +265,13 @@ class _Writer:
     def _notes(self) -> Iterable[str]:
         yield "`deckwatch handover --load FILE` shows these marks and acknowledgements to whoever loads them."
         yield from ("", f"```{FENCE}", *lines(self.shift.marks, self.shift.acknowledgements), "```")
+
+
+def _counted(number: int, word: str, *, lacks: bool) -> str:
+    """'2 actions'; '2 actions or more' and '**actions not known**' where not all of them were read."""
+    if not lacks:
+        return plural(number, word)
+    return f"{plural(number, word)} or more" if number else f"**{word}s not known**"
 
 
 def _more(left: int, where: str) -> Iterable[str]:

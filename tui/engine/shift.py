@@ -119,6 +119,8 @@ class Shift(Struct, frozen=True):
     traffic: Mapping[str, Traffic]
     without_traffic: tuple[str, ...]  # why there is none of some services
     unread: tuple[str, ...]
+    lacks_actions: bool = False  # the audit could not be read, or not all of it
+    lacks_marks: bool = False  # as little the notes
 
     @property
     def failed(self) -> int:
@@ -155,10 +157,8 @@ async def shift(
     services = engine.store.services()
     unread = [*_unread_accounts(engine), *past.unread]
     entries = engine.audit.read(min(since, now - UNFINISHED))
-    if engine.audit.problem:
-        unread.append(engine.audit.problem)
-    if engine.audit.skipped:
-        unread.append(f"{engine.audit.skipped} lines of the audit log are torn or foreign.")
+    if engine.audit.unread:
+        unread.append(engine.audit.unread)
     actions = _actions(entries, {account.name for account in engine.accounts})
     recent = tuple(each for each in actions if any(since <= step.at <= until for step in each.steps))
     marks = sorted(
@@ -190,6 +190,8 @@ async def shift(
         reading.found,
         tuple(reading.lacking),
         tuple(dict.fromkeys([*unread, *reading.unread])),
+        lacks_actions=bool(engine.audit.unread),
+        lacks_marks=bool(engine.notes.problem),
     )
 
 

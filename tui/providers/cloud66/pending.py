@@ -16,6 +16,7 @@ from tui.providers.values import moment
 
 DEPLOYS = "application_deployment"
 
+_NOT_LISTED = "Cloud 66 has accepted it and does not list it yet."
 _OF_ACTION = "action-"
 _OF_STACK = "next-"
 
@@ -97,7 +98,14 @@ def _of_stack(stack: Stack, now: datetime, *, waits: bool) -> Deployment:
     """Nothing but the stack's status tells of it. The name must not show the stack's uid."""
     before = stack.deployments[0].id if stack.deployments else 0
     id_ = _OF_STACK + blake2s(f"{stack.row.uid}:{before}".encode(), digest_size=4).hexdigest()
-    return _provisional(stack, id_, stack.seen_at.setdefault(id_, now), waits=waits)
+    is_read = stack.read_at is not None and stack.error is None
+    return _provisional(
+        stack,
+        id_,
+        stack.seen_at.setdefault(id_, now) if is_read else None,
+        waits=waits,
+        note=_NOT_LISTED if is_read else "The stack says so; its deployments could not be read.",
+    )
 
 
 def _provisional(
@@ -108,6 +116,7 @@ def _provisional(
     waits: bool,
     creator: str | None = None,
     trigger: str | None = None,
+    note: str = _NOT_LISTED,
 ) -> Deployment:
     return Deployment(
         ref=Ref(stack.account, Kind.DEPLOYMENT, id_),
@@ -117,6 +126,6 @@ def _provisional(
         created_at=created_at,
         creator=creator,
         trigger=trigger,
-        note="Cloud 66 has accepted it and does not list it yet.",
+        note=note,
         not_now={Verb.CANCEL: reasons.NOT_LISTED, Verb.ROLLBACK: "It has not gone live yet."},
     )
