@@ -113,6 +113,7 @@ class History:
         self.world, self._target = prepared(self.profile, self.order)
         _leave_alone(self.world.service(self.order.service))
         self._before = self.effects
+        self._at_first = self._rows()
         self.clock = JumpingClock(self.world, Traffic(self._patches))
         self._serving: Serving = await self._stack.enter_async_context(served(self.profile, self.world))
         address = self._serving.addresses[self.profile.name]
@@ -252,8 +253,9 @@ class History:
 
     def _has_failed(self, action: Action) -> bool:
         """In the world: what it made did not come up, or was replaced or taken away before it had settled."""
-        if action.deployment is None:
-            return action.intent.verb is Verb.CANCEL
+        if action.deployment is None:  # the platform told of its end and of no deployment
+            failed = any(each.phase is Phase.FAILED and each not in self._at_first for each in self._rows())
+            return failed or action.intent.verb is Verb.CANCEL
         made_by_it = [each for each in self._rows() if self.profile.id(each) == action.deployment.id]
         well = (Phase.LIVE, Phase.SLEEPING)
         return not made_by_it or made_by_it[0].phase not in well

@@ -476,3 +476,31 @@ async def test_an_approval_that_came_in_is_told_on_the_deployments_page() -> Non
             "Ivo rejected 2026-08-22",
             ": not on a Friday",
         )
+
+
+async def test_what_cannot_be_read_on_so_small_a_terminal_cannot_be_confirmed() -> None:
+    account, platform = scripted(service("api", environment="staging"))
+    async with running(account, size=(20, 5)) as (app, pilot):
+        await until(pilot, lambda: app.board.service)
+        await pilot.press("R")
+        await armed(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert isinstance(app.screen, ConfirmScreen)
+        assert platform.performed == []
+        await pilot.resize_terminal(60, 15)
+        await sees(pilot, "Scripted will redeploy api.")
+        await pilot.press("y")
+        await until(pilot, lambda: platform.performed)
+
+
+async def test_a_sheet_says_that_there_is_more_of_it_to_read() -> None:
+    account, _ = scripted(service("api", environment="staging"))
+    async with running(account, size=(60, 10)) as (_, pilot):
+        await sees(pilot, "api")
+        await pilot.press("R")
+        await armed(pilot)
+        await sees(pilot, "pgdn: more of it")
+        await pilot.press("pagedown")
+        await sees(pilot, "Scripted will redeploy api.")
+        await until(pilot, lambda: "more of it" not in screen_text(pilot.app))

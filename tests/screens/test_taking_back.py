@@ -260,11 +260,11 @@ def _line(phase: ActionPhase, **more: object) -> AuditEntry:
 async def test_what_became_of_an_earlier_sessions_action_is_told_after_the_start() -> None:
     account, platform = scripted(service("api", environment="staging"))
     api = platform.services[0]
-    made = deployment("new", Status.LIVE, ago_s=500)
+    made = deployment("new", Status.LIVE, ago_s=2300)
     platform.history[api.ref], platform.own = [made], {made.id}
     clock = FrozenClock()
     async with engine_of(account, clock=clock) as engine:
-        engine.audit.append(_line(ActionPhase.ASKED, service=api.ref))
+        engine.audit.append(_line(ActionPhase.ASKED, service=api.ref, at=NOW - timedelta(minutes=40)))
         app = app_of(engine)
         async with app.run_test(size=(120, 40)) as pilot:
             await sees(pilot, "✓ redeploy api of before: found live: deployment new")

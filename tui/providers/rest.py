@@ -23,8 +23,6 @@ T = TypeVar("T")
 
 Params = Mapping[str, str | int | float | bool | None] | list[tuple[str, str | int | float | bool | None]]
 
-_NO_JSON = "its body is no JSON, or not all of it"
-
 Classify = Callable[[httpx.Response, bool], ProviderError | None]
 """A platform's own reading of an answer that is no success; the flag says whether a mutation caused it. None: what
 `http.status_error` says."""
@@ -56,21 +54,18 @@ class Answer:
         """The JSON body as `kind`. Raises UnexpectedReply; OutcomeUnknown after a mutation."""
         try:
             return msgspec.json.decode(self.content, type=kind)
-        except msgspec.ValidationError as error:
-            raise self.unreadable(str(error)) from None
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise self.unreadable(_NO_JSON) from None
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise self.unreadable(values.unreadable(error)) from None
 
     def rows(self) -> list[msgspec.Raw]:
         """The JSON body as a list whose rows are decoded one by one, so that one odd row does not cost the rest."""
         try:
             return msgspec.json.decode(self.content, type=list[msgspec.Raw])
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            what = str(error) if isinstance(error, msgspec.ValidationError) else _NO_JSON
             with suppress(ValueError, RecursionError):  # half a surrogate pair is all that is wrong with it
                 if isinstance(found := values.decode_json(self.content), list):
                     return [msgspec.Raw(json.dumps(each).encode()) for each in found]
-            raise self.unreadable(what) from None
+            raise self.unreadable(values.unreadable(error)) from None
 
     def unreadable(self, what: str) -> ProviderError:
         return http.unreadable(self._rest.peer, self.where, self._rest.peer.quote(what), mutation=self._mutation)

@@ -71,6 +71,11 @@ def decode_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is anything
         return json.loads(text)
 
 
+def unreadable(error: Exception) -> str:
+    """Return in words why a document could not be decoded: where it is not what it should be, or that it is no JSON."""
+    return str(error) if isinstance(error, msgspec.ValidationError) else "no JSON, or not all of it"
+
+
 def rows(found: Iterable[object], kind: type[T]) -> tuple[list[T], list[str]]:
     """Decode a list's rows one by one. Return those that can be read, in order, and a word on each other one.
 

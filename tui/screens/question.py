@@ -28,6 +28,12 @@ from tui.widgets.line_widget import LineWidget, Span
 _REASON: Mapping[str, str] = {"reason": "why; it stands in the audit"}
 
 
+LEGIBLE = 3
+"""Rows of the text that must stand on the screen at once, where it has so many."""
+
+TOO_SMALL = "too small a terminal to ask"
+MORE = "pgdn: more of it"
+
 TOO_EARLY: Mapping[Danger, str] = {
     Danger.ASK: "too early: press it again",
     Danger.TYPE: "typed too early: type it again",
@@ -161,6 +167,17 @@ class Question(GuardedSheet[Result]):
 
     def action_scroll_text(self, lines: int) -> None:
         self.query_one("#text").scroll_relative(y=lines, animate=False)
+        self.call_after_refresh(self._show_choices)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_choices)
+
+    @property
+    def legible(self) -> bool:
+        """Whether what it asks stands on the screen, and not only the key that does it."""
+        text, below = self.query_one("#text"), self.query_one("#bottom")
+        rows = min(text.region.bottom, below.region.y) - text.region.y
+        return rows >= min(LEGIBLE, text.virtual_size.height)
 
     def action_options(self) -> None:
         """Where there are any."""
@@ -197,7 +214,7 @@ class Question(GuardedSheet[Result]):
     @property
     def confirmed(self) -> bool:
         """Whether what was typed allows it."""
-        if not self.armed or self.problem or not self.possible:
+        if not self.armed or self.problem or not self.possible or not self.legible:
             return False
         if self.danger is Danger.TYPE:
             return self.query_one("#typed", Input).value.strip() == self.word
@@ -206,10 +223,20 @@ class Question(GuardedSheet[Result]):
     def _show_choices(self) -> None:
         choices = self.query_one(Choices)
         choices.possible = self.confirmed
-        choices.note = TOO_EARLY[self.danger] if self.armed and self.typed_early else ""
+        choices.note = self._note()
         if not choices.possible:
             choices.doing = False
         choices.redraw_changed()
+
+    def _note(self) -> str:
+        text = self.query_one("#text")
+        if not self.armed:
+            return ""
+        if not self.legible:
+            return TOO_SMALL
+        if self.typed_early:
+            return TOO_EARLY[self.danger]
+        return MORE if text.scroll_offset.y < text.max_scroll_y else ""
 
     def on_input_changed(self) -> None:
         self._show_choices()

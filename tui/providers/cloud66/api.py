@@ -73,7 +73,7 @@ class Api:
         try:
             raw = wire.elements(payload)
         except (ValueError, RecursionError) as error:
-            raise answer.unreadable(str(error)) from None
+            raise answer.unreadable(values.unreadable(error)) from None
         slots = [self._slot(path, each, kind) for each in raw]
         return Rows(kind, slots, page, following(page, len(raw), place), place, raw)
 
@@ -124,7 +124,7 @@ class Api:
         try:
             return wire.unwrap(answer.content)
         except (ValueError, RecursionError) as error:
-            raise answer.unreadable(str(error)) from None
+            raise answer.unreadable(values.unreadable(error)) from None
 
     def _slot(self, path: str, raw: msgspec.Raw, kind: type[T]) -> T | None:
         items, odd = values.rows([raw], kind)
