@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS", Path(__file__).parents[2] / "shared" / "contracts"))
+CONTRACTS = Path(os.environ.get("DECKWATCH_CONTRACTS") or Path(__file__).parents[2] / "shared" / "contracts")
 CASES = CONTRACTS.parent / "cases"
 CORPORA = CONTRACTS.parent / "corpora"
 SEEDS = CONTRACTS.parent / "seeds"
