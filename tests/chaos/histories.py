@@ -254,8 +254,10 @@ class History:
     def _has_failed(self, action: Action) -> bool:
         """In the world: what it made did not come up, or was replaced or taken away before it had settled."""
         if action.deployment is None:  # the platform told of its end and of no deployment
-            failed = any(each.phase is Phase.FAILED and each not in self._at_first for each in self._rows())
-            return failed or action.intent.verb is Verb.CANCEL
+            came = [each for each in self._rows() if each not in self._at_first]
+            was_replaced = action.intent.verb is Verb.ROLLBACK and len(came) > 1  # by what others deployed
+            failed = any(each.phase is Phase.FAILED for each in came)
+            return failed or was_replaced or action.intent.verb is Verb.CANCEL
         made_by_it = [each for each in self._rows() if self.profile.id(each) == action.deployment.id]
         well = (Phase.LIVE, Phase.SLEEPING)
         return not made_by_it or made_by_it[0].phase not in well

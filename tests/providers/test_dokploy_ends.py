@@ -352,6 +352,16 @@ async def test_what_never_arrived_is_never_said_to_have_arrived(
         assert "no trace" in action.message
 
 
+async def test_a_rollback_that_a_build_replaced_at_once_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stand(monkeypatch) as (one, world):
+        action = await one.start(Verb.ROLLBACK, await one.deployment("dep10"))
+        await one.clock.advance(4)
+        world.replace(LATEST, one.clock.now())
+        await one.clock.until(lambda: action.ended_at is not None)
+        assert action.ok is False
+        assert "latest runs, not the image that was asked for: a deployment may have replaced it" in action.message
+
+
 async def test_containers_that_a_build_replaces_are_no_sign_of_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was under way when the restart was sent, which never arrived."""
     async with stand(monkeypatch) as (one, world):

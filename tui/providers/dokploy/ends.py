@@ -111,8 +111,10 @@ class Ends:
             return Progress(ok=False, message=f"{containers.NOTHING_RUNS}, though Dokploy calls it {row.status}")
         if len(up) < len(found) or not found:
             return Progress(message=f"{len(up)} of {len(found)} running" if found else "no container is seen yet")
-        if any(slot.best.id in before or not _is_of_version(slot, version) for slot in found):
+        if any(slot.best.id in before for slot in found):
             return _former(since)
+        if (other := next((slot.best.image for slot in found if not _is_of_version(slot, version)), "")) != "":
+            return _another(other, since)
         if before and any(_age_s(slot, reading.at) < _STEADY_S for slot in found):
             return Progress(message=f"{len(up)} running, not for long yet")
         return Progress(ok=True, message=f"{len(up)} running")
@@ -122,6 +124,12 @@ def _former(since: timedelta) -> Progress:
     if since < _UNMOVED:
         return Progress(message="the former containers still run")
     return Progress(ok=False, message=f"the former containers still run after {since.total_seconds() / 60:.0f} min")
+
+
+def _another(image: str, since: timedelta) -> Progress:
+    """The former containers have gone, and those that came are not of the image that was asked for."""
+    told = f"{image.rpartition('/')[2]} runs, not the image that was asked for: a deployment may have replaced it"
+    return Progress(message=told) if since < _UNMOVED else Progress(ok=False, message=told)
 
 
 def _age_s(slot: Slot, now: datetime) -> float:
