@@ -175,7 +175,7 @@ async def test_of_two_sessions_that_start_together_one_writes_the_end(tmp_path: 
     path = tmp_path / "audit.jsonl"
     for each in (ASKED, ACCEPTED):
         AuditLog(path).append(each)
-    made = deployment("d2", created_at=ASKED_AT)
+    made = deployment("d2", Status.FAILED, created_at=ASKED_AT)
     worlds = [World(audit=AuditLog(path)) for _ in range(2)]
     async with worlds[0].engine as one, worlds[1].engine as other:
         for world in worlds:
