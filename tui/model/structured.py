@@ -1,4 +1,4 @@
-"""A line that is a JSON object, or logfmt, read into its message, level and fields."""
+"""The one reader of a log line, run once where it comes in: its message, its level and its fields."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from tui.model.line_level import line_level
 from tui.model.log import Level, LogLine
 from tui.model.text import log_text, plain
 
@@ -29,9 +30,11 @@ _PAIR = re.compile(r'\s*([A-Za-z_@][\w.@/-]{0,99})=(?:("(?:[^"\\]|\\.)*")|([^\s"
 
 
 def structured(line: LogLine) -> LogLine:
-    """The line as message, level and attributes, with what it was in `raw`; a line that is no such object, itself.
+    """Return a JSON or logfmt line as message, level and attributes, with what it was in `raw`; a plain one with the
+    level that it tells.
 
-    Its own time fields are left out where the platform gives the time. Every string is harmless.
+    A level other than INFO is the platform's own word and stays on a plain line: INFO is what platforms say where they
+    know nothing. Its own time fields are left out where the platform gives the time. Every string is harmless.
     """
     text = line.text
     if text.startswith("{"):
@@ -39,8 +42,14 @@ def structured(line: LogLine) -> LogLine:
     elif "=" in text[:24] and _LOGFMT.match(text):
         fields = _logfmt(text)
     else:
+        fields = None
+    return _plain(line) if fields is None else _read(line, fields)
+
+
+def _plain(line: LogLine) -> LogLine:
+    if line.level is not Level.INFO or (level := line_level(line.text)) is None or level is Level.INFO:
         return line
-    return line if fields is None else _read(line, fields)
+    return replace(line, level=level)
 
 
 def _json(text: str) -> Mapping[str, object] | None:
@@ -81,7 +90,7 @@ def _read(line: LogLine, fields: Mapping[str, object]) -> LogLine:
         ((name, found) for name in _LEVELS if (found := _level(fields.get(name))) is not None), (None, line.level)
     )
     if message is None and level_in is None:
-        return line
+        return _plain(line)
     left_out = {message, level_in} | (_TIMES if line.at is not None else frozenset())
     attributes = {plain(name): _string(value) for name, value in fields.items() if name not in left_out}
     return replace(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tui.model.line_level import line_level
 from tui.model.log import LEVEL_NAMES, GapKind, HttpRequest, Level, LogEntry, LogGap, LogLine
 from tui.model.text import log_lines, plain
 from tui.providers.overlap import NO_TIME, Row, key
@@ -67,6 +68,8 @@ def _lines(row: Any, deployment: str) -> Row:  # noqa: ANN401
     level, rest = _level(attributes) if attributes else (None, _NONE)
     if level is None:
         level = LEVELS.get((row.get("severity") or "info").lower(), Level.INFO)
+        if level is Level.ERROR and (told := line_level(message)) is not None:  # all of stderr is called an error
+            level = told
     nanos = _nanoseconds(row["timestamp"])
     at = to_datetime(nanos)
     deployment = plain(tags.get("deploymentId") or deployment)
