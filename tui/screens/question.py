@@ -221,7 +221,9 @@ class Question(GuardedSheet[Result]):
         return True
 
     def _show_choices(self) -> None:
-        choices = self.query_one(Choices)
+        choices = next(iter(self.query(Choices)), None)
+        if choices is None:  # the sheet is leaving
+            return
         choices.possible = self.confirmed
         choices.note = self._note()
         if not choices.possible:
