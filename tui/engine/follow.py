@@ -39,6 +39,7 @@ TRACE_EVERY_S = 3.0
 NO_TRACE_S = 120.0
 NEVER_APPEARED_S = 300.0
 TIMES_NOT_FOUND = 5
+NOT_FOUND_FOR = timedelta(seconds=4)  # on the platform's way from a queue to a record
 OVERDUE_PACE_S = 30.0
 LONGEST_S = 24 * 3600.0  # as far back as the next session takes up what was left open
 
@@ -62,6 +63,7 @@ class _Watch(Struct):
     status_before: Status | None = None
     moved: bool = False
     not_found: int = 0
+    not_found_since: datetime | None = None
     operation: Receipt | None = None  # the platform tells itself how it ends
     traced_s: float | None = None  # when the provider was asked last for a trace of it
     stranger: Deployment | None = None  # the first one since then, while none is shown to be the action's own
@@ -205,7 +207,7 @@ class Follower:
             status = await self._status(watch)
         except NotFound:
             return self._gone(watch)
-        watch.not_found = 0
+        watch.not_found, watch.not_found_since = 0, None
         if status is not watch.status_before:
             watch.moved = True
         if not watch.sure and watch.moved and is_trace(action.intent.verb, watch.status_before, status):
@@ -331,8 +333,11 @@ class Follower:
             return Verdict(True, "it is gone")
         if (cancelled := _cancelled(watch.action)) is not None:
             return cancelled
+        now = self._clock.now()
         watch.not_found += 1
-        if watch.not_found >= TIMES_NOT_FOUND:  # a new deployment may not be readable at once
+        watch.not_found_since = watch.not_found_since or now
+        lasts = now - watch.not_found_since >= NOT_FOUND_FOR
+        if watch.not_found >= TIMES_NOT_FOUND and lasts:  # a new deployment may not be readable at once
             return Verdict(None, "the platform no longer knows what was to be followed")
         return None
 
