@@ -20,7 +20,7 @@ def fills(lines: list[str]) -> bool:
     return (
         is_there
         and "failing" in lines[0]
-        and [line.startswith(" ? help") for line in lines].index(True) == len(lines) - 1
+        and [number for number, line in enumerate(lines) if line.startswith(" ? help")] == [len(lines) - 1]
     )
 
 
