@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.shared import CASES, needs_cases
 from tui.model.log import Level, LogLine
 from tui.model.structured import LONGEST, structured
 
@@ -115,3 +116,38 @@ def test_no_control_comes_out_of_a_json_string(fields: dict[str, object]) -> Non
 def test_no_line_is_too_odd(text: str) -> None:
     line = structured(LogLine(NOW, text))
     assert line.text == text or line.raw == text
+
+
+@needs_cases
+def test_the_lines_that_were_handed_over_are_errors_but_for_two() -> None:
+    rows = (CASES / "15-structured-errors.log").read_text().splitlines()
+    calm = [row for row in rows if structured(LogLine(None, row)).level < Level.ERROR]
+    assert calm == ["begin", "end"]
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "message"),
+    [
+        ('{"severity":"WARN","severityNumber":13,"body":"otel"}', Level.WARN, "otel"),
+        ('{"severity_number":9,"body":"otel"}', Level.INFO, "otel"),
+        ('{"version":"1.1","short_message":"gelf","level":3}', Level.ERROR, "gelf"),
+        ('{"level":30,"msg":"pino"}', Level.INFO, "pino"),
+        ('{"level":"info","error":"none","msg":"calm"}', Level.INFO, "calm"),
+        ('{"@t":"2026-12-01T00:00:00Z","@m":"clef without a level"}', Level.INFO, "clef without a level"),
+        ('{"timestamp":"x","level":"WARN","fields":{"message":"slow","ms":7}}', Level.WARN, "slow"),
+        ('2026-12-01T00:00:00Z {"level":"warn","msg":"behind a time"}', Level.WARN, "behind a time"),
+        ('level=info msg="ok" retry', Level.INFO, "ok"),
+        ("at=info method=GET path=/ status=200", Level.INFO, ""),
+    ],
+)
+def test_what_libraries_write_has_its_level_and_message(text: str, level: Level, message: str) -> None:
+    found = structured(LogLine(None, text))
+    assert (found.level, found.text) == (level, message)
+    assert found.raw == text
+
+
+@pytest.mark.parametrize(
+    "text", ["a = b and level of it", "x=1 is a word", "{not json}", 'said {"a": 1} once', "key=value"]
+)
+def test_what_only_looks_like_an_object_stays_a_line(text: str) -> None:
+    assert structured(LogLine(None, text)) == LogLine(None, text)
