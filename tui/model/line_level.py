@@ -33,7 +33,8 @@ _LETTERS = {
     "F": Level.FATAL,
     "A": Level.INFO,  # Rails' ANY
 }
-_PRIORITIES = (*[Level.FATAL] * 3, Level.ERROR, Level.WARN, *[Level.INFO] * 2, Level.DEBUG)  # syslog's, from 0
+SYSLOG = (*[Level.FATAL] * 3, Level.ERROR, Level.WARN, *[Level.INFO] * 2, Level.DEBUG)
+"""The levels of syslog's severities, from 0."""
 
 _COLOUR = r"(?:\x1b\[[0-9;:]*m)*"
 _BEFORE = "|".join(  # what stands before a level
@@ -107,7 +108,7 @@ def line_level(text: str) -> Level | None:
 
 def _of_letter(found: re.Match[str]) -> Level:
     if (priority := found["syslog"]) is not None:
-        return _PRIORITIES[int(priority) % 8]
+        return SYSLOG[int(priority) % len(SYSLOG)]
     if (sign := found["redis"]) is not None:
         return _REDIS[sign]
     return _LETTERS[found["klog"] or found["ruby"]]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
 
-from tui.model.line_level import line_level
+from tui.model.json_text import decode_json
+from tui.model.line_level import SYSLOG, line_level
 from tui.model.log import Level, LogLine
 from tui.model.text import log_text, plain
 
@@ -37,7 +37,6 @@ _NAMES = {
 }
 _NAMED = re.compile(r"\s*([A-Za-z]+)(?:[+-][0-9]+)?\s*")  # slog's "ERROR+4"
 _OTEL = tuple(level for level in Level for _ in range(4))  # from 1: four numbers each
-_SYSLOG = (*[Level.FATAL] * 3, Level.ERROR, Level.WARN, *[Level.INFO] * 2, Level.DEBUG)
 _PREFIX = re.compile(r"(?:\x1b\[[0-9;:]*m|\s+|[\w.-]{1,60}\s*\|\s|[0-9][\w.,:+/-]{0,40}\s){0,6}(?=\{)")
 """What stands before an object: blanks, colours, a time, the name of a process."""
 
@@ -77,12 +76,9 @@ def _json(text: str) -> Mapping[str, object] | None:
     if len(text) > LONGEST or not text.rstrip().endswith("}"):
         return None
     try:
-        found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        try:
-            found = json.loads(text)  # it takes numbers of any size
-        except (RecursionError, ValueError):
-            return None
+        found = decode_json(text)
+    except (RecursionError, ValueError):
+        return None
     return _flat(found) if isinstance(found, dict) else None
 
 
@@ -161,8 +157,8 @@ def _told(fields: Mapping[str, object]) -> tuple[str | None, Level | None]:
     if number and "body" in fields and number <= len(_OTEL):
         return "severity", _OTEL[number - 1]
     number = _number(fields.get("level"))
-    if number is not None and "short_message" in fields and number < len(_SYSLOG):  # GELF
-        return "level", _SYSLOG[number]
+    if number is not None and "short_message" in fields and number < len(SYSLOG):  # GELF
+        return "level", SYSLOG[number]
     return next(((name, level) for name in _LEVELS if (level := _level(fields.get(name))) is not None), (None, None))
 
 
@@ -174,14 +170,11 @@ def _number(value: object) -> int | None:
 
 def _level(value: object) -> Level | None:
     """By name in any case, or as bunyan and pino count: 10 is trace, 60 fatal."""
-    if isinstance(value, str):
-        if not value.isdecimal():
-            named = _NAMED.fullmatch(value[:40])
-            return None if named is None else _NAMES.get(named[1].lower())
-        value = int(value) if len(value) == 2 else None
-    if isinstance(value, int) and not isinstance(value, bool) and 10 <= value < 70:
-        return Level(value // 10 - 1)
-    return None
+    if isinstance(value, str) and not value.isdecimal():
+        named = _NAMED.fullmatch(value[:40])
+        return None if named is None else _NAMES.get(named[1].lower())
+    number = _number(value)
+    return None if number is None or not 10 <= number < 70 else Level(number // 10 - 1)
 
 
 def _string(value: object) -> str:

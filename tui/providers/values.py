@@ -6,7 +6,6 @@ described, so that its caller reports it instead of dropping it silently.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tui.model.json_text import decode_json as decode_json
 from tui.model.text import plain
 
 T = TypeVar("T")
@@ -56,19 +56,6 @@ def link(value: object) -> str | None:
     """Return an http or https address as harmless text; None for anything else."""
     found = plain(value) if isinstance(value, str) else ""
     return found if found.startswith(("https://", "http://")) else None
-
-
-def decode_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is anything
-    """Decode JSON as it really comes: half a surrogate pair (a cut emoji) does not cost the document.
-
-    Raises ValueError (msgspec.DecodeError is one) or RecursionError.
-    """
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", errors="replace")
-        return json.loads(text)
 
 
 def unreadable(error: Exception) -> str:
