@@ -218,8 +218,10 @@ class Recheck:
         if verb in DONE_WHEN_ACCEPTED and left.arrived:  # it would have had its end with the answer
             return Verdict(True, "accepted")
         became: Verdict | Receipt
+        found: Receipt | None = None
         if verb in MAKES_NEW:
-            became = await self._of_new(left, intent)
+            found = await self._evidence(left, intent)
+            became = await self._of_new(left, intent, found)
         elif verb in TAKES_AWAY or verb is Verb.APPROVE:
             became = await self._of_named(verb, left, service)
         elif verb in DONE_WHEN_ACCEPTED:
@@ -229,14 +231,11 @@ class Recheck:
         if isinstance(became, Receipt):
             return became
         may_change = self._clock.now() - left.asked.at < _YOUNG and (not became.ok or verb in BRINGS_UP)
-        return await self._followed(left, intent) if may_change or not became.is_final else became
-
-    async def _followed(self, left: Left, intent: Intent) -> Receipt:
-        """Return what an action of this session would be followed by: the platform's word, or that there was none."""
-        if (found := await self._evidence(left, intent)) is not None:
-            return found
-        outcome = Outcome.ACCEPTED if left.arrived else Outcome.UNKNOWN
-        return Receipt(intent, outcome, left.asked.at, message="taken up again")
+        if became.is_final and not may_change:
+            return became
+        if verb not in MAKES_NEW:
+            found = await self._evidence(left, intent)
+        return found or self._receipt(intent, left, None)
 
     def _service(self, asked: AuditEntry) -> Service | None:
         """By its reference; a line of an older version has only the path."""
@@ -244,9 +243,9 @@ class Recheck:
             return self._store.service(asked.service)
         return next((each for each in self._store.services() if each.path == asked.target), None)
 
-    async def _of_new(self, left: Left, intent: Intent) -> Verdict | Receipt:
+    async def _of_new(self, left: Left, intent: Intent, found: Receipt | None) -> Verdict | Receipt:
+        """`found` is the evidence of it, None where there is none."""
         service = intent.service
-        found = await self._evidence(left, intent)
         made = None if found is None or found.deployment is None else await self._named(found.deployment, service)
         if made is None:
             if found is not None and found.operation:
@@ -268,8 +267,10 @@ class Recheck:
         since = left.asked.at + link.budget.skew.shift - SAME_MOMENT
         return await link.call(Priority.FOCUSED, lambda provider: provider.trace(intent, since))
 
-    def _receipt(self, intent: Intent, left: Left, made: Ref) -> Receipt:
-        return Receipt(intent, Outcome.ACCEPTED, left.asked.at, message="taken up again", deployment=made)
+    def _receipt(self, intent: Intent, left: Left, made: Ref | None) -> Receipt:
+        """Return the platform's word as far as it is known: a deployment that was made says that it arrived."""
+        outcome = Outcome.ACCEPTED if left.arrived or made is not None else Outcome.UNKNOWN
+        return Receipt(intent, outcome, left.asked.at, message="taken up again", deployment=made)
 
     async def _named(self, ref: Ref, service: Service) -> Deployment | None:
         link = self._links[service.account]
