@@ -301,8 +301,7 @@ class ActionService:
             self._audit.append(self._entry(action, ActionPhase.ASKED))
         except OSError as error:
             lease.release()
-            why = error.strerror or str(error) or "the system gave no reason"
-            raise Refused(f"Nothing was done: the audit log cannot be written ({why}).") from error
+            raise Refused(f"Nothing was done: the audit log cannot be written ({_why(error)}).") from error
         if action.cancels is not None:
             action.cancels.cancelled_by = action
         self._hold(action, lease)
@@ -318,8 +317,7 @@ class ActionService:
         except LeaseHeld as error:
             raise Refused(self._held_by(intent, error.holder)) from None
         except OSError as error:
-            why = error.strerror or str(error) or "the system gave no reason"
-            raise Refused(f"Nothing was done: its lock file cannot be written ({why}).") from error
+            raise Refused(f"Nothing was done: its lock file cannot be written ({_why(error)}).") from error
 
     def lease(self, intent: Intent, verb: str, since: datetime) -> Lease:
         """Take the lease of the intent's service, over all processes. Raises LeaseHeld, OSError."""
@@ -428,6 +426,10 @@ def _may_cancel(held: Action, verb: Verb, deployment: Deployment | None) -> bool
 def _was_cancelled(action: Action) -> bool:
     by = action.cancelled_by
     return by is not None and by.phase is not ActionPhase.REFUSED
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error) or "the system gave no reason"
 
 
 def _asked_at(action: Action) -> datetime:
