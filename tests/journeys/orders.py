@@ -106,7 +106,7 @@ async def opens_the_sheet(voyage: Voyage, order: Order, *, menu: bool = False) -
     sheet = await the_sheet(voyage)
     if order.options:
         await voyage.pilot.press("ctrl+o")
-        await voyage.until(lambda: isinstance(voyage.app.screen, OptionsSheet) and voyage.app.screen.armed, "options")
+        await voyage.armed(OptionsSheet)
         for option, value in order.options.items():
             await _turns_to(voyage, option)
             voyage.app.post_message(events.Paste(value))
@@ -136,7 +136,7 @@ async def _turns_to(voyage: Voyage, option: str) -> None:
 
 async def the_sheet(voyage: Voyage) -> ConfirmScreen:
     """The confirmation that is open, when it takes keys."""
-    await voyage.until(lambda: isinstance(voyage.app.screen, ConfirmScreen) and voyage.app.screen.armed, "the sheet")
+    await voyage.armed(ConfirmScreen)
     sheet = voyage.app.screen
     assert isinstance(sheet, ConfirmScreen)
     return sheet

@@ -28,6 +28,7 @@ from tui.model.clock import Clock
 from tui.model.entities import Service
 from tui.model.provider import Connection, Meter, Provider
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.guarded import GuardedSheet
 
 HASTE = 50.0  # waiting is that much shorter than it says
 
@@ -82,9 +83,13 @@ class Voyage:
         service = self.app.engine.store.service(ref) if ref else None
         return service is not None and service.path.endswith(path)
 
+    async def armed(self, kind: type[GuardedSheet[Any]]) -> None:
+        """Waits until a sheet of that kind is on top and takes keys."""
+        await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.armed, f"an armed {kind}")
+
     async def confirms(self, name: str, *, typed: bool) -> None:
         """Answers the sheet that is open: by a yes, or by the service's name."""
-        await self.until(lambda: isinstance(self.app.screen, ConfirmScreen) and self.app.screen.armed, "the sheet")
+        await self.armed(ConfirmScreen)
         await self.pilot.press(*([*name, "enter"] if typed else ["y"]))
 
     @property

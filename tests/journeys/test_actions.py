@@ -26,7 +26,7 @@ def calls(world: World) -> dict[str, int]:
 
 async def opened(voyage: Voyage) -> Question[object]:
     """The sheet that is open and takes keys."""
-    await voyage.until(lambda: isinstance(voyage.app.screen, Question) and voyage.app.screen.armed, "the sheet")
+    await voyage.armed(Question)
     sheet = voyage.app.screen
     assert isinstance(sheet, Question)
     return sheet
