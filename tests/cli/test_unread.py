@@ -1,4 +1,4 @@
-"""What could not be read is never called absent, and nothing is claimed of an account that was not reached."""
+"""The commands call nothing absent that could not be read, and claim nothing of an account that they did not reach."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ async def calm_of(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> Counter[
 async def test_no_endpoint_that_fails_is_asked_in_a_storm_or_starves_the_others(
     profile: Profile, fault: str, detail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What failed may be asked for again with the next poll, where it had waited for a later one; never more often."""
+    """The next poll may ask again for what failed, where that had waited for a later one; nothing asks more often."""
     calm = await calm_of(profile, monkeypatch)
     assert len(calm) >= 4
     for endpoint in calm:
